@@ -1,1 +1,16 @@
-//! placeholder
+//! The rules of the field as pure code.
+//!
+//! What a bank may say, to whom, in which version, and what becomes of each event: all of it decided here by functions of
+//! their arguments. Nothing in this crate waits, reads a clock, draws a random number or opens a file, so every rule can be
+//! tested by calling it. Time and randomness come in as parameters.
+
+pub mod actor;
+pub mod event;
+pub mod ids;
+pub mod ledger;
+pub mod life;
+pub mod registration;
+pub mod retry;
+pub mod time;
+pub mod tpp;
+pub mod version;

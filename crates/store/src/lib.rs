@@ -1,1 +1,263 @@
-//! placeholder
+//! The ledger: what must not be lost, asked and answered in the words of the business.
+//!
+//! One method is one atomic unit. No transaction and no connection crosses the trait, and nothing here waits for the
+//! network or signs. Every method that changes something takes the moment it happens at; leases alone go by the database's
+//! clock, since they compare nodes.
+//!
+//! Hot rules (choose, count, settle) are single statements; cold ones (registrations) are functions of `oyez_domain` called
+//! between a read and a write under the TPP's lock. `oyez_domain::model` plays the same histories in memory, and one contract
+//! suite holds every backend to both.
+
+mod error;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use oyez_domain::actor::Actor;
+use oyez_domain::event::Submission;
+use oyez_domain::ids::{ClientId, Jti, NodeId, RegistrationId};
+use oyez_domain::ledger::acceptance::Acceptance;
+use oyez_domain::ledger::history::{
+    AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
+};
+use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::poll::{Poll, Polled};
+use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
+use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
+use oyez_domain::ledger::sets::{Kept, Look, Purpose, Signed};
+use oyez_domain::registration::Registrations;
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::{Profile, Standing, Tpp};
+
+pub use error::Error;
+
+/// A method's answer on its way.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// The ledger. See each method for the sentence it makes true.
+///
+/// A request that was queued completes though its caller is gone. Under group commit a failed commit fails every request in
+/// the group, and none of them happened.
+pub trait Store: Send + Sync + 'static {
+    // --- TPPs (I-04, A-09)
+
+    /// Makes a TPP known. `None` if the client_id is taken.
+    fn register_tpp(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        profile: Profile,
+        now: Timestamp,
+    ) -> Answer<'_, Option<Tpp>>;
+
+    /// Replaces what an operator may change of a TPP. `None` if it is not known.
+    fn change_tpp(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        profile: Profile,
+        now: Timestamp,
+    ) -> Answer<'_, Option<Tpp>>;
+
+    /// Serves a TPP or stops serving it. `None` if it is not known.
+    fn set_standing(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Answer<'_, Option<Tpp>>;
+
+    /// One TPP.
+    fn find_tpp(&self, client_id: ClientId) -> Answer<'_, Option<Tpp>>;
+
+    /// TPPs by client_id, those after `after`.
+    fn list_tpps(&self, after: Option<ClientId>, rows_max: u32) -> Answer<'_, Page<Tpp, ClientId>>;
+
+    // --- registrations (S, C)
+
+    /// What a TPP has registered; empty if it is not known.
+    fn registrations(&self, client_id: ClientId) -> Answer<'_, Registrations>;
+
+    /// Registers (S-01, S-02, C-01, C-02).
+    fn create_registration(
+        &self,
+        client_id: ClientId,
+        id: RegistrationId,
+        wish: Wish,
+        api: oyez_domain::version::ApiVersion,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Registrations, Refusal>>;
+
+    /// Replaces a registration whole and resumes a TPP's pushes (S-04, S-12, D-06, D-07).
+    fn replace_registration(
+        &self,
+        client_id: ClientId,
+        target: Target,
+        wish: Wish,
+        now: Timestamp,
+    ) -> Answer<'_, Result<(Registrations, Effect), Refusal>>;
+
+    /// Removes a registration and withdraws what only it wanted (S-05, C-07a, C-08).
+    fn delete_registration(
+        &self,
+        client_id: ClientId,
+        target: Target,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Effect, Refusal>>;
+
+    /// As [`Store::delete_registration`], by an operator, whatever its version (I-04).
+    fn remove_registration(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        kind: Kind,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Effect, Refusal>>;
+
+    // --- events
+
+    /// Takes a batch in; one outcome per item, in order (I-01, I-02).
+    fn accept(&self, batch: Vec<Submission>, now: Timestamp) -> Answer<'_, Vec<Acceptance>>;
+
+    /// Applies a poll's acknowledgements and errors, then chooses (P-02 … P-14).
+    fn poll(&self, poll: Poll, now: Timestamp) -> Answer<'_, Polled>;
+
+    /// Chooses work for pushing to one TPP (D-10, P-14).
+    fn due_for_push(
+        &self,
+        client_id: ClientId,
+        look: Look,
+        now: Timestamp,
+    ) -> Answer<'_, DueForPush>;
+
+    /// Makes SETs durable before they are sent, and checks once more that their events are outstanding; one outcome per SET,
+    /// in order (P-09, P-14).
+    fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>>;
+
+    /// Checks again that events whose SETs were kept earlier are still outstanding, before a retry or a late hand-out; one
+    /// outcome per jti, in order (P-14).
+    fn recheck(
+        &self,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Kept>>;
+
+    /// Records ended attempts and applies their verdicts; one outcome per attempt, in order (D-02 … D-07, D-14).
+    fn record_attempts(
+        &self,
+        client_id: ClientId,
+        attempts: Vec<Attempt>,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Recorded>>;
+
+    /// Takes outstanding events back; answers how many were (I-04).
+    fn withdraw(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+        now: Timestamp,
+    ) -> Answer<'_, u64>;
+
+    /// Pushes outstanding events again at once, poll-only ones too; answers how many (I-04, D-07).
+    fn retry_pushes(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+        now: Timestamp,
+    ) -> Answer<'_, u64>;
+
+    /// Makes failed events outstanding again, their counts begun anew: those of a TPP accepted in a range of time, at most
+    /// `events_max` of the oldest; answers which (I-04).
+    fn requeue_failed(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        accepted: std::ops::Range<Timestamp>,
+        events_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Jti>>;
+
+    // --- delivery
+
+    /// A node takes or renews its place; `renew` names the epoch it holds. `None` if that epoch is over.
+    fn hold_lease(
+        &self,
+        node_id: NodeId,
+        renew: Option<u64>,
+        ttl: Duration,
+    ) -> Answer<'_, Option<Lease>>;
+
+    /// A node leaves: its lanes are free at once.
+    fn release_lease(&self, lease: Lease) -> Answer<'_, ()>;
+
+    /// Claims free lanes that have something to do now, longest waiting first.
+    fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>>;
+
+    /// Writes back what a lane's owner learned; one outcome per report, in order.
+    fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>>;
+
+    /// One lane's health, owned or not; `None` if the TPP never had one.
+    fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>>;
+
+    /// An operator pauses an endpoint; `false` if the TPP is not known (I-04).
+    fn pause_endpoint(&self, actor: Actor, client_id: ClientId, now: Timestamp)
+    -> Answer<'_, bool>;
+
+    /// An operator ends a pause or an outage; `false` if the TPP is not known (I-04, D-06).
+    fn resume_endpoint(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        now: Timestamp,
+    ) -> Answer<'_, bool>;
+
+    // --- looking back (I-03)
+
+    /// One event whole.
+    fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>>;
+
+    /// Events, newest first, those before `before`.
+    fn list_events(
+        &self,
+        filter: EventFilter,
+        before: Option<Jti>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<EventSummary, Jti>>;
+
+    /// Where a TPP's events stand; all zero if it is not known.
+    fn counts(&self, client_id: ClientId) -> Answer<'_, Counts>;
+
+    /// What happened for a TPP (or, without one, for all together) minute by minute; minutes without news are left out.
+    fn minutes(
+        &self,
+        client_id: Option<ClientId>,
+        range: std::ops::Range<Timestamp>,
+    ) -> Answer<'_, Vec<Minute>>;
+
+    /// The audit trail, newest first, entries before `before` (I-05).
+    fn list_audit(
+        &self,
+        client_id: Option<ClientId>,
+        before: Option<u64>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<AuditEntry, u64>>;
+
+    // --- time passes (I-06)
+
+    /// Expires outstanding events accepted before a moment, a small batch of the oldest; answers how many.
+    fn expire(
+        &self,
+        accepted_before: Timestamp,
+        events_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, u64>;
+
+    /// Removes what has been kept long enough, one small batch; call again while it removes something.
+    fn sweep(&self, retention: Retention, now: Timestamp) -> Answer<'_, Swept>;
+}

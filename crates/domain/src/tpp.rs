@@ -1,0 +1,128 @@
+//! A TPP as the bank knows it: who it is, which keys it signs with, and where it is treated differently from the rest.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ClientId;
+use crate::retry;
+use crate::time::Timestamp;
+
+/// A registered client of the bank.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tpp {
+    /// Its name in every token, statement and SET.
+    pub client_id: ClientId,
+    /// What an operator may change of it.
+    pub profile: Profile,
+    /// May it call and be called?
+    pub standing: Standing,
+    /// When it was first known here.
+    pub registered_at: Timestamp,
+    /// When its profile or standing last changed.
+    pub changed_at: Timestamp,
+}
+
+/// What an operator registers and may change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// For people: "Acme Budgeting".
+    pub name: String,
+    /// Its id in the directory; with `software_id` the `iss` of its signed requests (M-02).
+    pub org_id: String,
+    /// The software statement it registered with.
+    pub software_id: String,
+    /// Where its signing keys are found (M-05).
+    pub keys: KeySource,
+    /// Where it departs from the deployment's defaults.
+    #[serde(default)]
+    pub overrides: Overrides,
+}
+
+/// Where a TPP's signing keys come from (M-05).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySource {
+    /// Fetched from this address and cached.
+    JwksUrl(String),
+    /// Kept here, as the text of a JWK set.
+    Jwks(String),
+}
+
+/// Whether a TPP may call and be called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Served.
+    Active,
+    /// Refused everywhere, and nothing new is accepted for it; what is outstanding waits.
+    Disabled {
+        /// Since when.
+        at: Timestamp,
+        /// In the operator's words.
+        reason: String,
+    },
+}
+
+/// Per-TPP departures from the deployment's defaults; `None` follows the default.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Overrides {
+    /// The JOSE header of its SETs (T-07).
+    pub header_profile: Option<HeaderProfile>,
+    /// When to try again (D-05).
+    pub retry: Option<retry::Policy>,
+    /// Order of delivery (D-10).
+    pub delivery_order: Option<DeliveryOrder>,
+    /// Which answers count as acknowledgements (D-02).
+    pub acknowledgement: Option<Acknowledgement>,
+    /// How many pushes may be in flight at once (D-09).
+    pub pushes_at_once_max: Option<NonZeroU32>,
+    /// When an unacknowledged hand-out is offered again first (P-08).
+    pub redelivery_delay: Option<Duration>,
+    /// How many setErrs set an event aside (P-12).
+    pub error_cap: Option<NonZeroU32>,
+    /// How many hand-outs count as an acknowledgement (P-12).
+    pub hand_out_cap: Option<NonZeroU32>,
+    /// Requests per second (G-09).
+    pub requests_per_second: Option<NonZeroU32>,
+}
+
+/// The shape of a SET's JOSE header (T-07).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeaderProfile {
+    /// The standard's: private claims, all critical.
+    #[default]
+    OpenBanking,
+    /// `typ: JWT` and no private claims, for libraries that cannot register critical headers.
+    Jwt,
+    /// `typ: secevent+jwt`.
+    Rfc8417,
+}
+
+/// Whether an event may overtake another of the same TPP (D-10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryOrder {
+    /// First attempts start in order of acceptance; answers may come in any order.
+    #[default]
+    Concurrent,
+    /// The next waits until the one before is settled.
+    Strict,
+}
+
+/// Which answers to a push count as acknowledgements (D-02).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Acknowledgement {
+    /// 202; a missing interaction id is only noted.
+    #[default]
+    Standard,
+    /// 202 with the interaction id echoed, nothing else.
+    Strict,
+    /// Any 2xx.
+    Lenient,
+}
