@@ -1,0 +1,133 @@
+//! What each crate must not know.
+//!
+//! A crate exists because its boundary is enforced. The compiler enforces the direction of our own
+//! edges; this table adds what no compiler sees: which third parties may not come along, not even
+//! through another dependency, and which words of the standard library may not stand in code that ships.
+//! A crate without a row is an offender, so no boundary is forgotten.
+
+use crate::Offenders;
+use crate::metadata::Metadata;
+use crate::sources;
+use crate::tree::Tree;
+
+/// One crate's boundary.
+struct Boundary {
+    /// Its folder under `crates/`.
+    folder: &'static str,
+    /// Packages that may not be reached over any chain of ordinary dependencies.
+    reaches_never: &'static [&'static [&'static str]],
+    /// Paths that may not be named; the tail may stand inside a braced `use`.
+    names_never: &'static [&'static str],
+    /// Words that may not stand in its code.
+    says_never: &'static [&'static str],
+}
+
+const RUNTIME: &[&str] = &["tokio", "async-std", "smol"];
+const HTTP: &[&str] = &["http", "hyper", "axum", "reqwest", "ureq", "tower"];
+const STORAGE: &[&str] = &[
+    "rusqlite",
+    "libsqlite3-sys",
+    "sqlx",
+    "postgres",
+    "tokio-postgres",
+];
+const SIGNING: &[&str] = &["oyez-jose", "aws-lc-rs", "ring", "rsa", "openssl"];
+
+const BOUNDARIES: &[Boundary] = &[
+    Boundary {
+        folder: "domain",
+        reaches_never: &[RUNTIME, HTTP, STORAGE, SIGNING],
+        // `core::net` has the address types; `std::net` adds sockets and name resolution.
+        names_never: &[
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::process",
+            "std::thread",
+        ],
+        says_never: &[
+            "async",
+            "SystemTime",
+            "Instant",
+            "rand",
+            "getrandom",
+            "now_v7",
+            "new_v4",
+        ],
+    },
+    Boundary {
+        folder: "jose",
+        reaches_never: &[HTTP, STORAGE, &["oyez-store"]],
+        names_never: &["std::net", "std::env", "std::process"],
+        says_never: &["SystemTime", "Instant"],
+    },
+    Boundary {
+        folder: "store",
+        reaches_never: &[HTTP, SIGNING],
+        names_never: &["std::env", "std::process"],
+        says_never: &["TcpStream", "TcpListener"],
+    },
+    // The edge of the program: it may know everything, and everything ambient is read there.
+    Boundary {
+        folder: "cli",
+        reaches_never: &[],
+        names_never: &[],
+        says_never: &[],
+    },
+];
+
+/// Packages that a crate reaches though its boundary forbids them, each with the chain that leads there;
+/// and crates that have no boundary.
+pub fn dependency_offenders(metadata: &Metadata) -> Offenders {
+    let mut offenders = Vec::new();
+    for package in metadata
+        .members()
+        .filter(|package| package.name.starts_with("oyez-"))
+    {
+        let folder = package.name.trim_start_matches("oyez-");
+        let Some(boundary) = BOUNDARIES.iter().find(|boundary| boundary.folder == folder) else {
+            offenders.push(format!(
+                "crates/{folder} has no row in the table of boundaries"
+            ));
+            continue;
+        };
+        let shipped = metadata.shipped_in(package);
+        for name in boundary.reaches_never.iter().copied().flatten() {
+            if let Some(chain) = shipped.get(name) {
+                offenders.push(format!("{folder} reaches {name}: {}", chain.join(" → ")));
+            }
+        }
+    }
+    offenders
+}
+
+/// Words in code that ships which its crate's boundary forbids.
+pub fn source_offenders(tree: &Tree) -> Offenders {
+    let mut offenders = Vec::new();
+    for file in tree.with_extension("rs") {
+        let Some(boundary) = BOUNDARIES
+            .iter()
+            .find(|boundary| file.crate_folder() == Some(boundary.folder))
+        else {
+            continue;
+        };
+        for (number, line) in file.shipped_lines() {
+            for word in boundary
+                .says_never
+                .iter()
+                .filter(|word| sources::has_word(line, word))
+            {
+                offenders.push(format!("{}:{number}: `{word}`", file.path));
+            }
+        }
+        let code: String = file.shipped_lines().map(|(_, line)| line).collect();
+        for path in boundary
+            .names_never
+            .iter()
+            .filter(|path| sources::names_path(&code, path))
+        {
+            offenders.push(format!("{}: `{path}`", file.path));
+        }
+    }
+    offenders
+}
