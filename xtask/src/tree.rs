@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Folders that are not ours to keep tidy.
+/// What is not ours to keep tidy.
 const SKIPPED: [&str; 4] = [".git", ".venv", "node_modules", "target"];
 
 /// Marks a folder as a cache (cargo writes it into every target folder).
@@ -129,7 +129,11 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<File>) -> io::Result<()> {
         let entry = entry?;
         let path = entry.path();
         let kind = entry.file_type()?;
-        if kind.is_dir() && !SKIPPED.iter().any(|name| entry.file_name() == *name) {
+        // `.git` is a file in a worktree.
+        if SKIPPED.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
+        if kind.is_dir() {
             walk(root, &path, files)?;
         } else if kind.is_file() {
             let relative = path
