@@ -40,6 +40,14 @@ impl Rules {
         toml::from_str(text)
     }
 
+    /// The numbers, in order.
+    pub fn numbers(&self) -> impl Iterator<Item = &str> {
+        self.families
+            .iter()
+            .flat_map(|family| family.rules.keys())
+            .map(String::as_str)
+    }
+
     fn contains(&self, number: &str) -> bool {
         self.families
             .iter()

@@ -1,4 +1,4 @@
-//! Our documents: every link between them leads somewhere.
+//! Our documents: every link between them leads somewhere, and every rule has its place.
 //!
 //! Only links into the repository are followed; the rest of the world changes without us. A link that
 //! climbs out of the repository is an offender, since no reader can follow it.
@@ -6,7 +6,11 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::Offenders;
+use crate::conformance::Rules;
 use crate::tree::{File, Tree};
+
+/// The document that says where each rule is decided, and its section with the table.
+const PLACES: (&str, &str) = ("ARCHITECTURE.md", "## Where each rule lives");
 
 /// Links whose file or heading is not there.
 pub fn broken_links(tree: &Tree) -> Offenders {
@@ -19,6 +23,37 @@ pub fn broken_links(tree: &Tree) -> Offenders {
         }
     }
     offenders
+}
+
+/// Rules that the table of places names never, or more than once.
+pub fn misplaced_rules(tree: &Tree, rules: &Rules) -> Offenders {
+    let (path, section) = PLACES;
+    let text = tree.file(path).map_or("", |file| &file.text);
+    let all: Vec<_> = rules.numbers().collect();
+    let lines = text.lines().skip_while(|line| *line != section).skip(1);
+    let placed: Vec<_> = lines
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .flat_map(|cell| rules_of_cell(cell, &all))
+        .collect();
+    let mut offenders = Vec::new();
+    for number in all {
+        let times = placed.iter().filter(|placed| **placed == number).count();
+        if times != 1 {
+            offenders.push(format!("{path}: {number} has {times} places"));
+        }
+    }
+    offenders
+}
+
+/// The rules of a cell such as `S-01, S-04 … S-06`.
+fn rules_of_cell<'a>(cell: &'a str, all: &[&'a str]) -> Vec<&'a str> {
+    let at = |number: &str| all.iter().position(|it| *it == number);
+    let range = |part: &'a str| {
+        let (first, last) = part.split_once(" … ").unwrap_or((part, part));
+        Some(all.get(at(first)?..=at(last)?)?.to_vec())
+    };
+    cell.split(", ").filter_map(range).flatten().collect()
 }
 
 /// The targets of a line's links that point into the repository.
@@ -88,6 +123,16 @@ mod tests {
             targets(line).collect::<Vec<_>>(),
             ["docs/a.md#one", "c.svg"]
         );
+    }
+
+    #[test]
+    fn a_cell_names_rules_and_ranges_of_rules() {
+        let all = ["S-01", "S-02", "S-03", "S-04"];
+        assert_eq!(
+            rules_of_cell("S-01, S-03 … S-04", &all),
+            ["S-01", "S-03", "S-04"]
+        );
+        assert_eq!(rules_of_cell("rules", &all), [""; 0]);
     }
 
     #[test]

@@ -135,3 +135,10 @@ fn every_link_between_documents_leads_somewhere() {
         "correct the path or the heading",
     );
 }
+
+#[test]
+fn every_rule_has_one_place_in_the_architecture() {
+    let tree = tree();
+    let mend = "name the rule once in ARCHITECTURE.md, in the row of the place that decides it";
+    check(&documents::misplaced_rules(&tree, &rules(&tree)), mend);
+}
