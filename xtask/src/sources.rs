@@ -18,7 +18,7 @@ const BANNED: &[(&str, &str)] = &[
     (concat!("#![", "allow("), "expect the lint, with its reason"),
     (
         concat!("#[", "ignore"),
-        "a slow test has `slow_` in its name; a broken one is mended",
+        "a slow test stands in a module named `slow`; a broken one is mended",
     ),
     (concat!("todo", "!("), "finish it, or leave it out"),
     (concat!("unimplemented", "!("), "finish it, or leave it out"),
