@@ -29,7 +29,7 @@ const BANNED: &[(&str, &str)] = &[
 ];
 
 /// Where developers keep their files; between slashes these begin a path of somebody's machine.
-const PERSONAL_FOLDERS: [&str; 5] = ["home", "root", "Users", "work", "farm"];
+const PERSONAL_FOLDERS: [&str; 4] = ["home", "root", "Users", "work"];
 
 /// Rust sources with words that do not belong there.
 pub fn banned_words(tree: &Tree) -> Offenders {
