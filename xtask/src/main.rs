@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 
 fn write_conformance() -> Outcome {
     let page = conformance_page(&Tree::read()?)?;
-    fs::write(tree::root().join(conformance::PAGE), page)?;
+    fs::write(tree::root()?.join(conformance::PAGE), page)?;
     Ok(())
 }
 
@@ -68,7 +68,7 @@ fn conformance_page(tree: &Tree) -> Result<String, Box<dyn std::error::Error>> {
 }
 
 fn judge_licences() -> Outcome {
-    let policy = Policy::parse(&fs::read_to_string(tree::root().join("deny.toml"))?)?;
+    let policy = Policy::parse(&fs::read_to_string(tree::root()?.join("deny.toml"))?)?;
     let metadata = Metadata::read(policy.targets())?;
     for (licence, packages) in dependencies::licence_table(&metadata) {
         writeln!(io::stdout(), "{packages:>5}  {licence}")?;

@@ -81,7 +81,7 @@ impl Metadata {
         for target in targets {
             cargo.args(["--filter-platform", target]);
         }
-        let output = cargo.current_dir(tree::root()).output()?;
+        let output = cargo.current_dir(tree::root()?).output()?;
         if !output.status.success() {
             return Err(io::Error::other(
                 String::from_utf8_lossy(&output.stderr).into_owned(),

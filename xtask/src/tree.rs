@@ -73,20 +73,13 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads the repository that this crate was built in.
+    /// Reads the repository that we stand in.
     pub fn read() -> io::Result<Self> {
-        Self::read_at(root())
-    }
-
-    /// Reads the tree under `root`.
-    pub fn read_at(root: &Path) -> io::Result<Self> {
+        let root = root()?;
         let mut files = Vec::new();
-        walk(root, root, &mut files)?;
+        walk(&root, &root, &mut files)?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self {
-            root: root.to_path_buf(),
-            files,
-        })
+        Ok(Self { root, files })
     }
 
     /// All files, ordered by path.
@@ -114,11 +107,15 @@ impl Tree {
     }
 }
 
-/// The root of the repository: the folder above this crate.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask stands in the workspace's root")
+/// The root of the repository that we stand in. Asked when it is needed and not when this is compiled: checkouts
+/// that share a target folder share what is compiled there.
+pub fn root() -> io::Result<PathBuf> {
+    let here = std::env::current_dir()?;
+    let root = here
+        .ancestors()
+        .find(|folder| folder.join("xtask/Cargo.toml").exists());
+    root.map(Path::to_path_buf)
+        .ok_or_else(|| io::Error::other("not inside the repository"))
 }
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<File>) -> io::Result<()> {
