@@ -1,5 +1,7 @@
 //! Why a key is not one we use. No variant carries a byte of key material.
 
+use aws_lc_rs::error::KeyRejected;
+
 /// Why a key cannot be read, made or used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -29,11 +31,8 @@ pub enum KeyError {
     )]
     Encrypted,
     /// RSA under 2048 bits.
-    #[error("RSA of {bits} bits is under 2048")]
-    TooSmall {
-        /// Size of the modulus.
-        bits: usize,
-    },
+    #[error("RSA under 2048 bits")]
+    TooSmall,
     /// Neither RSA nor P-256, or its parts do not belong together.
     #[error("not a usable RSA or P-256 key: {0}")]
     Rejected(&'static str),
@@ -49,4 +48,13 @@ pub enum KeyError {
     /// AWS-LC could not make or write the key.
     #[error("the key could not be generated or encoded")]
     Generation,
+}
+
+impl From<KeyRejected> for KeyError {
+    fn from(rejected: KeyRejected) -> Self {
+        match rejected.description_() {
+            "TooSmall" => Self::TooSmall,
+            other => Self::Rejected(other),
+        }
+    }
 }

@@ -5,7 +5,6 @@
 mod private_jwk;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -84,11 +83,11 @@ impl LocalKey {
         }
         let block = pem::only(blocks, "private key", &[PKCS8, PKCS1, SEC1])?;
         match block.label {
-            PKCS1 => Self::from_rsa_result(RsaKeyPair::from_der(&block.der)),
-            SEC1 => Self::from_p256_result(EcdsaKeyPair::from_private_key_der(
+            PKCS1 => Self::from_rsa(RsaKeyPair::from_der(&block.der)?),
+            SEC1 => Self::from_p256(EcdsaKeyPair::from_private_key_der(
                 &ECDSA_P256_SHA256_FIXED_SIGNING,
                 &block.der,
-            )),
+            )?),
             _ => Self::from_pkcs8(&block.der),
         }
     }
@@ -130,31 +129,14 @@ impl LocalKey {
     }
 
     fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let rsa = match RsaKeyPair::from_pkcs8(der) {
-            Ok(pair) => return Self::from_rsa(pair),
-            Err(rejected) => rejected,
-        };
-        match EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
-            Ok(pair) => Self::from_p256(pair),
-            // AWS-LC says `TooSmall` only of a key that is RSA, and the like; otherwise the curve's reason is closer.
-            Err(p256)
-                if rsa.description_() == "InvalidEncoding"
-                    || rsa.description_() == "WrongAlgorithm" =>
-            {
-                Err(KeyError::Rejected(p256.description_()))
-            }
-            Err(_) => Err(KeyError::Rejected(rsa.description_())),
+        match RsaKeyPair::from_pkcs8(der).map_err(KeyError::from) {
+            Ok(pair) => Self::from_rsa(pair),
+            Err(KeyError::TooSmall) => Err(KeyError::TooSmall),
+            Err(_) => Self::from_p256(EcdsaKeyPair::from_pkcs8(
+                &ECDSA_P256_SHA256_FIXED_SIGNING,
+                der,
+            )?),
         }
-    }
-
-    fn from_rsa_result(pair: Result<RsaKeyPair, KeyRejected>) -> Result<Self, KeyError> {
-        pair.map_err(|rejected| KeyError::Rejected(rejected.description_()))
-            .and_then(Self::from_rsa)
-    }
-
-    fn from_p256_result(pair: Result<EcdsaKeyPair, KeyRejected>) -> Result<Self, KeyError> {
-        pair.map_err(|rejected| KeyError::Rejected(rejected.description_()))
-            .and_then(Self::from_p256)
     }
 
     fn from_rsa(pair: RsaKeyPair) -> Result<Self, KeyError> {

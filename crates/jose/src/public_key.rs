@@ -52,15 +52,12 @@ impl PublicKey {
         let first = *n.first().ok_or(KeyError::Rejected("InvalidEncoding"))?;
         let bits = (n.len() * 8).saturating_sub(first.leading_zeros() as usize);
         if bits < RSA_BITS_MIN {
-            return Err(KeyError::TooSmall { bits });
+            return Err(KeyError::TooSmall);
         }
         let components = RsaPublicKeyComponents { n, e };
-        let parsed = components
-            .to_parsed_public_key(&RSA_PSS_2048_8192_SHA256)
-            .map_err(|rejected| KeyError::Rejected(rejected.description_()))?;
+        let parsed = components.to_parsed_public_key(&RSA_PSS_2048_8192_SHA256)?;
         // Building from components skips the checks of size and exponent that reading a key makes.
-        RsaSubjectPublicKey::from_der(parsed.as_ref())
-            .map_err(|rejected| KeyError::Rejected(rejected.description_()))?;
+        RsaSubjectPublicKey::from_der(parsed.as_ref())?;
         let numbers = Numbers::Rsa {
             n: n.to_vec(),
             e: e.to_vec(),
@@ -74,8 +71,7 @@ impl PublicKey {
             return Err(KeyError::Rejected("a coordinate is not 32 bytes"));
         }
         let point = [&[UNCOMPRESSED], x, y].concat();
-        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-            .map_err(|rejected| KeyError::Rejected(rejected.description_()))?;
+        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)?;
         Ok(Self {
             parsed,
             numbers: Numbers::P256 {
@@ -149,8 +145,7 @@ impl PublicKey {
     }
 
     fn from_p256_der(der: &[u8]) -> Result<Self, KeyError> {
-        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der)
-            .map_err(|rejected| KeyError::Rejected(rejected.description_()))?;
+        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der)?;
         let spki = AsDer::<PublicKeyX509Der<'_>>::as_der(&parsed)
             .map_err(|_| KeyError::Rejected("InvalidEncoding"))?;
         // On P-256 the structure ends with the uncompressed point.

@@ -63,7 +63,7 @@ fn rsa(jwk: &PrivateJwk<'_>) -> Result<LocalKey, KeyError> {
         dQ: number("dq", jwk.dq)?,
         qInv: number("qi", jwk.qi)?,
     };
-    LocalKey::from_rsa_result(RsaKeyPair::from_components(&components))
+    LocalKey::from_rsa(RsaKeyPair::from_components(&components)?)
 }
 
 fn p256(jwk: &PrivateJwk<'_>) -> Result<LocalKey, KeyError> {
@@ -76,11 +76,11 @@ fn p256(jwk: &PrivateJwk<'_>) -> Result<LocalKey, KeyError> {
         number("d", jwk.d)?,
     );
     let point = [&[4][..], &x, &y].concat();
-    LocalKey::from_p256_result(EcdsaKeyPair::from_private_key_and_public_key(
+    LocalKey::from_p256(EcdsaKeyPair::from_private_key_and_public_key(
         &ECDSA_P256_SHA256_FIXED_SIGNING,
         &d,
         &point,
-    ))
+    )?)
 }
 
 fn number(name: &'static str, text: Option<&str>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
