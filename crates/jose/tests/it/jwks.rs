@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::fixtures::{NOW, key_set, key_set_json, p256, rsa};
 
-fn parse(keys: Value) -> Jwks {
-    Jwks::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+fn parse(keys: &Value) -> Jwks {
+    Jwks::parse(&json!({ "keys": keys }).to_string().as_bytes()).unwrap()
 }
 
 // M-05
@@ -80,7 +80,7 @@ fn entries_that_cannot_be_used_are_skipped_with_their_reason() {
         (json!({"kty": "RSA", "e": "AQAB"}), SkipReason::Member("n")),
     ];
     for (entry, reason) in cases {
-        let set = parse(json!([entry, good]));
+        let set = parse(&json!([entry, good]));
         assert_eq!(set.skipped()[0].reason, reason, "{entry}");
         assert_eq!(
             (set.skipped()[0].index, set.keys().len()),
@@ -104,7 +104,7 @@ fn members_that_we_do_not_follow_change_nothing() {
     ] {
         dressed[name] = value;
     }
-    assert_eq!(parse(json!([dressed])), parse(json!([plain])));
+    assert_eq!(parse(&json!([dressed])), parse(&json!([plain])));
 }
 
 // M-05
@@ -143,7 +143,7 @@ fn validity_begins_with_nbf_and_ends_with_exp() {
     let mut entry = rsa().public_key().to_jwk("k");
     entry.insert("nbf".to_owned(), json!(100));
     entry.insert("exp".to_owned(), json!(200.5));
-    let set = parse(json!([entry]));
+    let set = parse(&json!([entry]));
     let at = |seconds| {
         set.select("k", Algorithm::PS256, UnixTime::from_seconds(seconds))
             .map(|keys| keys.len())
@@ -161,7 +161,7 @@ fn keys_with_one_kid_are_told_apart_by_type_use_algorithm_and_validity() {
     enc.insert("use".to_owned(), json!("enc"));
     let mut old = rsa.public_key().to_jwk("same");
     old.insert("exp".to_owned(), json!(1));
-    let set = parse(json!([
+    let set = parse(&json!([
         enc,
         {"kty": "oct", "kid": "same"},
         old,
