@@ -65,11 +65,6 @@ impl HeaderTemplate {
         SigningInput::assemble(self, payload, iat)
     }
 
-    /// The algorithm that the header names.
-    pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-
     /// Appends the encoded header.
     pub(crate) fn write(&self, iat: UnixTime, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.encoded);
