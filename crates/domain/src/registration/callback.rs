@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use super::address::is_public;
 use crate::version::Version;
@@ -47,9 +47,12 @@ fn judge(text: &str, url: &Url, judgement: Judgement<'_>, faults: &mut Vec<&'sta
         must(false, "it has no host");
         return;
     };
-    must(!text.contains('@'), "it holds a user or an @");
-    must(!text.contains('?'), "it has a query");
-    must(!text.contains('#'), "it has a fragment");
+    must(
+        url.username().is_empty() && url.password().is_none(),
+        "it holds a user",
+    );
+    must(url.query().is_none(), "it has a query");
+    must(url.fragment().is_none(), "it has a fragment");
     let address = match host {
         Host::Domain(_) => None,
         Host::Ipv4(v4) => Some(IpAddr::V4(v4)),
@@ -67,19 +70,15 @@ fn judge(text: &str, url: &Url, judgement: Judgement<'_>, faults: &mut Vec<&'sta
     );
 }
 
-/// Whether the text is what a client would send, up to the case of scheme and host: no white space that is stripped, no dot
-/// segments, no characters that are escaped, no other spelling of an address, no default port.
+/// Whether the text is what a client would send, up to the case of scheme and host and a spelt-out default port: no white
+/// space that is stripped, no dot segments, no characters that are escaped, no other spelling of an address.
 fn is_as_dialled(text: &str, url: &Url) -> bool {
-    let normal = url.as_str();
-    let path_at = normal.len() - suffix_from_path(url).len();
-    let same_authority = text
-        .get(..path_at)
-        .is_some_and(|head| head.eq_ignore_ascii_case(&normal[..path_at]));
-    same_authority && text[path_at..] == normal[path_at..]
-}
-
-fn suffix_from_path(url: &Url) -> &str {
-    &url[url::Position::BeforePath..]
+    let authority = &url[..Position::BeforePath];
+    let path = &url[Position::BeforePath..];
+    text.strip_suffix(path).is_some_and(|sent| {
+        sent.eq_ignore_ascii_case(authority)
+            || sent.eq_ignore_ascii_case(&format!("{authority}:443"))
+    })
 }
 
 /// Whether the path ends as the row says, in the version that was asked for: X.Y is compared when either lacks its Z.

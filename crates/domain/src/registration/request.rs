@@ -102,7 +102,7 @@ fn read<T>(
                         .into_iter()
                         .filter_map(|name| members.optional(name))
                     {
-                        let _any_content = place.members(&mut faults);
+                        place.members(&mut faults);
                     }
                 }
             }
