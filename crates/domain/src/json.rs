@@ -5,6 +5,7 @@
 
 pub mod members;
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -13,23 +14,47 @@ use serde_json::{Map, Number, Value};
 /// How deep a request may nest. The standard's deepest has four levels; the rest is room for a bank's own payloads.
 pub const DEPTH_MAX: usize = 32;
 
-/// The bytes are not JSON as we take it; the text says what is wrong, and where.
+/// The bytes are not JSON as we take it; each variant carries a text that says what is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Malformed(String);
+pub enum Malformed {
+    /// Not JSON, not UTF-8, or more than one value.
+    #[error("{0}")]
+    Syntax(String),
+    /// A member stands twice in one object, compared after escapes are resolved.
+    #[error("{detail}")]
+    DuplicateMember {
+        /// Which.
+        name: String,
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// Nested deeper than the reader allows.
+    #[error("{0}")]
+    TooDeep(String),
+}
 
 /// Reads one JSON document.
 pub fn parse(bytes: &[u8], depth_max: usize) -> Result<Value, Malformed> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| Malformed(format!("invalid UTF-8 after {} bytes", error.valid_up_to())))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Malformed::Syntax(format!("invalid UTF-8 after {} bytes", error.valid_up_to()))
+    })?;
+    let refused = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict {
+    let strict = Strict {
         depth_left: depth_max,
-    }
-    .deserialize(&mut deserializer)
-    .and_then(|value| deserializer.end().map(|()| value))
-    .map_err(|error| Malformed(error.to_string()))?;
-    Ok(value)
+        refused: &refused,
+    };
+    strict
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| {
+            let detail = error.to_string();
+            match refused.take() {
+                Some(Refusal::DuplicateMember(name)) => Malformed::DuplicateMember { name, detail },
+                Some(Refusal::TooDeep) => Malformed::TooDeep(detail),
+                None => Malformed::Syntax(detail),
+            }
+        })
 }
 
 /// The same value always as the same bytes: members sorted by name, no white space.
@@ -80,23 +105,30 @@ fn write_all<T>(
     bytes.push(brackets[1]);
 }
 
-/// Reads a value that may nest so much deeper.
-#[derive(Clone, Copy)]
-struct Strict {
-    depth_left: usize,
+/// What we refuse though it is JSON. Serde's errors are texts with a place; the kind travels beside them.
+enum Refusal {
+    DuplicateMember(String),
+    TooDeep,
 }
 
-impl Strict {
+/// Reads a value that may nest so much deeper.
+#[derive(Clone, Copy)]
+struct Strict<'r> {
+    depth_left: usize,
+    refused: &'r RefCell<Option<Refusal>>,
+}
+
+impl Strict<'_> {
     fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
-        let depth_left = self
-            .depth_left
-            .checked_sub(1)
-            .ok_or_else(|| E::custom("nested too deep"))?;
-        Ok(Self { depth_left })
+        let Some(depth_left) = self.depth_left.checked_sub(1) else {
+            self.refused.replace(Some(Refusal::TooDeep));
+            return Err(E::custom("nested too deep"));
+        };
+        Ok(Self { depth_left, ..self })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -104,7 +136,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,6 +187,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if map.contains_key(&name) {
+                self.refused.replace(Some(Refusal::DuplicateMember(name)));
                 return Err(A::Error::custom("a member stands twice in one object"));
             }
             map.insert(name, members.next_value_seed(inside)?);
@@ -214,7 +247,14 @@ mod tests {
 
     #[test]
     fn a_repeated_member_is_noticed_however_it_is_escaped() {
-        assert!(error(r#"{"a":1,"\u0061":2}"#).starts_with("a member stands twice"));
+        for (text, repeated) in [
+            (r#"{"a":1,"\u0061":2}"#, "a"),
+            (r#"{"k":[{"x":{"b":1,"b":2}}]}"#, "b"),
+        ] {
+            let refused = parse(text.as_bytes(), DEPTH_MAX);
+            let found = matches!(&refused, Err(Malformed::DuplicateMember { name, .. }) if name == repeated);
+            assert!(found, "{text}: {refused:?}");
+        }
         assert!(parse(br#"{"a":{"a":1},"b":{"a":1}}"#, DEPTH_MAX).is_ok());
     }
 
@@ -233,6 +273,13 @@ mod tests {
         fn any_bytes_are_read_or_refused_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             if let Ok(value) = parse(&bytes, DEPTH_MAX) {
                 prop_assert_eq!(parse(&canonical(&value), DEPTH_MAX).unwrap(), value);
+            }
+        }
+
+        #[test]
+        fn what_is_accepted_is_what_serde_json_reads(text in r#"[\[\]{}:,"a-c0-9. eE-]{0,24}"#) {
+            if let Ok(value) = parse(text.as_bytes(), DEPTH_MAX) {
+                prop_assert_eq!(serde_json::from_str::<Value>(&text).ok(), Some(value));
             }
         }
     }

@@ -3,12 +3,12 @@
 
 use std::str::FromStr;
 
+use oyez_domain::json;
 use serde_json::{Map, Value};
 
 use crate::algorithm::{Algorithm, UnknownAlgorithm};
 use crate::base64url;
-use crate::limits::{HEADER_BYTES_MAX, KID_BYTES_MAX};
-use crate::strict_json::{self, Fault};
+use crate::limits::{HEADER_BYTES_MAX, JSON_DEPTH_MAX, KID_BYTES_MAX};
 
 /// A parsed header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +79,14 @@ impl Header {
                 max: HEADER_BYTES_MAX,
             });
         }
-        let json = base64url::decode(part).ok_or(Malformed::Base64 { part: "header" })?;
-        match strict_json::parse(&json) {
+        let text = base64url::decode(part).ok_or(Malformed::Base64 { part: "header" })?;
+        match json::parse(&text, JSON_DEPTH_MAX) {
             Ok(Value::Object(members)) => Ok(Self { members }),
             Ok(_) => Err(Malformed::NotAnObject),
-            Err(Fault::Duplicate(name)) => Err(Malformed::Duplicate(name)),
-            Err(Fault::Syntax | Fault::TooDeep) => Err(Malformed::NotJson),
+            Err(json::Malformed::DuplicateMember { name, .. }) => Err(Malformed::Duplicate(name)),
+            Err(json::Malformed::Syntax(_) | json::Malformed::TooDeep(_)) => {
+                Err(Malformed::NotJson)
+            }
         }
     }
 

@@ -2,12 +2,12 @@
 //! not JSON, is refused whole; an entry that we cannot use is skipped and the reason kept, so that a TPP's encryption
 //! key or a new algorithm in its set breaks nothing.
 
-use serde_json::{Value, json};
+use oyez_domain::json;
+use serde_json::Value;
 
 use crate::algorithm::Algorithm;
 use crate::jwk::{self, Jwk, KeyUse, SkipReason};
-use crate::limits::{JWKS_BYTES_MAX, JWKS_KEYS_MAX};
-use crate::strict_json::{self, Fault};
+use crate::limits::{JSON_DEPTH_MAX, JWKS_BYTES_MAX, JWKS_KEYS_MAX};
 use crate::unix_time::UnixTime;
 
 /// A set of public keys.
@@ -76,13 +76,13 @@ pub enum NoKey {
 
 impl Jwks {
     /// Reads a key set.
-    pub fn parse(json: &[u8]) -> Result<Self, JwksError> {
-        if json.len() > JWKS_BYTES_MAX {
+    pub fn parse(text: &[u8]) -> Result<Self, JwksError> {
+        if text.len() > JWKS_BYTES_MAX {
             return Err(JwksError::TooLong);
         }
-        let value = strict_json::parse(json).map_err(|fault| match fault {
-            Fault::Duplicate(name) => JwksError::Duplicate(name),
-            Fault::Syntax | Fault::TooDeep => JwksError::NotJson,
+        let value = json::parse(text, JSON_DEPTH_MAX).map_err(|fault| match fault {
+            json::Malformed::DuplicateMember { name, .. } => JwksError::Duplicate(name),
+            json::Malformed::Syntax(_) | json::Malformed::TooDeep(_) => JwksError::NotJson,
         })?;
         let entries = value
             .get("keys")
@@ -151,7 +151,7 @@ impl Jwks {
     /// The set as JSON, of the usable keys only.
     pub fn to_json(&self) -> String {
         let keys: Vec<Value> = self.keys.iter().map(Jwk::to_value).collect();
-        json!({ "keys": keys }).to_string()
+        serde_json::json!({ "keys": keys }).to_string()
     }
 }
 

@@ -78,7 +78,6 @@ mod public_key;
 mod set_detection;
 mod sign;
 mod signing_input;
-mod strict_json;
 mod unix_time;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
