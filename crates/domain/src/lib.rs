@@ -12,6 +12,7 @@ pub mod fault;
 pub mod ids;
 pub mod ledger;
 pub mod life;
+pub mod model;
 pub mod registration;
 pub mod resources;
 pub mod retry;
