@@ -2,9 +2,12 @@
 
 mod accepting;
 mod acknowledging;
+mod isolation;
 mod keeping;
 mod lanes;
+mod looking_back;
 mod operating;
+mod passing;
 mod polling;
 mod pushing;
 mod registering;
