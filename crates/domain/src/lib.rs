@@ -13,6 +13,7 @@ pub mod ids;
 pub mod json;
 pub mod ledger;
 pub mod life;
+pub mod model;
 pub mod registration;
 pub mod resources;
 pub mod retry;
