@@ -159,3 +159,6 @@ impl Ledger {
         self.reads.ask(|reader| work(&reader.db)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

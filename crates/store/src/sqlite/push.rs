@@ -271,13 +271,13 @@ pub(super) const NEXT_PUSH: &str = "
     WHERE tpp = ?1 AND push_at IS NOT NULL";
 
 // max() of a NULL is NULL: the oldest waits for a poll, and everything behind it.
-const OLDEST_PUSH: &str =
+pub(super) const OLDEST_PUSH: &str =
     "SELECT max(push_at, due_at) FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1";
 
 pub(super) const TAKE_OFF: &str = "
     UPDATE outstanding SET due_at = max(due_at, ?3), push_at = ?3 WHERE tpp = ?1 AND position = ?2";
 
-const GIVE_BACK: &str = "
+pub(super) const GIVE_BACK: &str = "
     UPDATE outstanding SET due_at = ?3, push_at = iif(push_at IS NULL, NULL, ?4)
     WHERE tpp = ?1 AND position = ?2";
 
@@ -287,7 +287,7 @@ pub(super) const OPEN: &str =
 const FAILED: &str = "SELECT event FROM failed WHERE jti = ?2 AND tpp = ?1";
 
 // +tpp: by the jti, not by all of a TPP's history.
-const SETTLED: &str = "SELECT event FROM events WHERE jti = ?2 AND +tpp = ?1";
+pub(super) const SETTLED: &str = "SELECT event FROM events WHERE jti = ?2 AND +tpp = ?1";
 
 pub(super) const INSERT_ATTEMPT: &str = "
     INSERT INTO attempts (event, started_at, latency_ns, interaction_id, address, tls_version, thumbprint,
