@@ -15,6 +15,7 @@ pub mod json;
 pub mod ledger;
 pub mod life;
 pub mod notice;
+pub mod model;
 pub mod registration;
 pub mod resources;
 pub mod retry;
