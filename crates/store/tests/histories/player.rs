@@ -8,6 +8,7 @@ use std::time::Duration;
 use oyez_domain::actor::Actor;
 use oyez_domain::event::Submission;
 use oyez_domain::ids::{ClientId, Jti, NodeId, RegistrationId};
+use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{EventFilter, Retention, Swept};
 use oyez_domain::ledger::lanes::{LaneReport, Lease};
 use oyez_domain::ledger::poll::{Patience, Poll, SetError};
@@ -23,7 +24,7 @@ use crate::making::{
     DAWN, Jtis, callback, client, everything, interaction, keyed, notice, profile, pushed_to,
     submission,
 };
-use crate::step::{Item, NODES, PollOf, Step, TPPS, VerdictOf, WishOf};
+use crate::step::{EventOf, Item, NODES, PollOf, Step, TPPS, VerdictOf, WishOf};
 
 /// The two ledgers, and the names that a history's numbers stand for.
 pub(crate) struct Player<'a> {
@@ -32,6 +33,8 @@ pub(crate) struct Player<'a> {
     jtis: Jtis,
     /// Every jti given, oldest first.
     given: Vec<Jti>,
+    /// Those accepted, by TPP.
+    accepted: [Vec<Jti>; TPPS],
     registrations_made: u64,
     /// Chosen, unsigned and not kept yet, oldest choice first.
     chosen: Vec<(ClientId, Jti, u64)>,
@@ -83,6 +86,7 @@ impl<'a> Player<'a> {
             now: DAWN,
             jtis: Jtis::from(1),
             given: Vec::new(),
+            accepted: Default::default(),
             registrations_made: 0,
             chosen: Vec::new(),
             interactions: 0,
@@ -90,8 +94,11 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Two TPPs that subscribed, so that short histories say something; a third that is unknown.
+    /// Nodes with leases and two TPPs that subscribed, so that short histories say something; a third that is unknown.
     pub(crate) async fn begin(&mut self) {
+        for node in 0..NODES {
+            self.lease(node, None, Duration::from_secs(3_600)).await;
+        }
         for tpp in 0..TPPS - 1 {
             self.play(Step::Register(tpp)).await;
             let wish = WishOf::Subscription {
@@ -137,7 +144,7 @@ impl<'a> Player<'a> {
                 self.keep(newest, first_bytes, &purpose).await;
             }
             Step::Recheck(tpp, events) => {
-                let (id, jtis, now) = (name(tpp), self.named(&events), self.now);
+                let (id, jtis, now) = (name(tpp), self.named(tpp, &events), self.now);
                 both!(
                     self,
                     |it| it.recheck(id.clone(), jtis.clone(), Purpose::Push, now),
@@ -236,7 +243,7 @@ impl<'a> Player<'a> {
                 .unwrap();
             }
             Step::Withdraw(tpp, events) => {
-                let jtis = self.named(&events);
+                let jtis = self.named(tpp, &events);
                 both!(
                     self,
                     |it| it.withdraw(by.clone(), name(tpp), jtis.clone(), now),
@@ -245,7 +252,7 @@ impl<'a> Player<'a> {
                 .unwrap();
             }
             Step::RetryPushes(tpp, events) => {
-                let jtis = self.named(&events);
+                let jtis = self.named(tpp, &events);
                 both!(
                     self,
                     |it| it.retry_pushes(by.clone(), name(tpp), jtis.clone(), now),
@@ -358,15 +365,19 @@ impl<'a> Player<'a> {
     }
 
     async fn accept(&mut self, items: Vec<Item>) {
-        let (batch, now): (Vec<Submission>, _) = (
-            items
-                .into_iter()
-                .map(|item| self.submission(item))
-                .collect(),
-            self.now,
-        );
+        let tpps: Vec<usize> = items.iter().map(|item| item.tpp).collect();
+        let batch: Vec<Submission> = items
+            .into_iter()
+            .map(|item| self.submission(item))
+            .collect();
+        let now = self.now;
         self.given.extend(batch.iter().map(|item| item.jti));
-        both!(self, |it| it.accept(batch.clone(), now), whole).unwrap();
+        let answers = both!(self, |it| it.accept(batch.clone(), now), whole).unwrap();
+        for (tpp, answer) in tpps.into_iter().zip(answers) {
+            if let Acceptance::Accepted(jti) = answer {
+                self.accepted[tpp].push(jti);
+            }
+        }
     }
 
     fn submission(&self, item: Item) -> Submission {
@@ -384,10 +395,10 @@ impl<'a> Player<'a> {
             err: err.to_owned(),
             description: String::new(),
         };
-        let named = |event: usize| self.named(&[event])[0];
+        let named = |event: EventOf| self.named(poll.tpp, &[event])[0];
         let poll = Poll {
             client_id: name(poll.tpp),
-            acks: self.named(&poll.acks),
+            acks: self.named(poll.tpp, &poll.acks),
             errors: poll
                 .errors
                 .iter()
@@ -448,7 +459,7 @@ impl<'a> Player<'a> {
         self.remember(&name(tpp), due.work);
     }
 
-    async fn attempt(&mut self, tpp: usize, event: usize, verdict: &VerdictOf) {
+    async fn attempt(&mut self, tpp: usize, event: EventOf, verdict: &VerdictOf) {
         self.interactions += 1;
         let verdict = match verdict {
             VerdictOf::Acknowledged => Verdict::Acknowledged,
@@ -459,7 +470,7 @@ impl<'a> Player<'a> {
             VerdictOf::EndpointFailed => Verdict::EndpointFailed,
         };
         let attempt = Attempt {
-            jti: self.named(&[event])[0],
+            jti: self.named(tpp, &[event])[0],
             started_at: self.now,
             latency: Duration::from_millis(self.interactions),
             interaction_id: interaction(&format!("push-{}", self.interactions)),
@@ -485,7 +496,11 @@ impl<'a> Player<'a> {
 
     async fn lanes(&mut self, step: Step) {
         match step {
-            Step::Lease { node, renew, ttl } => self.lease(node, renew, ttl).await,
+            Step::Lease { node, renew, ttl } => {
+                let held = self.leases[node].clone().filter(|_| renew);
+                let epochs = held.map(|leases| leases.map(|lease| lease.epoch));
+                self.lease(node, epochs, ttl).await;
+            }
             Step::Release(node) => {
                 if let Some([model, backend]) = self.leases[node].clone() {
                     self.ledgers[0].release_lease(model).await.unwrap();
@@ -524,17 +539,16 @@ impl<'a> Player<'a> {
         }
     }
 
-    async fn lease(&mut self, node: usize, renew: bool, ttl: Duration) {
-        let held = self.leases[node].clone().filter(|_| renew);
-        let epochs = held.map(|leases| leases.map(|lease| lease.epoch));
+    /// Renews the epochs that are named, or joins anew.
+    async fn lease(&mut self, node: usize, renew: Option<[u64; 2]>, ttl: Duration) {
         let node_id = || NodeId::new(format!("node-{node}")).unwrap();
         let [model, backend] = self.ledgers;
         let first = model
-            .hold_lease(node_id(), epochs.map(|it| it[0]), ttl)
+            .hold_lease(node_id(), renew.map(|it| it[0]), ttl)
             .await
             .unwrap();
         let second = backend
-            .hold_lease(node_id(), epochs.map(|it| it[1]), ttl)
+            .hold_lease(node_id(), renew.map(|it| it[1]), ttl)
             .await
             .unwrap();
         assert_eq!(
@@ -620,18 +634,16 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Events by their numbers, counted back from the newest; one beyond them all is a jti that nobody has.
-    fn named(&self, events: &[usize]) -> Vec<Jti> {
+    fn named(&self, tpp: usize, events: &[EventOf]) -> Vec<Jti> {
         let unknown = Jti::from_bytes([0xff; 16]);
-        let jti = |back: &usize| {
-            self.given
-                .iter()
-                .rev()
-                .nth(*back)
-                .copied()
-                .unwrap_or(unknown)
+        let jti = |event: &EventOf| match event {
+            EventOf::Own(back) => self.accepted[tpp].iter().rev().nth(*back),
+            EventOf::Any(back) => self.given.iter().rev().nth(*back),
         };
-        events.iter().map(jti).collect()
+        events
+            .iter()
+            .map(|event| *jti(event).unwrap_or(&unknown))
+            .collect()
     }
 }
 

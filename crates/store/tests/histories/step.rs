@@ -48,7 +48,7 @@ pub(crate) enum Step {
         first_bytes: bool,
         handed_out: Option<Option<NonZeroU32>>,
     },
-    Recheck(usize, Vec<usize>),
+    Recheck(usize, Vec<EventOf>),
     Look {
         tpp: usize,
         events_max: u32,
@@ -56,11 +56,11 @@ pub(crate) enum Step {
     },
     Attempt {
         tpp: usize,
-        event: usize,
+        event: EventOf,
         verdict: VerdictOf,
     },
-    Withdraw(usize, Vec<usize>),
-    RetryPushes(usize, Vec<usize>),
+    Withdraw(usize, Vec<EventOf>),
+    RetryPushes(usize, Vec<EventOf>),
     Requeue {
         tpp: usize,
         accepted_ago: Duration,
@@ -120,8 +120,8 @@ pub(crate) struct Item {
 #[derive(Debug, Clone)]
 pub(crate) struct PollOf {
     pub(crate) tpp: usize,
-    pub(crate) acks: Vec<usize>,
-    pub(crate) errors: Vec<(usize, &'static str)>,
+    pub(crate) acks: Vec<EventOf>,
+    pub(crate) errors: Vec<(EventOf, &'static str)>,
     pub(crate) events_max: u32,
     pub(crate) families: Vec<Family>,
     pub(crate) patience: Patience,
@@ -140,8 +140,14 @@ pub(crate) enum VerdictOf {
 pub(crate) const TPPS: usize = 3;
 pub(crate) const NODES: usize = 2;
 
-/// Events are named from the newest back, so that most requests are about what is still alive.
-const EVENTS_BACK: usize = 12;
+/// An event as a step names it: counted back from the newest, so that most requests are about what is still alive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EventOf {
+    /// Among those accepted for the TPP that asks.
+    Own(usize),
+    /// Among all jtis ever given: another's, one that was not accepted, or none at all.
+    Any(usize),
+}
 
 pub(crate) fn history(steps_max: usize) -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..steps_max)
@@ -153,8 +159,8 @@ fn step() -> impl Strategy<Value = Step> {
         10 => delivery(),
         8 => registrations(),
         5 => operators(),
-        4 => lanes(),
-        8 => seconds(0..90).prop_map(Step::Pass),
+        8 => lanes(),
+        12 => span().prop_map(Step::Pass),
         2 => retention(),
     ]
 }
@@ -172,12 +178,12 @@ fn events() -> impl Strategy<Value = Step> {
 fn delivery() -> impl Strategy<Value = Step> {
     let verdict = prop_oneof![
         Just(VerdictOf::Acknowledged),
-        seconds(0..300).prop_map(VerdictOf::RefusedFor),
+        span().prop_map(VerdictOf::RefusedFor),
         Just(VerdictOf::RefusedForGood),
         Just(VerdictOf::EndpointFailed),
     ];
     prop_oneof![
-        (tpp(), 0..4_u32, seconds(0..20)).prop_map(|(tpp, events_max, in_flight_for)| Step::Look {
+        (tpp(), 0..4_u32, span()).prop_map(|(tpp, events_max, in_flight_for)| Step::Look {
             tpp,
             events_max,
             in_flight_for
@@ -210,7 +216,7 @@ fn operators() -> impl Strategy<Value = Step> {
         2 => tpp().prop_map(Step::Enable),
         1 => (tpp(), vec(event(), 1..4)).prop_map(|(tpp, events)| Step::Withdraw(tpp, events)),
         2 => (tpp(), vec(event(), 1..4)).prop_map(|(tpp, events)| Step::RetryPushes(tpp, events)),
-        3 => (tpp(), seconds(0..600), 0..3_u32).prop_map(|(tpp, accepted_ago, events_max)| {
+        3 => (tpp(), span(), 0..3_u32).prop_map(|(tpp, accepted_ago, events_max)| {
             Step::Requeue { tpp, accepted_ago, events_max }
         }),
     ]
@@ -218,7 +224,7 @@ fn operators() -> impl Strategy<Value = Step> {
 
 fn lanes() -> impl Strategy<Value = Step> {
     let node = || 0..NODES;
-    let ttl = prop_oneof![3 => Just(LONG), 1 => Just(Duration::ZERO)];
+    let ttl = prop_oneof![6 => Just(LONG), 1 => Just(Duration::ZERO)];
     let health = prop_oneof![
         2 => Just(Health::Responsive),
         1 => (1..5_u32).prop_map(|failures| Health::Failing {
@@ -227,13 +233,13 @@ fn lanes() -> impl Strategy<Value = Step> {
             next_probe_at: DAWN + LONG,
         }),
     ];
-    let wake_at = option::of(seconds(0..600).prop_map(|after| DAWN + after));
+    let wake_at = option::of(span().prop_map(|after| DAWN + after));
     let hold = prop_oneof![
         Just(Hold::Keep),
         wake_at.prop_map(|wake_at| Hold::LetGo { wake_at })
     ];
     prop_oneof![
-        2 => (node(), any::<bool>(), ttl)
+        1 => (node(), any::<bool>(), ttl)
             .prop_map(|(node, renew, ttl)| Step::Lease { node, renew, ttl }),
         1 => node().prop_map(Step::Release),
         4 => (node(), 1..3_u32).prop_map(|(node, lanes_max)| Step::Claim { node, lanes_max }),
@@ -245,9 +251,9 @@ fn lanes() -> impl Strategy<Value = Step> {
 }
 
 fn retention() -> impl Strategy<Value = Step> {
-    let time = || seconds(0..400);
+    let time = span;
     prop_oneof![
-        (seconds(100..900), 0..3_u32).prop_map(|(accepted_ago, events_max)| Step::Expire {
+        (span(), 0..3_u32).prop_map(|(accepted_ago, events_max)| Step::Expire {
             accepted_ago,
             events_max
         }),
@@ -308,7 +314,7 @@ fn poll() -> impl Strategy<Value = PollOf> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let order = prop_oneof![4 => Just(DeliveryOrder::Concurrent), 1 => Just(DeliveryOrder::Strict)];
-    (seconds(0..90), cap(3), option::weighted(0.2, cap(3)), order).prop_map(
+    (span(), cap(3), option::weighted(0.2, cap(3)), order).prop_map(
         |(redelivery_delay, error_cap, hand_out_cap, order)| Limits {
             redelivery_delay,
             error_cap,
@@ -337,7 +343,7 @@ fn wish() -> impl Strategy<Value = WishOf> {
 const LONG: Duration = Duration::from_secs(3_600);
 
 fn tpp() -> impl Strategy<Value = usize> {
-    0..TPPS
+    prop_oneof![6 => Just(0), 2 => Just(1), 1 => Just(TPPS - 1)]
 }
 
 /// Whose registration is named, where it is another's.
@@ -345,12 +351,25 @@ fn owner() -> impl Strategy<Value = Option<usize>> {
     option::weighted(0.2, tpp())
 }
 
-fn event() -> impl Strategy<Value = usize> {
-    0..EVENTS_BACK
+fn event() -> impl Strategy<Value = EventOf> {
+    prop_oneof![
+        6 => (0..5_usize).prop_map(EventOf::Own),
+        1 => (0..20_usize).prop_map(EventOf::Any),
+    ]
 }
 
-fn seconds(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
-    range.prop_map(Duration::from_secs)
+/// A span out of a few, so that moments meet to the millisecond.
+fn span() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        Just(0),
+        Just(1),
+        Just(5),
+        Just(30),
+        Just(60),
+        Just(90),
+        Just(300)
+    ]
+    .prop_map(Duration::from_secs)
 }
 
 fn cap(max: u32) -> impl Strategy<Value = NonZeroU32> {
