@@ -33,7 +33,7 @@ use crate::time::Timestamp;
 use crate::tpp::Tpp;
 
 /// The ledger in memory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ledger {
     rules: Arc<Rules>,
     tpps: BTreeMap<ClientId, TppRow>,
@@ -51,7 +51,7 @@ pub struct Ledger {
 pub struct Contradiction(pub String);
 
 /// One TPP with everything that its lock guards.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct TppRow {
     tpp: Tpp,
     registrations: Registrations,
@@ -64,7 +64,7 @@ struct TppRow {
 }
 
 /// One event and everything that ever happened to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct EventRow {
     notice: Notice,
     position: u64,
@@ -92,7 +92,7 @@ struct Outstanding {
 }
 
 /// An idempotency key that was used (I-02).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Remembered {
     fingerprint: [u8; 32],
     jti: Jti,

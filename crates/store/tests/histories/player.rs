@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
-use oyez_domain::event::Submission;
+use oyez_domain::event::{Family, Submission};
 use oyez_domain::ids::{ClientId, Jti, NodeId, RegistrationId};
 use oyez_domain::ledger::acceptance::Acceptance;
-use oyez_domain::ledger::history::{EventFilter, Retention, Swept};
+use oyez_domain::ledger::history::{AuditEntry, EventFilter, Page, Retention, Swept};
 use oyez_domain::ledger::lanes::{LaneReport, Lease};
-use oyez_domain::ledger::poll::{Patience, Poll, SetError};
+use oyez_domain::ledger::poll::{Limits, Patience, Poll, Polled, SetError};
 use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
@@ -21,14 +21,15 @@ use oyez_domain::version::ApiVersion;
 use oyez_store::{Error, Store};
 
 use crate::making::{
-    DAWN, Jtis, callback, client, everything, interaction, keyed, notice, profile, pushed_to,
-    submission,
+    DAWN, Jtis, UPDATE, callback, client, everything, interaction, keyed, notice, profile,
+    pushed_to, submission,
 };
 use crate::step::{EventOf, Item, NODES, PollOf, Step, TPPS, VerdictOf, WishOf};
 
 /// The two ledgers, and the names that a history's numbers stand for.
 pub(crate) struct Player<'a> {
     ledgers: [&'a dyn Store; 2],
+    company: Company,
     now: Timestamp,
     jtis: Jtis,
     /// Every jti given, oldest first.
@@ -41,6 +42,14 @@ pub(crate) struct Player<'a> {
     interactions: u64,
     /// Each node's lease, as each of the two ledgers granted it.
     leases: Vec<Option<[Lease; 2]>>,
+}
+
+/// Whether a history has the backend to itself. In company it keeps to its own TPPs and to what is asked of one TPP at a time:
+/// then it must go as if it were alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    Alone,
+    Among { nth: u64 },
 }
 
 /// An answer as it is compared.
@@ -80,14 +89,19 @@ fn whole<T: std::fmt::Debug>(answer: &Result<T, Error>) -> Said {
 }
 
 impl<'a> Player<'a> {
-    pub(crate) fn new(model: &'a dyn Store, backend: &'a dyn Store) -> Self {
+    pub(crate) fn new(model: &'a dyn Store, backend: &'a dyn Store, company: Company) -> Self {
+        let first = match company {
+            Company::Alone => 1,
+            Company::Among { nth } => (nth + 1) << 32,
+        };
         Self {
+            company,
             ledgers: [model, backend],
             now: DAWN,
-            jtis: Jtis::from(1),
+            jtis: Jtis::from(first),
             given: Vec::new(),
             accepted: Default::default(),
-            registrations_made: 0,
+            registrations_made: first,
             chosen: Vec::new(),
             interactions: 0,
             leases: vec![None; NODES],
@@ -96,7 +110,12 @@ impl<'a> Player<'a> {
 
     /// Nodes with leases and two TPPs that subscribed, so that short histories say something; a third that is unknown.
     pub(crate) async fn begin(&mut self) {
-        for node in 0..NODES {
+        let nodes = if self.company == Company::Alone {
+            NODES
+        } else {
+            0
+        };
+        for node in 0..nodes {
             self.lease(node, None, Duration::from_secs(3_600)).await;
         }
         for tpp in 0..TPPS - 1 {
@@ -117,6 +136,7 @@ impl<'a> Player<'a> {
 
     pub(crate) async fn play(&mut self, step: Step) {
         match step {
+            Step::Expire { .. } | Step::Sweep { .. } if self.company != Company::Alone => {}
             Step::Pass(time) => self.now = self.now + time,
             Step::Register(_)
             | Step::ChangeTpp(..)
@@ -131,6 +151,7 @@ impl<'a> Player<'a> {
                 self.register(step).await;
             }
             Step::Accept(items) => self.accept(items).await,
+            Step::AcceptAgain(items, tpp) => self.accept_again(items, tpp).await,
             Step::Poll(poll) => self.poll(*poll).await,
             Step::Keep {
                 newest,
@@ -144,7 +165,7 @@ impl<'a> Player<'a> {
                 self.keep(newest, first_bytes, &purpose).await;
             }
             Step::Recheck(tpp, events) => {
-                let (id, jtis, now) = (name(tpp), self.named(tpp, &events), self.now);
+                let (id, jtis, now) = (self.name(tpp), self.named(tpp, &events), self.now);
                 both!(
                     self,
                     |it| it.recheck(id.clone(), jtis.clone(), Purpose::Push, now),
@@ -201,7 +222,7 @@ impl<'a> Player<'a> {
         let (by, now) = (Actor::Operator("ada".to_owned()), self.now);
         match step {
             Step::Register(tpp) => {
-                let (id, profile) = (name(tpp), profile(Overrides::default()));
+                let (id, profile) = (self.name(tpp), profile(Overrides::default()));
                 both!(
                     self,
                     |it| it.register_tpp(by.clone(), id.clone(), profile.clone(), now),
@@ -214,7 +235,7 @@ impl<'a> Player<'a> {
                     delivery_order: Some(order),
                     ..Overrides::default()
                 };
-                let (id, profile) = (name(tpp), profile(overrides));
+                let (id, profile) = (self.name(tpp), profile(overrides));
                 both!(
                     self,
                     |it| it.change_tpp(by.clone(), id.clone(), profile.clone(), now),
@@ -229,7 +250,7 @@ impl<'a> Player<'a> {
                 };
                 both!(
                     self,
-                    |it| it.set_standing(by.clone(), name(tpp), standing.clone(), now),
+                    |it| it.set_standing(by.clone(), self.name(tpp), standing.clone(), now),
                     whole
                 )
                 .unwrap();
@@ -237,7 +258,7 @@ impl<'a> Player<'a> {
             Step::Enable(tpp) => {
                 both!(
                     self,
-                    |it| it.set_standing(by.clone(), name(tpp), Standing::Active, now),
+                    |it| it.set_standing(by.clone(), self.name(tpp), Standing::Active, now),
                     whole
                 )
                 .unwrap();
@@ -246,7 +267,7 @@ impl<'a> Player<'a> {
                 let jtis = self.named(tpp, &events);
                 both!(
                     self,
-                    |it| it.withdraw(by.clone(), name(tpp), jtis.clone(), now),
+                    |it| it.withdraw(by.clone(), self.name(tpp), jtis.clone(), now),
                     whole
                 )
                 .unwrap();
@@ -255,7 +276,7 @@ impl<'a> Player<'a> {
                 let jtis = self.named(tpp, &events);
                 both!(
                     self,
-                    |it| it.retry_pushes(by.clone(), name(tpp), jtis.clone(), now),
+                    |it| it.retry_pushes(by.clone(), self.name(tpp), jtis.clone(), now),
                     whole
                 )
                 .unwrap();
@@ -268,7 +289,13 @@ impl<'a> Player<'a> {
                 let range = now - accepted_ago..now;
                 both!(
                     self,
-                    |it| it.requeue_failed(by.clone(), name(tpp), range.clone(), events_max, now),
+                    |it| it.requeue_failed(
+                        by.clone(),
+                        self.name(tpp),
+                        range.clone(),
+                        events_max,
+                        now
+                    ),
                     whole
                 )
                 .unwrap();
@@ -276,7 +303,7 @@ impl<'a> Player<'a> {
             Step::Pause(tpp) => {
                 both!(
                     self,
-                    |it| it.pause_endpoint(by.clone(), name(tpp), now),
+                    |it| it.pause_endpoint(by.clone(), self.name(tpp), now),
                     whole
                 )
                 .unwrap();
@@ -284,7 +311,7 @@ impl<'a> Player<'a> {
             Step::Resume(tpp) => {
                 both!(
                     self,
-                    |it| it.resume_endpoint(by.clone(), name(tpp), now),
+                    |it| it.resume_endpoint(by.clone(), self.name(tpp), now),
                     whole
                 )
                 .unwrap();
@@ -302,7 +329,7 @@ impl<'a> Player<'a> {
                 let (_, wish) = wish_of(tpp, &wish);
                 both!(
                     self,
-                    |it| it.create_registration(name(tpp), id.clone(), wish.clone(), api, now),
+                    |it| it.create_registration(self.name(tpp), id.clone(), wish.clone(), api, now),
                     whole
                 )
                 .unwrap()
@@ -318,7 +345,7 @@ impl<'a> Player<'a> {
                 let target = self.target(owner, kind, api).await;
                 both!(
                     self,
-                    |it| it.replace_registration(name(tpp), target.clone(), wish.clone(), now),
+                    |it| it.replace_registration(self.name(tpp), target.clone(), wish.clone(), now),
                     whole
                 )
                 .unwrap()
@@ -333,7 +360,7 @@ impl<'a> Player<'a> {
                 let target = self.target(owner, kind, api).await;
                 both!(
                     self,
-                    |it| it.delete_registration(name(tpp), target.clone(), now),
+                    |it| it.delete_registration(self.name(tpp), target.clone(), now),
                     whole
                 )
                 .unwrap()
@@ -343,7 +370,7 @@ impl<'a> Player<'a> {
                 let by = Actor::Operator("ada".to_owned());
                 both!(
                     self,
-                    |it| it.remove_registration(by.clone(), name(tpp), kind, now),
+                    |it| it.remove_registration(by.clone(), self.name(tpp), kind, now),
                     whole
                 )
                 .unwrap()
@@ -355,7 +382,7 @@ impl<'a> Player<'a> {
 
     /// A TPP's registration by its id, or an id that nobody has.
     async fn target(&self, owner: usize, kind: Kind, api: ApiVersion) -> Target {
-        let known = both!(self, |it| it.registrations(name(owner)), whole).unwrap();
+        let known = both!(self, |it| it.registrations(self.name(owner)), whole).unwrap();
         let id = match kind {
             Kind::Subscription => known.subscription.map(|it| it.id),
             Kind::CallbackUrl => known.callback_url.map(|it| it.id),
@@ -380,8 +407,23 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// Nothing of a batch that contradicts the ledger happens, whoever else is in the same commit.
+    async fn accept_again(&self, items: Vec<Item>, tpp: usize) {
+        let mut batch: Vec<Submission> = items
+            .into_iter()
+            .map(|item| self.submission(item))
+            .collect();
+        let Some(used) = self.accepted[tpp].last() else {
+            return;
+        };
+        let notice = notice(&self.name(tpp), Family::Aisp, &[UPDATE]);
+        batch.push(submission(*used, notice));
+        let now = self.now;
+        both!(self, |it| it.accept(batch.clone(), now), whole).ok();
+    }
+
     fn submission(&self, item: Item) -> Submission {
-        let notice = notice(&name(item.tpp), item.family, &item.types);
+        let notice = notice(&self.name(item.tpp), item.family, &item.types);
         let submission = submission(self.jtis.next(self.now), notice);
         match item.key {
             Some((key, content)) => keyed(submission, &format!("k-{key}"), content),
@@ -397,7 +439,7 @@ impl<'a> Player<'a> {
         };
         let named = |event: EventOf| self.named(poll.tpp, &[event])[0];
         let poll = Poll {
-            client_id: name(poll.tpp),
+            client_id: self.name(poll.tpp),
             acks: self.named(poll.tpp, &poll.acks),
             errors: poll
                 .errors
@@ -415,7 +457,7 @@ impl<'a> Player<'a> {
             _,
             _,
         >| {
-            let mut answer: oyez_domain::ledger::poll::Polled = Result::clone(answer).unwrap();
+            let mut answer: Polled = Result::clone(answer).unwrap();
             answer.settled.sort_unstable();
             format!("{answer:#?}")
         });
@@ -450,13 +492,13 @@ impl<'a> Player<'a> {
 
     async fn look(&mut self, tpp: usize, look: Look) {
         let now = self.now;
-        let due = both!(self, |it| it.due_for_push(name(tpp), look, now), whole).unwrap();
+        let due = both!(self, |it| it.due_for_push(self.name(tpp), look, now), whole).unwrap();
         let spins = due.next_at.is_some_and(|next_at| next_at <= now);
         assert!(
             look.events_max == 0 || !due.work.is_empty() || !spins,
             "looks again at once"
         );
-        self.remember(&name(tpp), due.work);
+        self.remember(&self.name(tpp), due.work);
     }
 
     async fn attempt(&mut self, tpp: usize, event: EventOf, verdict: &VerdictOf) {
@@ -488,7 +530,7 @@ impl<'a> Player<'a> {
         let now = self.now;
         both!(
             self,
-            |it| it.record_attempts(name(tpp), vec![attempt.clone()], now),
+            |it| it.record_attempts(self.name(tpp), vec![attempt.clone()], now),
             whole
         )
         .unwrap();
@@ -526,7 +568,7 @@ impl<'a> Player<'a> {
             } => {
                 if let Some([model, backend]) = self.leases[node].clone() {
                     let reports = vec![LaneReport {
-                        client_id: name(tpp),
+                        client_id: self.name(tpp),
                         health,
                         hold,
                     }];
@@ -585,55 +627,76 @@ impl<'a> Player<'a> {
         for jti in &self.given {
             both!(self, |it| it.find_event(*jti), whole).unwrap();
         }
-        let always = Timestamp::from_unix_ms(0)..Timestamp::MAX;
-        both!(self, |it| it.minutes(None, always.clone()), whole).unwrap();
-        let all = EventFilter::default;
-        both!(self, |it| it.list_events(all(), None, 1_000), whole).unwrap();
-        both!(self, |it| it.list_tpps(None, 1_000), whole).unwrap();
-        both!(
-            self,
-            |it| it.list_audit(None, None, 1_000),
-            |answer: &Result<_, _>| {
-                let mut page: oyez_domain::ledger::history::Page<
-                    oyez_domain::ledger::history::AuditEntry,
-                    u64,
-                > = Result::clone(answer).unwrap();
-                for entry in &mut page.rows {
-                    (entry.before, entry.after) = (None, None);
-                }
-                format!("{page:#?}")
-            }
-        )
-        .unwrap();
+        if self.company == Company::Alone {
+            self.compare_lists(None).await;
+            both!(self, |it| it.list_tpps(None, 1_000), whole).unwrap();
+        }
         for tpp in 0..TPPS {
-            let counts = both!(self, |it| it.counts(name(tpp)), whole).unwrap();
+            let counts = both!(self, |it| it.counts(self.name(tpp)), whole).unwrap();
             assert!(counts.balance(), "{counts:?}");
-            both!(self, |it| it.registrations(name(tpp)), whole).unwrap();
-            both!(
-                self,
-                |it| it.minutes(Some(name(tpp)), always.clone()),
-                whole
-            )
-            .unwrap();
-            both!(self, |it| it.find_lane(name(tpp)), whole).unwrap();
+            both!(self, |it| it.registrations(self.name(tpp)), whole).unwrap();
+            both!(self, |it| it.find_tpp(self.name(tpp)), whole).unwrap();
+            both!(self, |it| it.find_lane(self.name(tpp)), whole).unwrap();
+            self.compare_lists(Some(self.name(tpp))).await;
         }
         for time in [0, 60, 1_000_000] {
             self.now = self.now + Duration::from_secs(time);
             for tpp in 0..TPPS {
-                self.look(
-                    tpp,
-                    Look {
-                        events_max: 2,
-                        in_flight_for: Duration::from_secs(10),
-                    },
-                )
-                .await;
+                let look = Look {
+                    events_max: 2,
+                    in_flight_for: Duration::from_secs(10),
+                };
+                self.look(tpp, look).await;
                 self.poll(last_poll(tpp, Patience::WaitForDue)).await;
                 self.poll(last_poll(tpp, Patience::Immediate)).await;
             }
         }
     }
 
+    async fn compare_lists(&self, client_id: Option<ClientId>) {
+        let always = Timestamp::from_unix_ms(0)..Timestamp::MAX;
+        both!(
+            self,
+            |it| it.minutes(client_id.clone(), always.clone()),
+            whole
+        )
+        .unwrap();
+        let filter = EventFilter {
+            client_id: client_id.clone(),
+            ..EventFilter::default()
+        };
+        both!(
+            self,
+            |it| it.list_events(filter.clone(), None, 1_000),
+            whole
+        )
+        .unwrap();
+        let entries = |answer: &Result<Page<AuditEntry, u64>, Error>| {
+            let mut page: Page<AuditEntry, u64> = Result::clone(answer).unwrap();
+            for entry in &mut page.rows {
+                (entry.before, entry.after) = (None, None);
+                if self.company != Company::Alone {
+                    entry.sequence = 0;
+                }
+            }
+            format!("{page:#?}")
+        };
+        both!(
+            self,
+            |it| it.list_audit(client_id.clone(), None, 1_000),
+            entries
+        )
+        .unwrap();
+    }
+
+    fn name(&self, tpp: usize) -> ClientId {
+        match self.company {
+            Company::Alone => client(&format!("tpp-{tpp}")),
+            Company::Among { nth } => client(&format!("of-{nth}-tpp-{tpp}")),
+        }
+    }
+
+    /// Events by their numbers; one beyond them all is a jti that nobody has.
     fn named(&self, tpp: usize, events: &[EventOf]) -> Vec<Jti> {
         let unknown = Jti::from_bytes([0xff; 16]);
         let jti = |event: &EventOf| match event {
@@ -648,8 +711,6 @@ impl<'a> Player<'a> {
 }
 
 fn last_poll(tpp: usize, patience: Patience) -> PollOf {
-    use oyez_domain::event::Family;
-    use oyez_domain::ledger::poll::Limits;
     PollOf {
         tpp,
         acks: Vec::new(),
@@ -664,10 +725,6 @@ fn last_poll(tpp: usize, patience: Patience) -> PollOf {
             order: DeliveryOrder::Concurrent,
         },
     }
-}
-
-fn name(tpp: usize) -> ClientId {
-    client(&format!("tpp-{tpp}"))
 }
 
 fn wish_of(tpp: usize, wish: &WishOf) -> (Kind, Wish) {

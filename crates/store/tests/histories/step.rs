@@ -42,6 +42,8 @@ pub(crate) enum Step {
     },
     Remove(usize, Kind),
     Accept(Vec<Item>),
+    /// A batch whose last item has the jti of an event that was accepted before.
+    AcceptAgain(Vec<Item>, usize),
     Poll(Box<PollOf>),
     Keep {
         newest: usize,
@@ -149,29 +151,38 @@ pub(crate) enum EventOf {
     Any(usize),
 }
 
-pub(crate) fn history(steps_max: usize) -> impl Strategy<Value = Vec<Step>> {
-    vec(step(), 1..steps_max)
+/// Whether nodes claim lanes: who gets a lane depends on everybody who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lanes {
+    Played,
+    LeftOut,
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
+pub(crate) fn history(steps_max: usize, nodes: Lanes) -> impl Strategy<Value = Vec<Step>> {
+    let of_lanes = match nodes {
+        Lanes::Played => lanes().boxed(),
+        Lanes::LeftOut => operators().boxed(),
+    };
+    let step = prop_oneof![
         30 => events(),
         10 => delivery(),
         8 => registrations(),
         5 => operators(),
-        8 => lanes(),
+        8 => of_lanes,
         12 => span().prop_map(Step::Pass),
         2 => retention(),
-    ]
+    ];
+    vec(step, 1..steps_max)
 }
 
 fn events() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => vec(item(), 1..5).prop_map(Step::Accept),
-        3 => poll().prop_map(|poll| Step::Poll(Box::new(poll))),
-        2 => (1..4_usize, any::<bool>(), option::of(option::weighted(0.3, cap(3))))
+        6 => vec(item(), 1..5).prop_map(Step::Accept),
+        1 => (vec(item(), 0..3), tpp()).prop_map(|(items, tpp)| Step::AcceptAgain(items, tpp)),
+        6 => poll().prop_map(|poll| Step::Poll(Box::new(poll))),
+        4 => (1..4_usize, any::<bool>(), option::of(option::weighted(0.3, cap(3))))
             .prop_map(|(newest, first_bytes, handed_out)| Step::Keep { newest, first_bytes, handed_out }),
-        1 => (tpp(), vec(event(), 1..3)).prop_map(|(tpp, events)| Step::Recheck(tpp, events)),
+        2 => (tpp(), vec(event(), 1..3)).prop_map(|(tpp, events)| Step::Recheck(tpp, events)),
     ]
 }
 
@@ -314,7 +325,7 @@ fn poll() -> impl Strategy<Value = PollOf> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let order = prop_oneof![4 => Just(DeliveryOrder::Concurrent), 1 => Just(DeliveryOrder::Strict)];
-    (span(), cap(3), option::weighted(0.2, cap(3)), order).prop_map(
+    (span(), cap(2), option::weighted(0.2, cap(3)), order).prop_map(
         |(redelivery_delay, error_cap, hand_out_cap, order)| Limits {
             redelivery_delay,
             error_cap,
