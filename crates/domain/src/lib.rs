@@ -5,12 +5,19 @@
 //! tested by calling it. Time and randomness come in as parameters.
 
 pub mod actor;
+pub mod base_url;
+pub mod catalogue;
 pub mod event;
+pub mod fault;
 pub mod ids;
 pub mod ledger;
 pub mod life;
 pub mod registration;
+pub mod resources;
 pub mod retry;
+pub mod routing;
+pub mod rules;
 pub mod time;
 pub mod tpp;
 pub mod version;
+pub mod versions;

@@ -1,1 +1,73 @@
-//! placeholder
+//! Signed tokens: JWS in the compact and the detached form, JSON Web Keys, and the bank's own set of signing keys.
+//!
+//! The crate speaks exactly the JOSE that the UK Open Banking standard uses, on `aws-lc-rs` directly: a key is parsed
+//! once, a signing input is assembled once in one buffer, and the signature is appended to that buffer. It knows no
+//! HTTP, no storage, no files and no clock: bytes, keys and the time come in as parameters. (The random numbers inside
+//! a signature or a new key are AWS-LC's own.)
+//!
+//! # Signing
+//!
+//! [`HeaderTemplate`] holds the encoded header of one key and one [`Profile`] up to the part that changes with time;
+//! it makes a [`SigningInput`], which a [`LocalKey`] signs on the spot and any [`Sign`] (an HSM) signs asynchronously.
+//! Which key signs now, which are published, and when the next one takes over is answered by [`key_set::KeySet`].
+//!
+//! # Verifying
+//!
+//! [`compact::Verifier`] opens SETs and other JWTs. [`detached::Signature`] walks the `x-jws-signature` of a message
+//! through three steps, each a type of its own: parsed, header checked, body verified. Both take their keys from a
+//! [`Jwks`], which selects by `kid`, key type, use, algorithm and validity.
+//!
+//! # What is refused, and why
+//!
+//! - **`none`, HMAC and everything but PS256 and ES256**: [`Algorithm`] cannot express them, so no check can be
+//!   forgotten. The algorithm is the key's, never the token's choice: an RSA key verifies PS256 only, a P-256 key
+//!   ES256 only.
+//! - **Duplicate members in a header or a key set**: two readers would see two different tokens.
+//! - **base64url with padding, with foreign characters, or with non-zero trailing bits**: one token, one spelling.
+//! - **A critical header member that is not understood**, and every `crit` that RFC 7515 forbids (empty, with
+//!   duplicates, naming registered or absent members). `b64` counts only when it is critical, and never in a JWT.
+//! - **Keys named or carried by the token**: `jku`, `x5u`, `jwk` and `x5c` are never followed, nor is `x5c` of a key.
+//! - **Keys that are expired, not yet valid, revoked, or for something else than signatures.**
+//! - **RSA keys under 2048 bits and curves other than P-256**; in a key set they are skipped with the reason kept.
+//! - **Anything over the limits**: each is a named constant ([`limits`]).
+//!
+//! Private keys have no `Debug`, no `Clone` and no `Serialize`; buffers they are read from are overwritten.
+
+pub mod compact;
+pub mod detached;
+pub mod key_set;
+pub mod limits;
+pub mod open_banking;
+
+mod algorithm;
+mod base64url;
+mod der;
+mod digest;
+mod header;
+mod header_template;
+mod jwk;
+mod jwks;
+mod key_error;
+mod local_key;
+mod pem;
+mod public_key;
+mod set_detection;
+mod sign;
+mod signing_input;
+mod strict_json;
+mod unix_time;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use digest::sha256;
+pub use header::{CritFault, Header, Malformed};
+pub use header_template::{Form, HeaderTemplate, Profile, Signatory, UnknownProfile};
+pub use jwk::{Jwk, KeyUse, SkipReason};
+pub use jwks::{Jwks, JwksError, NoKey, Skipped};
+pub use key_error::KeyError;
+pub use local_key::{KeyKind, LocalKey};
+pub use public_key::PublicKey;
+pub use set_detection::looks_like_set;
+pub use sign::{Sign, SignError, SigningFuture};
+pub use signing_input::SigningInput;
+pub use unix_time::UnixTime;
+pub use zeroize::Zeroizing;

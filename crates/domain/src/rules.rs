@@ -1,0 +1,43 @@
+//! Everything that decides what may be said to whom: the tables and the switches of one deployment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::Catalogue;
+use crate::resources::ResourceTable;
+use crate::versions::VersionTable;
+
+/// The rules of a deployment. The default is the UK standard's.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// What differs between versions.
+    pub versions: VersionTable,
+    /// What can be told.
+    pub catalogue: Catalogue,
+    /// What it can be about.
+    pub resources: ResourceTable,
+    /// Where the standard leaves a choice.
+    pub switches: Switches,
+}
+
+/// Where the standard leaves a choice, or a bank departs from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    /// Whether anything is pushed (G-13).
+    pub push: bool,
+    /// Whether a TPP must have an event-subscription to poll; if not, one that has registered nothing at all gets every type
+    /// by polling (P-10).
+    pub polling_requires_subscription: bool,
+    /// Whether a TPP with only a callback-url may poll (P-10).
+    pub polling_with_callback_url: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            push: true,
+            polling_requires_subscription: true,
+            polling_with_callback_url: false,
+        }
+    }
+}
