@@ -1,8 +1,6 @@
 //! What is wrong with a configuration: one fault per mistake, each with where it stands and how to mend it. Faults are
 //! collected, never thrown, so that one run names them all.
 
-use std::fmt;
-
 use serde::Serialize;
 
 /// One mistake in the configuration.
@@ -30,13 +28,20 @@ pub(crate) enum Place {
     Nowhere,
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Line(line) => write!(f, "line {line}"),
-            Self::Variable(name) => f.write_str(name),
-            Self::Nowhere => f.write_str("not set"),
-        }
+impl Fault {
+    /// Where it is and what it is about: `oyez.toml:12 polling.error_cap`.
+    pub(crate) fn subject(&self, file: &str) -> String {
+        let place = match &self.place {
+            Place::Line(line) => format!("{file}:{line}"),
+            Place::Variable(name) => name.clone(),
+            Place::Nowhere => file.to_owned(),
+        };
+        [place.as_str(), self.key.as_str()].join(" ").trim_end().to_owned()
+    }
+
+    /// All of it on a line.
+    pub(crate) fn in_file(&self, file: &str) -> String {
+        format!("{}: {}; {}", self.subject(file), self.what, self.mend)
     }
 }
 

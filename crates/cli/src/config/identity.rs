@@ -1,10 +1,12 @@
 //! Who the bank is, which versions it serves, and what it asks of signed requests.
 
+use oyez_domain::base_url::BaseUrl;
 use oyez_domain::version::ApiVersion;
+use oyez_domain::versions::Coverage;
 
 use super::form::{Choice, Flag, List, parsed};
 use super::section::{default, required, section};
-use super::text::{BaseUrl, HeaderText, HostName, Uri};
+use super::text::{HeaderText, HostName, Uri};
 
 section! {
     /// Who the bank is, in every token that it signs.
@@ -16,7 +18,7 @@ section! {
         org_id: HeaderText = required("\"0015800001041REAAY\"", parsed("1 to 128 printable ASCII characters"));
         /// What stands before /open-banking/… in every link: Links.Self, `sub`, `rlk` (G-01).
         base_url: BaseUrl = required("\"https://api.bank.example\"",
-            parsed("an https URL without user, query and fragment"));
+            parsed("an http or https URL without user, query and fragment"));
         /// `http://openbanking.org.uk/tan` of the bank's signatures: the domain name of the trust anchor that hosts its
         /// keys (M-04).
         trust_anchor: HostName = default(HostName::open_banking(), parsed("a domain name"));
@@ -49,10 +51,6 @@ section! {
         polling: bool = default(true, Flag);
         /// POST to the TPP's CallbackUrl: real-time notification. Off, a CallbackUrl is refused.
         push: bool = default(true, Flag);
-        /// PUT of registrations.
-        put: bool = default(true, Flag);
-        /// DELETE of registrations.
-        delete: bool = default(true, Flag);
     }
 }
 
@@ -65,21 +63,9 @@ section! {
             ("if-present", SignaturePolicy::IfPresent),
             ("off", SignaturePolicy::Off),
         ]));
-        /// What becomes of header members that the standard does not know and that are not critical.
-        unknown_members: UnknownMembers = default(UnknownMembers::Refuse, Choice(&[
-            ("refuse", UnknownMembers::Refuse),
-            ("ignore", UnknownMembers::Ignore),
-        ]));
         /// The values of `http://openbanking.org.uk/tan` that a TPP's signature may name.
         trust_anchors: Vec<HostName> = default(vec![HostName::open_banking()], List(parsed("a domain name")));
     }
-}
-
-/// See [`Versions::coverage`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Coverage {
-    Minimum,
-    Exact,
 }
 
 /// See [`Signatures::policy`].
@@ -88,11 +74,4 @@ pub(crate) enum SignaturePolicy {
     Required,
     IfPresent,
     Off,
-}
-
-/// See [`Signatures::unknown_members`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UnknownMembers {
-    Refuse,
-    Ignore,
 }
