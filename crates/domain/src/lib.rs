@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod event;
 pub mod fault;
 pub mod ids;
+pub mod json;
 pub mod ledger;
 pub mod life;
 pub mod registration;

@@ -86,6 +86,53 @@ pub enum Ending {
     Withdrawn,
 }
 
+/// Something that may end an event, or bring it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Occurrence {
+    /// The TPP has it, as far as we know.
+    Acknowledged(Acknowledged),
+    /// Its setErrs reached the cap (P-12).
+    ErrorsReachedCap,
+    /// Its time is over (I-06).
+    TimeIsOver,
+    /// The TPP no longer wants it, or an operator took it back.
+    Withdrawn(Withdrawn),
+    /// An operator re-queued it (I-04).
+    Requeued,
+}
+
+/// What an occurrence does to an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transition {
+    /// It ends, or ends anew.
+    Settles(Outcome),
+    /// It is outstanding again, at its old place, its counts begun anew.
+    Reopens,
+    /// Nothing: it had ended before, or there was nothing to bring back.
+    Nothing,
+}
+
+/// What an occurrence does to an event that stands where `settled` says; `None` is outstanding.
+///
+/// An event ends once. Only a failed one can be left: what the TPP itself says of it later counts (P-05), and an operator
+/// may re-queue it. Backends and the model both go by this.
+pub const fn step(settled: Option<Outcome>, occurrence: Occurrence) -> Transition {
+    match (settled, occurrence) {
+        (None, Occurrence::Acknowledged(how)) => Transition::Settles(Outcome::Acknowledged(how)),
+        (None, Occurrence::ErrorsReachedCap) => Transition::Settles(Outcome::Failed),
+        (None, Occurrence::TimeIsOver) => Transition::Settles(Outcome::Expired),
+        (None, Occurrence::Withdrawn(why)) => Transition::Settles(Outcome::Withdrawn(why)),
+        (
+            Some(Outcome::Failed),
+            Occurrence::Acknowledged(
+                how @ (Acknowledged::Push | Acknowledged::Poll | Acknowledged::Duplicate),
+            ),
+        ) => Transition::Settles(Outcome::Acknowledged(how)),
+        (Some(Outcome::Failed), Occurrence::Requeued) => Transition::Reopens,
+        (None, Occurrence::Requeued) | (Some(_), _) => Transition::Nothing,
+    }
+}
+
 impl Outcome {
     /// The end without its reason.
     pub const fn ending(self) -> Ending {
@@ -108,3 +155,6 @@ impl fmt::Display for Ending {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

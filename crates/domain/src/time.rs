@@ -1,5 +1,7 @@
 //! Moments, to the millisecond: what ledgers keep and tokens print. There is no `now` here; callers pass it in.
 
+pub mod span;
+
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::ClientId;
 use crate::retry;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, span};
 
 /// A registered client of the bank.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +81,7 @@ pub struct Overrides {
     /// How many pushes may be in flight at once (D-09).
     pub pushes_at_once_max: Option<NonZeroU32>,
     /// When an unacknowledged hand-out is offered again first (P-08).
+    #[serde(with = "span::option", skip_serializing_if = "Option::is_none")]
     pub redelivery_delay: Option<Duration>,
     /// How many setErrs set an event aside (P-12).
     pub error_cap: Option<NonZeroU32>,
