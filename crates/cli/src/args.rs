@@ -26,9 +26,6 @@ pub(crate) enum Command {
     /// Say everything that is wrong with a configuration, its keys and its ledger, and how to mend it.
     #[command(after_help = CHECK_HELP)]
     Check(Check),
-    /// Bring the ledger's schema up to date.
-    #[command(after_help = MIGRATE_HELP)]
-    Migrate(Migrate),
     /// The bank's own signing keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -47,7 +44,12 @@ pub(crate) struct Init {
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFile {
     /// The configuration file.
-    #[arg(short, long = "config", value_name = "FILE", default_value = "oyez.toml")]
+    #[arg(
+        short = 'c',
+        long = "config",
+        value_name = "FILE",
+        default_value = "oyez.toml"
+    )]
     pub(crate) path: PathBuf,
 }
 
@@ -65,15 +67,6 @@ pub(crate) struct Check {
     pub(crate) config: ConfigFile,
     #[command(flatten)]
     pub(crate) as_of: AsOf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Migrate {
-    #[command(flatten)]
-    pub(crate) config: ConfigFile,
-    /// Only say what would be done.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -111,7 +104,7 @@ pub(crate) struct Rotate {
     #[command(flatten)]
     pub(crate) config: ConfigFile,
     /// A key that somebody else may have: from now on it neither signs nor is published.
-    #[arg(long, value_name = "KID")]
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     pub(crate) compromised: Option<String>,
     #[command(flatten)]
     pub(crate) shape: KeyShape,
@@ -127,7 +120,7 @@ pub(crate) struct KeyShape {
     #[arg(long, value_enum)]
     bits: Option<Bits>,
     /// Its name in headers; the key's thumbprint (RFC 7638) if absent.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) kid: Option<String>,
 }
 
@@ -180,8 +173,9 @@ pub(crate) struct Verify {
 }
 
 fn moment(text: &str) -> Result<UnixTime, String> {
-    let at: jiff::Timestamp =
-        text.parse().map_err(|_| "a moment is written as 2026-11-30T12:00:00Z".to_owned())?;
+    let at: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| "a moment is written as 2026-11-30T12:00:00Z".to_owned())?;
     Ok(UnixTime::from_seconds(at.as_second()))
 }
 
@@ -197,8 +191,6 @@ Examples:
   oyez check -c bank/oyez.toml
   oyez check -c bank/oyez.toml --at 2027-01-01T00:00:00Z     what will have expired by then
   oyez check -c bank/oyez.toml --json | jq '.findings[] | select(.level == \"error\")'";
-const MIGRATE_HELP: &str = "Stop the server first, and keep a copy of the ledger's file. Example:\n  \
-  oyez migrate -c bank/oyez.toml --dry-run";
 const NEW_HELP: &str = "\
 A key is published for twice [signing] jwks_max_age before it signs (the very first excepted). Keep a spare one:
 it takes over at once when the signing key is compromised.";

@@ -1,5 +1,7 @@
 //! The commands: each takes what the command line says and the surroundings, does one thing and answers.
 
+pub(crate) mod check;
+pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod verify;
 
@@ -18,6 +20,8 @@ use crate::output::Paint;
 pub(crate) struct Surroundings {
     /// What time it is.
     pub(crate) now: UnixTime,
+    /// Bytes that nobody can guess.
+    pub(crate) random: fn() -> Result<[u8; 32], Failure>,
     /// The environment, as far as it is ours.
     pub(crate) variables: Variables,
     /// How to set words off.
@@ -34,14 +38,17 @@ impl Surroundings {
     pub(crate) fn config(&self, path: &Path) -> Result<Config, Failure> {
         let text = read_text(path)?;
         Config::read(&text, directory_of(path), &self.variables).map_err(|faults| {
-            Failure::Configuration { file: path.display().to_string(), faults }
+            Failure::Configuration {
+                file: path.display().to_string(),
+                faults,
+            }
         })
     }
 }
 
 /// A file's text.
 fn read_text(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure::file("read", path, error))
+    fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))
 }
 
 /// Where relative paths in a configuration file start.
@@ -55,10 +62,16 @@ fn read_file_or_stdin(path: Option<&Path>, bytes_max: u64) -> Result<String, Fai
     let (read, name) = match path.filter(|path| *path != Path::new("-")) {
         Some(path) => {
             let file = fs::File::open(path);
-            (file.and_then(|file| file.take(bytes_max).read_to_string(&mut text)), path)
+            (
+                file.and_then(|file| file.take(bytes_max).read_to_string(&mut text)),
+                path,
+            )
         }
-        None => (io::stdin().take(bytes_max).read_to_string(&mut text), Path::new("standard input")),
+        None => (
+            io::stdin().take(bytes_max).read_to_string(&mut text),
+            Path::new("standard input"),
+        ),
     };
-    read.map_err(|error| Failure::file("read", name, error))?;
+    read.map_err(|error| Failure::file("read", name, &error))?;
     Ok(text)
 }

@@ -10,12 +10,12 @@
 mod catalogue;
 mod contradictions;
 mod delivery;
-mod duration;
 mod fault;
 mod form;
 mod identity;
 mod keeping;
 mod reader;
+mod rules;
 mod section;
 mod template;
 mod text;
@@ -26,16 +26,14 @@ use toml::de::{DeTable, DeValue};
 
 pub(crate) use catalogue::{EventTypes, Internal, Resources};
 pub(crate) use delivery::{Polling, Push, Retry};
-pub(crate) use fault::{Fault, Place};
-pub(crate) use identity::{
-    Bank, Coverage, Features, SignaturePolicy, Signatures, UnknownMembers, Versions,
-};
-pub(crate) use keeping::{Backend, Retention, Signing, Store};
+pub(crate) use fault::Fault;
+pub(crate) use identity::{Bank, Features, SignaturePolicy, Signatures, Versions};
+pub(crate) use keeping::{Retention, Signing, Store};
 pub(crate) use reader::Variables;
 pub(crate) use section::Secret;
 pub(crate) use template::render;
 
-use fault::nearest;
+use fault::{Place, nearest};
 use reader::{Reader, Sink};
 use section::{Key, Section};
 
@@ -43,7 +41,8 @@ use section::{Key, Section};
 macro_rules! config {
     ($($field:ident: $section:ty,)*) => {
         /// Everything that is configured.
-        #[derive(Debug, Clone, PartialEq)]
+        #[cfg_attr(test, derive(PartialEq))]
+        #[derive(Debug, Clone)]
         pub(crate) struct Config {
             $(pub(crate) $field: $section,)*
         }

@@ -6,7 +6,7 @@
 //! harm.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use oyez_jose::key_set::{KeyEntry, KeySet, LoadError, Manifest};
 use oyez_jose::{KeyKind, LocalKey, UnixTime, Zeroizing};
 
+use crate::durable;
 use crate::failure::Failure;
 
 /// Where the keys are.
@@ -36,16 +37,19 @@ impl KeyDirectory {
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Manifest::default()),
-            Err(error) => return Err(Failure::file("read", &path, error)),
+            Err(error) => return Err(Failure::file("read", &path, &error)),
         };
         let unsound = || {
             let what = format!("{} is no manifest of keys", path.display());
-            Failure::environment(what, "restore it from a backup; the key files are untouched")
+            Failure::environment(
+                what,
+                "restore it from a backup; the key files are untouched",
+            )
         };
         let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|error| unsound().because(error))?;
+            serde_json::from_slice(&text).map_err(|error| unsound().because(&error))?;
         match manifest.faults().into_iter().next() {
-            Some(fault) => Err(unsound().because(fault)),
+            Some(fault) => Err(unsound().because(&fault)),
             None => Ok(manifest),
         }
     }
@@ -56,12 +60,14 @@ impl KeyDirectory {
         KeySet::load(self.manifest()?, max_age, now, read).map_err(|error| {
             let mend = match &error {
                 LoadError::Manifest(_) => "restore the manifest from a backup",
-                LoadError::Read { .. } => "restore the key's file, or make it readable for this user",
+                LoadError::Read { .. } => {
+                    "restore the key's file, or make it readable for this user"
+                }
                 LoadError::Key { .. } => "restore the key's file from a backup",
                 LoadError::Algorithm { .. } => "restore the key's file: this is another key",
             };
             let what = format!("cannot use the keys in {}", self.path.display());
-            Failure::environment(what, mend).because(error)
+            Failure::environment(what, mend).because(&error)
         })
     }
 
@@ -81,17 +87,17 @@ impl KeyDirectory {
         let lock = self.lock()?;
         let mut manifest = self.manifest()?;
         let key = LocalKey::generate(kind).map_err(|error| {
-            Failure::environment("cannot make a key", "try again").because(error)
+            Failure::environment("cannot make a key", "try again").because(&error)
         })?;
         let kid = kid.unwrap_or_else(|| key.public_key().thumbprint());
         let file = file_name(&kid)?;
         let entry = KeyEntry::new(kid, key.public_key().algorithm(), &file, now);
         let changed = change(&mut manifest, entry)?;
         let pem = key.to_pkcs8_pem().map_err(|error| {
-            Failure::environment("cannot write the key as PEM", "try again").because(error)
+            Failure::environment("cannot write the key as PEM", "try again").because(&error)
         })?;
         let path = self.path.join(file);
-        write_secret(&path, pem.as_bytes()).map_err(|error| Failure::file("write", &path, error))?;
+        durable::write_secret(&path, pem.as_bytes())?;
         self.replace_manifest(&manifest)?;
         drop(lock);
         Ok(changed)
@@ -105,15 +111,24 @@ impl KeyDirectory {
     fn lock(&self) -> Result<File, Failure> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        builder.create(&self.path).map_err(|error| Failure::file("make", &self.path, error))?;
+        builder
+            .create(&self.path)
+            .map_err(|error| Failure::file("make", &self.path, &error))?;
         let path = self.path.join(LOCK);
-        let lock = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-        let lock = lock.map_err(|error| Failure::file("open", &path, error))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path);
+        let lock = lock.map_err(|error| Failure::file("open", &path, &error))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
-            Err(TryLockError::Error(error)) => Err(Failure::file("lock", &path, error)),
+            Err(TryLockError::Error(error)) => Err(Failure::file("lock", &path, &error)),
             Err(TryLockError::WouldBlock) => Err(Failure::environment(
-                format!("another process is changing the keys in {}", self.path.display()),
+                format!(
+                    "another process is changing the keys in {}",
+                    self.path.display()
+                ),
                 "wait until it is done, and try again",
             )),
         }
@@ -121,42 +136,25 @@ impl KeyDirectory {
 
     fn replace_manifest(&self, manifest: &Manifest) -> Result<(), Failure> {
         let path = self.manifest_path();
-        let text = serde_json::to_string_pretty(manifest).expect("a manifest is plain data");
-        replace(&path, text.as_bytes()).map_err(|error| Failure::file("replace", &path, error))
+        let text = serde_json::to_string_pretty(manifest).expect("a manifest is plain data") + "\n";
+        durable::replace(&path, text.as_bytes())
     }
-}
-
-/// Writes a new file that only its owner may read, all of it or none.
-pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    sync_directory(path)
-}
-
-/// Replaces a file at once, and makes that durable. The caller holds the lock.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("json.new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    sync_directory(path)
-}
-
-/// A new name is durable when its directory is.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// The file of a key is called after it, as far as a file can be.
 fn file_name(kid: &str) -> Result<String, Failure> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if kid.is_empty() || kid.len() > KID_BYTES_MAX || kid.starts_with('.') || !kid.bytes().all(plain) {
-        let what = format!("`{}` is no kid that a file can be called after", kid.escape_debug());
-        let mend = format!("use 1 to {KID_BYTES_MAX} letters, digits, dots, hyphens and underscores");
+    if kid.is_empty()
+        || kid.len() > KID_BYTES_MAX
+        || kid.starts_with('.')
+        || !kid.bytes().all(plain)
+    {
+        let what = format!(
+            "`{}` is no kid that a file can be called after",
+            kid.escape_debug()
+        );
+        let mend =
+            format!("use 1 to {KID_BYTES_MAX} letters, digits, dots, hyphens and underscores");
         return Err(Failure::usage(what, mend));
     }
     Ok(format!("{kid}.pem"))

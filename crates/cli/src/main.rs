@@ -6,8 +6,11 @@
 mod args;
 mod commands;
 mod config;
+mod development;
+mod durable;
 mod failure;
 mod key_directory;
+mod operators;
 mod output;
 
 use std::env;
@@ -28,14 +31,22 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(asked_for_help_or_wrong) => {
             asked_for_help_or_wrong.print().ok();
-            return ExitCode::from(if asked_for_help_or_wrong.use_stderr() { 2 } else { 0 });
+            return ExitCode::from(if asked_for_help_or_wrong.use_stderr() {
+                2
+            } else {
+                0
+            });
         }
     };
-    let format = if arguments.json { Format::Scripts } else { Format::People };
+    let format = if arguments.json {
+        Format::Scripts
+    } else {
+        Format::People
+    };
     let answered = run(&arguments.command, &surroundings()).and_then(|reply| {
         output::reply(&reply, format).map_err(|error| {
             let mend = "check where standard output goes";
-            Failure::environment("cannot write the answer", mend).because(error)
+            Failure::environment("cannot write the answer", mend).because(&error)
         })?;
         Ok(reply.verdict)
     });
@@ -51,6 +62,8 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, around: &Surroundings) -> Result<Reply, Failure> {
     match command {
+        Command::Check(args) => commands::check::run(args, around),
+        Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),
         Command::Verify(args) => commands::verify::run(args, around),
     }
@@ -58,13 +71,27 @@ fn run(command: &Command, around: &Surroundings) -> Result<Reply, Failure> {
 
 fn surroundings() -> Surroundings {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        Some((
+            name.into_string().ok()?,
+            value.to_string_lossy().into_owned(),
+        ))
     };
+    let no_colour = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
     Surroundings {
         now: now(),
+        random,
         variables: Variables::pick(env::vars_os().filter_map(text)),
-        paint: Paint::for_stdout(env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())),
+        paint: Paint::for_stdout(no_colour),
     }
+}
+
+/// The one source of randomness, besides the cryptographic library's own for keys.
+fn random() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::environment("the system has no random numbers", "try again").because(&error)
+    })?;
+    Ok(bytes)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one clock")]

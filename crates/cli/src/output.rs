@@ -32,7 +32,12 @@ pub(crate) enum Verdict {
 
 impl Reply {
     pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, remarks: Vec::new(), verdict: Verdict::Yes }
+        Self {
+            text: text.into(),
+            json,
+            remarks: Vec::new(),
+            verdict: Verdict::Yes,
+        }
     }
 
     pub(crate) fn remark(mut self, remark: impl Into<String>) -> Self {
@@ -66,7 +71,11 @@ pub(crate) enum Paint {
 impl Paint {
     /// Colours for standard output, if it is a terminal and nobody asked for none.
     pub(crate) fn for_stdout(no_colour: bool) -> Self {
-        if io::stdout().is_terminal() && !no_colour { Self::Colour } else { Self::Plain }
+        if io::stdout().is_terminal() && !no_colour {
+            Self::Colour
+        } else {
+            Self::Plain
+        }
     }
 
     pub(crate) fn red(self, text: &str) -> String {
@@ -117,7 +126,9 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(heading: &[&str]) -> Self {
-        Self { rows: vec![heading.iter().map(|title| (*title).to_owned()).collect()] }
+        Self {
+            rows: vec![heading.iter().map(|title| (*title).to_owned()).collect()],
+        }
     }
 
     pub(crate) fn row(&mut self, cells: Vec<String>) {

@@ -46,9 +46,13 @@ fn rotate(args: &Rotate, around: &Surroundings) -> Result<Reply, Failure> {
     let reply = add(&config, &args.shape, now, |manifest, entry| {
         if let Some(kid) = &args.compromised {
             let reason = RevocationReason::Compromised;
-            manifest.revoke(kid, Revocation { at: now, reason }).map_err(refused)?;
+            manifest
+                .revoke(kid, Revocation { at: now, reason })
+                .map_err(|error| refused(&error))?;
         }
-        let takes_over = manifest.rotate(entry, lead).map_err(refused)?;
+        let takes_over = manifest
+            .rotate(entry, lead)
+            .map_err(|error| refused(&error))?;
         withdraw_retired(manifest, published_for)?;
         Ok(takes_over)
     })?;
@@ -71,12 +75,23 @@ fn list(args: &ListKeys, around: &Surroundings) -> Result<Reply, Failure> {
     let now = around.as_of(&args.as_of);
     let lead = lead(config.signing.jwks_max_age);
     let manifest = directory(&config).manifest()?;
-    let mut table = Table::new(&["KID", "ALG", "STATE", "CREATED", "SIGNS FROM", "RETIRES", "PUBLISHED UNTIL"]);
+    let mut table = Table::new(&[
+        "KID",
+        "ALG",
+        "STATE",
+        "CREATED",
+        "SIGNS FROM",
+        "RETIRES",
+        "PUBLISHED UNTIL",
+    ]);
     let mut keys = Vec::new();
     for entry in &manifest.keys {
         let state = state_word(manifest.state_at(entry, now, lead));
         let signs_from = manifest.signs_from(entry, lead);
-        let published_until = entry.revoked.map(|revocation| revocation.at).or(entry.withdraw_at);
+        let published_until = entry
+            .revoked
+            .map(|revocation| revocation.at)
+            .or(entry.withdraw_at);
         let or_dash = |at: Option<UnixTime>| at.map_or_else(|| "-".to_owned(), moment);
         table.row(vec![
             entry.kid.clone(),
@@ -108,7 +123,10 @@ fn list(args: &ListKeys, around: &Surroundings) -> Result<Reply, Failure> {
 fn jwks(args: &ListKeys, around: &Surroundings) -> Result<Reply, Failure> {
     let config = around.config(&args.config.path)?;
     let now = around.as_of(&args.as_of);
-    let text = directory(&config).load(config.signing.jwks_max_age, now)?.jwks_at(now).to_json();
+    let text = directory(&config)
+        .load(config.signing.jwks_max_age, now)?
+        .jwks_at(now)
+        .to_json();
     let json: Value = serde_json::from_str(&text).expect("a key set is JSON");
     Ok(Reply::new(format!("{json:#}"), json))
 }
@@ -125,12 +143,16 @@ fn add(
     enter: impl FnOnce(&mut Manifest, KeyEntry) -> Result<UnixTime, Failure>,
 ) -> Result<Reply, Failure> {
     let kind = shape.kind().ok_or_else(|| {
-        Failure::usage("an ES256 key has no choice of size", "leave --bits out, or use --alg PS256")
+        Failure::usage(
+            "an ES256 key has no choice of size",
+            "leave --bits out, or use --alg PS256",
+        )
     })?;
-    let (kid, signs_from) = directory(config).add(kind, shape.kid.clone(), now, |manifest, entry| {
-        let kid = entry.kid.clone();
-        Ok((kid, enter(manifest, entry)?))
-    })?;
+    let (kid, signs_from) =
+        directory(config).add(kind, shape.kid.clone(), now, |manifest, entry| {
+            let kid = entry.kid.clone();
+            Ok((kid, enter(manifest, entry)?))
+        })?;
     let from = moment(signs_from);
     let text = format!("{kid} is published from now on and signs from {from}");
     Ok(Reply::new(text, json!({ "kid": kid, "signs_from": from })))
@@ -139,20 +161,27 @@ fn add(
 /// A retired key goes when nothing that it signed can be outstanding any more, and a margin has passed.
 fn withdraw_retired(manifest: &mut Manifest, published_for: Duration) -> Result<(), Failure> {
     let retired = manifest.keys.iter().filter(|key| key.withdraw_at.is_none());
-    let ends: Vec<_> =
-        retired.filter_map(|key| Some((key.kid.clone(), key.retire_at? + published_for))).collect();
+    let ends: Vec<_> = retired
+        .filter_map(|key| Some((key.kid.clone(), key.retire_at? + published_for)))
+        .collect();
     for (kid, at) in ends {
-        manifest.withdraw(&kid, at).map_err(refused)?;
+        manifest
+            .withdraw(&kid, at)
+            .map_err(|error| refused(&error))?;
     }
     Ok(())
 }
 
 fn refuse_faults(manifest: &Manifest) -> Result<(), Failure> {
-    manifest.faults().into_iter().next().map_or(Ok(()), |fault| Err(refused(fault)))
+    manifest
+        .faults()
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |fault| Err(refused(&fault)))
 }
 
-fn refused(error: ManifestError) -> Failure {
-    let mend = match &error {
+fn refused(error: &ManifestError) -> Failure {
+    let mend = match error {
         ManifestError::DuplicateKid(_) => "choose another --kid; no kid is ever used twice",
         ManifestError::Kid(_) => "choose a shorter --kid",
         ManifestError::NoSuchKey(_) => "see the kids with `oyez keys list`",

@@ -21,7 +21,10 @@ pub(crate) fn run(args: &Verify, around: &Surroundings) -> Result<Reply, Failure
     let mut reply = report.reply(around.paint);
     for entry in keys.skipped() {
         let name = entry.kid.as_deref().unwrap_or("without kid");
-        reply = reply.remark(format!("key {} of the set ({name}) is skipped: {}", entry.index, entry.reason));
+        reply = reply.remark(format!(
+            "key {} of the set ({name}) is skipped: {}",
+            entry.index, entry.reason
+        ));
     }
     Ok(reply)
 }
@@ -30,7 +33,7 @@ fn read_keys(path: &Path) -> Result<Jwks, Failure> {
     let text = read_file_or_stdin(Some(path), JWKS_BYTES_MAX as u64 + 1)?;
     Jwks::parse(text.as_bytes()).map_err(|error| {
         let what = format!("{} is no key set", path.display());
-        Failure::environment(what, "fetch the bank's jwks_uri anew").because(error)
+        Failure::environment(what, "fetch the bank's jwks_uri anew").because(&error)
     })
 }
 
@@ -59,22 +62,35 @@ impl Report {
             Ok(compact) => compact,
             Err(malformed) => {
                 let checks = signature_checks(Some(&malformed.into()), |_| String::new());
-                return Self { header: None, claims: None, checks };
+                return Self {
+                    header: None,
+                    claims: None,
+                    checks,
+                };
             }
         };
         let header = compact.header().clone();
         let payload = compact.unverified_payload().to_vec();
         let verified = Verifier::sets().verify(compact, keys, now);
         let mut checks = signature_checks(verified.err().as_ref(), |member| {
-            header.get(member).map_or_else(|| "absent".to_owned(), Value::to_string)
+            header
+                .get(member)
+                .map_or_else(|| "absent".to_owned(), Value::to_string)
         });
         let claims: Option<Value> = serde_json::from_slice(&payload).ok();
         checks.extend(claim_checks(&payload, args));
-        Self { header: Some(Value::Object(header.members().clone())), claims, checks }
+        Self {
+            header: Some(Value::Object(header.members().clone())),
+            claims,
+            checks,
+        }
     }
 
     fn reply(&self, paint: Paint) -> Reply {
-        let believed = self.checks.iter().all(|check| matches!(check.result, Outcome::Passed(_)));
+        let believed = self
+            .checks
+            .iter()
+            .all(|check| matches!(check.result, Outcome::Passed(_)));
         let verdict = if believed { Verdict::Yes } else { Verdict::No };
         let checks: Vec<_> = self.checks.iter().map(Check::json).collect();
         let json = json!({
@@ -90,10 +106,15 @@ impl Report {
         let mut table = Table::new(&["CHECK", "RESULT", ""]);
         for check in &self.checks {
             let (word, detail) = check.result.words();
-            table.row(vec![check.name.to_owned(), word.to_owned(), detail.to_owned()]);
+            table.row(vec![
+                check.name.to_owned(),
+                word.to_owned(),
+                detail.to_owned(),
+            ]);
         }
         let shown = |part: &Option<Value>| {
-            part.as_ref().map_or_else(|| "cannot be read".to_owned(), |value| format!("{value:#}"))
+            part.as_ref()
+                .map_or_else(|| "cannot be read".to_owned(), |value| format!("{value:#}"))
         };
         let verdict = if believed {
             paint.green("verified")
@@ -101,7 +122,10 @@ impl Report {
             paint.red("NOT VERIFIED: do not act on it")
         };
         let (header, claims) = (shown(&self.header), shown(&self.claims));
-        format!("Header: {header}\nClaims: {claims}\n\n{}\n{verdict}", table.render())
+        format!(
+            "Header: {header}\nClaims: {claims}\n\n{}\n{verdict}",
+            table.render()
+        )
     }
 }
 
@@ -132,7 +156,12 @@ fn signature_checks(error: Option<&Error>, said: impl Fn(&str) -> String) -> Vec
         _ => Outcome::Passed(said(member)),
     };
     let checks = CHECKS.iter().enumerate();
-    checks.map(|(index, (name, member))| Check { name, result: result(index, member) }).collect()
+    checks
+        .map(|(index, (name, member))| Check {
+            name,
+            result: result(index, member),
+        })
+        .collect()
 }
 
 /// At which of [`CHECKS`] a token was refused.
@@ -151,7 +180,9 @@ fn stage(error: &Error) -> usize {
 fn claim_checks(payload: &[u8], args: &Verify) -> Vec<Check> {
     let claims: Value = serde_json::from_slice(payload).unwrap_or_default();
     let wanted = [("iss", &args.issuer), ("aud", &args.audience)];
-    let asked = wanted.into_iter().filter_map(|(name, wanted)| Some((name, wanted.as_deref()?)));
+    let asked = wanted
+        .into_iter()
+        .filter_map(|(name, wanted)| Some((name, wanted.as_deref()?)));
     let compare = |(name, wanted): (&'static str, &str)| {
         let said = claims.get(name).unwrap_or(&Value::Null);
         let result = if said.as_str() == Some(wanted) {

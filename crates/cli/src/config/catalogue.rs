@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use oyez_domain::event::Family;
-use oyez_domain::version::Version;
+use oyez_domain::version::{ApiVersion, Version};
 
-use super::form::{Choice, File, Text, parsed};
-use super::section::{Secret, any_number, optional, required, secret, section};
+use super::form::{Choice, File, List, Text, parsed};
+use super::section::{Secret, any_number, default, optional, required, secret, section};
 
 section! {
     /// Event types of the bank's own, besides the standard's (T-02).
@@ -45,6 +45,8 @@ section! {
     OwnResource = "resources.own" {
         /// What publishers call it.
         name: String = required("\"loan-consent\"", Text);
+        /// Its path below /open-banking/{version}/, with {id} where the id stands.
+        path: String = required("\"aisp/loan-consents/{id}\"", Text);
         /// Which scope covers events about it: aisp accounts, pisp and vrp payments, cbpii fundsconfirmations.
         family: Family = required("\"aisp\"", Choice(&[
             ("aisp", Family::Aisp),
@@ -52,18 +54,23 @@ section! {
             ("cbpii", Family::Cbpii),
             ("vrp", Family::Vrp),
         ]));
-        /// Its path below /open-banking/{version}/, with {id} where the id stands.
-        path: String = required("\"aisp/loan-consents/{id}\"", Text);
-        /// Its `http://openbanking.org.uk/rty`; its name if absent.
+        /// What `http://openbanking.org.uk/rty` says of it; its name if absent.
         rty: Option<String> = optional("\"loan-consent\"", Text);
+        /// What `rty` may say besides.
+        rty_besides: Vec<String> = default(vec![], List(Text));
+        /// The first path version that has it.
+        since: ApiVersion = required("\"v4.0\"", parsed("a path version such as \"v4.0\""));
+        /// The last path version that has it, if it is gone.
+        until: Option<ApiVersion> = optional("\"v4.0\"", parsed("a path version such as \"v4.0\""));
     }
 }
 
 section! {
     /// The internal API: the bank's own systems and people (I-05).
     Internal = "internal" {
-        /// Who may use it: a line per token with name, role (publisher, viewer, operator or admin) and the token's SHA-256
-        /// in hexadecimal.
-        tokens: Option<Secret> = secret("\"\"\"\\nalice admin 2c26…\\n\"\"\"", "\"tokens\"");
+        /// Who may use it: a line per token with a name, a role (publisher, viewer, operator or admin) and the SHA-256 of the
+        /// token in hexadecimal.
+        tokens: Option<Secret> = secret("\"alice admin 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\"",
+            "\"tokens\"");
     }
 }

@@ -1,12 +1,15 @@
 //! Keys that are each right and together are not.
 
-use super::Draft;
+use oyez_domain::fault::Fault;
+
 use super::identity::SignaturePolicy;
 use super::reader::Sink;
+use super::{Draft, rules};
 
 /// Judges what could be read.
 pub(super) fn judge(draft: &Draft, sink: &mut Sink<'_>) {
     versions(draft, sink);
+    resources(draft, sink);
     features(draft, sink);
     signatures(draft, sink);
     timing(draft, sink);
@@ -16,24 +19,37 @@ fn versions(draft: &Draft, sink: &mut Sink<'_>) {
     let Some(versions) = &draft.versions else {
         return;
     };
-    if versions.served.is_empty() {
-        sink.fault(
-            "versions.served",
-            "no version is served",
-            "list at least one, such as \"v4.0\"",
-        );
+    let table = match rules::version_table(versions) {
+        Ok(table) => table,
+        Err(error) => {
+            let mend =
+                "list at least one of \"v3.1\" and \"v4.0\", and none in `served` and `retired`";
+            return sink.fault("versions.served", error.to_string(), mend);
+        }
+    };
+    let Some(own) = draft.event_types.as_ref().map(|section| &section.own) else {
+        return;
+    };
+    // The schemas are files; `oyez check` looks at them.
+    if let Err(faults) = rules::catalogue(own, vec![None; own.len()], &table) {
+        refuse("event_types.own", faults, sink);
     }
-    for version in versions
-        .retired
-        .iter()
-        .filter(|one| versions.served.contains(one))
-    {
-        let what = format!("{version} is served and retired");
-        sink.fault(
-            "versions.retired",
-            what,
-            "take it out of `served` or out of `retired`",
-        );
+}
+
+fn resources(draft: &Draft, sink: &mut Sink<'_>) {
+    let Some(own) = draft.resources.as_ref().map(|section| &section.own) else {
+        return;
+    };
+    if let Err(faults) = rules::resource_table(own) {
+        refuse("resources.own", faults, sink);
+    }
+}
+
+/// What the domain has against the tables of a list.
+fn refuse(list: &str, faults: Vec<Fault>, sink: &mut Sink<'_>) {
+    for fault in faults {
+        let key = format!("{list}{}", fault.path.unwrap_or_default());
+        sink.fault(&key, "is not fit", fault.message);
     }
 }
 
@@ -89,14 +105,8 @@ fn timing(draft: &Draft, sink: &mut Sink<'_>) {
             "make it shorter than `total_timeout`",
         );
     }
-    if let Some(retry) = &draft.retry {
-        if retry.base > retry.ceiling {
-            let what = "the first step is longer than the longest";
-            sink.fault("retry.base", what, "make it no longer than `ceiling`");
-        }
-        if retry.base > retry.window {
-            let what = "the window closes before the first retry";
-            sink.fault("retry.window", what, "make it longer than `base`");
-        }
+    for fault in draft.retry.iter().flat_map(|retry| retry.policy().faults()) {
+        let key = format!("retry.{}", fault.path.unwrap_or_default());
+        sink.fault(&key, "does not fit the other keys", fault.message);
     }
 }

@@ -36,12 +36,10 @@ impl Fault {
             Place::Variable(name) => name.clone(),
             Place::Nowhere => file.to_owned(),
         };
-        [place.as_str(), self.key.as_str()].join(" ").trim_end().to_owned()
-    }
-
-    /// All of it on a line.
-    pub(crate) fn in_file(&self, file: &str) -> String {
-        format!("{}: {}; {}", self.subject(file), self.what, self.mend)
+        [place.as_str(), self.key.as_str()]
+            .join(" ")
+            .trim_end()
+            .to_owned()
     }
 }
 

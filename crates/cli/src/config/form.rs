@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use oyez_domain::time::span;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::duration;
 use super::reader::At;
 use super::section::Section;
 
@@ -163,21 +163,20 @@ impl Form for Span {
     const SPELLING: Spelling = Spelling::Text;
 
     fn expected(&self) -> String {
-        let (least, most) = (
-            duration::write(*self.0.start()),
-            duration::write(*self.0.end()),
-        );
+        let (least, most) = (span::print(*self.0.start()), span::print(*self.0.end()));
         format!("a length of time from \"{least}\" to \"{most}\"")
     }
 
     fn read(&self, value: &Spanned<DeValue<'_>>, at: &mut At<'_, '_>) -> Option<Duration> {
         self.read_by(value, at, |value| {
-            duration::read(value.as_str()?).filter(|span| self.0.contains(span))
+            span::parse(value.as_str()?)
+                .ok()
+                .filter(|length| self.0.contains(length))
         })
     }
 
     fn write(&self, value: &Duration) -> String {
-        quote(&duration::write(*value))
+        quote(&span::print(*value))
     }
 }
 

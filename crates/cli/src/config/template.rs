@@ -7,7 +7,7 @@ use super::outlines;
 use super::section::{Key, Unset, file_key};
 
 /// The file, with these keys (`section.key`) set to these values (TOML).
-pub(crate) fn render(set: &BTreeMap<&str, String>) -> String {
+pub(crate) fn render(set: &BTreeMap<&str, &str>) -> String {
     let mut lines: Vec<String> = HEAD.lines().map(str::to_owned).collect();
     for outline in outlines() {
         lines.extend([String::new(), String::new()]);
@@ -22,7 +22,7 @@ pub(crate) fn render(set: &BTreeMap<&str, String>) -> String {
     lines.join("\n") + "\n"
 }
 
-fn key_lines(section: &str, key: &Key, set: &BTreeMap<&str, String>) -> Vec<String> {
+fn key_lines(section: &str, key: &Key, set: &BTreeMap<&str, &str>) -> Vec<String> {
     let names = key.names();
     let values = names
         .iter()
@@ -41,8 +41,11 @@ fn key_lines(section: &str, key: &Key, set: &BTreeMap<&str, String>) -> Vec<Stri
             format!("# {} = {file}", file_key(key.name)),
         ],
     };
-    let expected = format!("# Expected: {}.", key.expected);
-    std::iter::once(expected).chain(unset).collect()
+    let expected = match key.unset {
+        Unset::Secret { .. } => None,
+        _ => Some(format!("# Expected: {}.", key.expected)),
+    };
+    expected.into_iter().chain(unset).collect()
 }
 
 /// A table of a list, commented out as a whole.
@@ -54,7 +57,7 @@ fn table_lines(heading: &str, keys: &[Key]) -> Vec<String> {
             unreachable!("an entry of a list has plain keys only")
         };
         let setting = format!("{} = {value}", key.name);
-        lines.push(format!("# {setting:<36} #{}", key.doc.concat()));
+        lines.push(format!("# {setting:<42}#{}", key.doc.concat()));
     }
     lines
 }

@@ -24,8 +24,10 @@ fn faults(text: &str, variables: &[(&str, &str)]) -> String {
     let faults = read(text, variables).expect_err("the configuration is wrong");
     let lines = faults.iter().map(|fault| {
         format!(
-            "{} | {} | {} | {}",
-            fault.place, fault.key, fault.what, fault.mend
+            "{} | {} | {}",
+            fault.subject("oyez.toml"),
+            fault.what,
+            fault.mend
         )
     });
     lines.collect::<Vec<_>>().join("\n")

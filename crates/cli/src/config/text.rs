@@ -16,12 +16,6 @@ macro_rules! text {
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub(crate) struct $name(String);
 
-        impl $name {
-            pub(crate) fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
         impl FromStr for $name {
             type Err = Unfit;
 
@@ -45,11 +39,6 @@ text!(
     |text| text.len() <= URI_BYTES_MAX && Url::parse(text).is_ok()
 );
 text!(
-    /// An https URL that paths are appended to.
-    BaseUrl,
-    |text| text.len() <= URI_BYTES_MAX && !text.ends_with('/') && Url::parse(text).is_ok_and(is_base)
-);
-text!(
     /// Printable ASCII, as the value of a header.
     HeaderText,
     |text| (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -65,19 +54,6 @@ impl HostName {
     pub(crate) fn open_banking() -> Self {
         Self("openbanking.org.uk".to_owned())
     }
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that `is_ok_and` calls"
-)]
-fn is_base(url: Url) -> bool {
-    url.scheme() == "https"
-        && url.has_host()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none()
 }
 
 fn is_label(label: &str) -> bool {
