@@ -1,8 +1,12 @@
 //! What is wrong with a request, in the standard's terms (G-06): one fault per error, all of them at once.
 
+mod render;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use render::{FAULTS_MAX, render};
 
 /// The standard's errors that this API can answer. How each is called in a version is a matter of the version table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

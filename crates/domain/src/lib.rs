@@ -7,12 +7,14 @@
 pub mod actor;
 pub mod base_url;
 pub mod catalogue;
+pub mod claims;
 pub mod event;
 pub mod fault;
 pub mod ids;
 pub mod json;
 pub mod ledger;
 pub mod life;
+pub mod notice;
 pub mod registration;
 pub mod resources;
 pub mod retry;

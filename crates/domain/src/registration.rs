@@ -1,4 +1,11 @@
 //! What a TPP asked to be told, and where: its event-subscription (S) or its older callback-url (C).
+//!
+//! [`request`] reads what TPPs send, [`callback`] judges the addresses they give, [`response`] writes what they get back.
+
+pub mod address;
+pub mod callback;
+pub mod request;
+pub mod response;
 
 use serde::{Deserialize, Serialize};
 
@@ -65,4 +72,20 @@ pub struct Registrations {
     pub subscription: Option<Subscription>,
     /// At most one, and not used while a subscription exists (C-08).
     pub callback_url: Option<CallbackUrl>,
+}
+
+impl Registrations {
+    /// The subscription, if this path version may see it (S-06).
+    pub fn subscription_seen_from(&self, api: ApiVersion) -> Option<&Subscription> {
+        self.subscription
+            .as_ref()
+            .filter(|subscription| subscription.api <= api)
+    }
+
+    /// The callback-url, if this path version may see it (S-06).
+    pub fn callback_url_seen_from(&self, api: ApiVersion) -> Option<&CallbackUrl> {
+        self.callback_url
+            .as_ref()
+            .filter(|callback_url| callback_url.api <= api)
+    }
 }

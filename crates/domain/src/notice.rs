@@ -1,0 +1,164 @@
+//! What a publisher says (I-01), read into a [`Notice`] that is always whole, or into everything that is wrong with it.
+
+mod happening;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::event::{Notice, Resource};
+use crate::fault::Fault;
+use crate::ids::{ClientId, IdempotencyKey, ResourceId, TransactionId};
+use crate::json;
+use crate::json::members::{Faults, Members, Place};
+use crate::resources::ResourceType;
+use crate::rules::Rules;
+use crate::time::Timestamp;
+use crate::version::ApiVersion;
+
+/// One item of a publisher's batch, found valid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// What happened.
+    pub notice: Notice,
+    /// By what a repeat is recognised (I-02).
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// What was said, as canonical bytes and without the key: to be hashed, so that the same key with other content is
+    /// noticed. A time that was not said is not in it, though it is in the notice.
+    pub content: Vec<u8>,
+}
+
+/// Reads one item. `now` is when it happened if the item does not say.
+pub fn read(rules: &Rules, item: &Value, now: Timestamp) -> Result<Item, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let read = read_item(rules, item, now, &mut faults);
+    faults.into_result(read)
+}
+
+fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -> Option<Item> {
+    let members = Place::document(item).members(faults)?;
+    members.only(&MEMBERS, faults);
+    let client_id: Option<ClientId> = required(&members, "tpp", str::parse, faults);
+    let resource = members
+        .required("resource", faults)
+        .and_then(|place| read_resource(rules, &place, faults));
+    let happenings = members
+        .required("events", faults)
+        .and_then(|place| happening::read_all(rules, &place, faults));
+    let toe = read_toe(&members, now, faults);
+    let txn: Option<TransactionId> = optional(&members, "txn", str::parse, faults);
+    let idempotency_key: Option<IdempotencyKey> = optional(&members, KEY, str::parse, faults);
+    Some(Item {
+        notice: Notice {
+            client_id: client_id?,
+            resource: resource?,
+            happenings: happenings?,
+            toe,
+            txn,
+        },
+        idempotency_key,
+        content: content(item),
+    })
+}
+
+fn read_resource(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Resource> {
+    let members = place.members(faults)?;
+    members.only(&["type", "id", "version"], faults);
+    let kind = read_kind(rules, &members, faults);
+    let id = read_id(&members, faults);
+    let said: Option<ApiVersion> = optional(&members, "version", str::parse, faults);
+    let version = said.filter(|api| {
+        let served = rules.versions.row(*api).is_some() && kind.is_none_or(|kind| kind.is_in(*api));
+        if !served {
+            faults.invalid(
+                &members.path_of("version"),
+                "no such version of this resource is served",
+            );
+        }
+        served
+    });
+    let kind = kind?;
+    Some(Resource {
+        kind: kind.name.clone(),
+        id: id?,
+        version,
+        family: kind.family,
+    })
+}
+
+/// A resource type of the table, under any of its names.
+fn read_kind<'a>(
+    rules: &'a Rules,
+    members: &Members<'_>,
+    faults: &mut Faults,
+) -> Option<&'a ResourceType> {
+    let find = |text: &str| {
+        rules
+            .resources
+            .find(text)
+            .ok_or("no such type is in the resource table")
+    };
+    required(members, "type", find, faults)
+}
+
+/// An id that can stand in an address: dots alone would be read as a way up.
+fn read_id(members: &Members<'_>, faults: &mut Faults) -> Option<ResourceId> {
+    let id: ResourceId = required(members, "id", str::parse, faults)?;
+    if matches!(id.as_str(), "." | "..") {
+        faults.invalid(&members.path_of("id"), "an id cannot be dots alone");
+        return None;
+    }
+    Some(id)
+}
+
+/// When it happened, in whole seconds; what lies further ahead than clocks differ is a mistake of unit.
+fn read_toe(members: &Members<'_>, now: Timestamp, faults: &mut Faults) -> Timestamp {
+    let now_in_seconds = Timestamp::from_unix_seconds(now.unix_seconds());
+    let Some(place) = members.optional("toe") else {
+        return now_in_seconds;
+    };
+    let toe = place
+        .whole_number(faults)
+        .map_or(now_in_seconds, Timestamp::from_unix_seconds);
+    if toe > now + LEEWAY {
+        faults.invalid(
+            &place.path,
+            "this lies in the future; seconds since 1970 are expected",
+        );
+    }
+    toe
+}
+
+fn required<'p, T, E: std::fmt::Display>(
+    members: &Members<'p>,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+    faults: &mut Faults,
+) -> Option<T> {
+    members.required(name, faults)?.parsed(parse, faults)
+}
+
+fn optional<T, E: std::fmt::Display>(
+    members: &Members<'_>,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+    faults: &mut Faults,
+) -> Option<T> {
+    members.optional(name)?.parsed(parse, faults)
+}
+
+fn content(item: &Value) -> Vec<u8> {
+    let mut said = item.clone();
+    if let Some(members) = said.as_object_mut() {
+        members.remove(KEY);
+    }
+    json::canonical(&said)
+}
+
+const MEMBERS: [&str; 6] = ["tpp", "resource", "events", "toe", "txn", KEY];
+const KEY: &str = "idempotency_key";
+/// Clocks differ.
+const LEEWAY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

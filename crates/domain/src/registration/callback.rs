@@ -1,0 +1,109 @@
+//! Where a TPP may be pushed to (S-07, C-09).
+//!
+//! The address is kept and dialled exactly as it was sent (D-01), so it must already be written as an HTTP client would
+//! write it: what a client would silently turn into something else is refused. Names are not resolved here; addresses are
+//! judged again at every connection (D-12).
+
+use std::net::IpAddr;
+
+use url::{Host, Position, Url};
+
+use super::address::is_public;
+use crate::version::Version;
+use crate::versions::{CallbackSuffix, Row};
+
+/// What a CallbackUrl is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Judgement<'a> {
+    /// Of the path called: suffix and length.
+    pub row: &'a Row,
+    /// The `Version` beside it, as far as that could be read.
+    pub version: Option<Version>,
+    /// Whether literal addresses need not be public.
+    pub private_addresses: bool,
+}
+
+/// Everything that is wrong with a CallbackUrl.
+pub fn faults(text: &str, judgement: Judgement<'_>) -> Vec<&'static str> {
+    let mut faults = Vec::new();
+    if text.chars().count() > judgement.row.lengths.callback_url {
+        faults.push("it is too long");
+    }
+    match Url::parse(text) {
+        Ok(url) => judge(text, &url, judgement, &mut faults),
+        Err(_) => faults.push("it is no absolute URL"),
+    }
+    faults
+}
+
+fn judge(text: &str, url: &Url, judgement: Judgement<'_>, faults: &mut Vec<&'static str>) {
+    let mut must = |holds: bool, fault: &'static str| {
+        if !holds {
+            faults.push(fault);
+        }
+    };
+    must(url.scheme() == "https", "its scheme is not https");
+    let Some(host) = url.host() else {
+        must(false, "it has no host");
+        return;
+    };
+    must(
+        url.username().is_empty() && url.password().is_none(),
+        "it holds a user",
+    );
+    must(url.query().is_none(), "it has a query");
+    must(url.fragment().is_none(), "it has a fragment");
+    let address = match host {
+        Host::Domain(_) => None,
+        Host::Ipv4(v4) => Some(IpAddr::V4(v4)),
+        Host::Ipv6(v6) => Some(IpAddr::V6(v6)),
+    };
+    let allowed = judgement.private_addresses || address.is_none_or(is_public);
+    must(allowed, "its address is not public");
+    must(
+        is_as_dialled(text, url),
+        "an HTTP client would write it otherwise",
+    );
+    must(
+        ends_rightly(url.path(), judgement),
+        "its path does not end in the version and the name of the endpoint, as the standard asks",
+    );
+}
+
+/// Whether the text is what a client would send, up to the case of scheme and host and a spelt-out default port: no white
+/// space that is stripped, no dot segments, no characters that are escaped, no other spelling of an address.
+fn is_as_dialled(text: &str, url: &Url) -> bool {
+    let authority = &url[..Position::BeforePath];
+    let path = &url[Position::BeforePath..];
+    text.strip_suffix(path).is_some_and(|sent| {
+        sent.eq_ignore_ascii_case(authority)
+            || sent.eq_ignore_ascii_case(&format!("{authority}:443"))
+    })
+}
+
+/// Whether the path ends as the row says, in the version that was asked for: X.Y is compared when either lacks its Z.
+fn ends_rightly(path: &str, judgement: Judgement<'_>) -> bool {
+    let mut segments = path.rsplit('/');
+    let last = segments.next();
+    match &judgement.row.callback_suffix {
+        CallbackSuffix::Free => true,
+        CallbackSuffix::Segment(name) => last == Some(name),
+        CallbackSuffix::VersionAnd(name) => {
+            let version = segments
+                .next()
+                .map(|segment| segment.strip_prefix('v').unwrap_or(segment))
+                .and_then(|segment| segment.parse::<Version>().ok());
+            last == Some(name)
+                && version
+                    .is_some_and(|found| judgement.version.is_none_or(|asked| agree(found, asked)))
+        }
+    }
+}
+
+fn agree(one: Version, other: Version) -> bool {
+    one.api == other.api
+        && (one.patch == other.patch || one.patch.is_none() || other.patch.is_none())
+}
+
+#[cfg(test)]
+mod tests;
