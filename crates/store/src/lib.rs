@@ -9,6 +9,7 @@
 //! suite holds every backend to both.
 
 mod error;
+pub mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;

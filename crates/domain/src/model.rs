@@ -1,0 +1,220 @@
+//! The ledger in memory, written to be obviously right: the yardstick that every real ledger is held to.
+//!
+//! Plain maps, everything found by looking at all of it, every order made by sorting. The requests and answers are those of
+//! [`crate::ledger`], and each public method means what the ledger's method of the same name means. Random histories are
+//! played against this and against a backend, and every answer is compared.
+//!
+//! Absent: durability, concurrency, speed, and a clock. Leases go by a moment that the caller passes.
+
+mod accepting;
+mod keeping;
+mod lanes;
+mod looking_back;
+mod operating;
+mod passing;
+mod polling;
+mod pushing;
+mod registering;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::actor::Actor;
+use crate::event::Notice;
+use crate::ids::{ClientId, IdempotencyKey, Jti, NodeId};
+use crate::ledger::history::{AuditEntry, Counts, HandOut, KeptSet, Minute, ReportedError};
+use crate::ledger::push::Attempt;
+use crate::life::{Ending, Outcome, Settlement, State};
+use crate::registration::Registrations;
+use crate::rules::Rules;
+use crate::time::Timestamp;
+use crate::tpp::Tpp;
+
+/// The ledger in memory.
+#[derive(Debug)]
+pub struct Ledger {
+    rules: Arc<Rules>,
+    tpps: BTreeMap<ClientId, TppRow>,
+    events: BTreeMap<Jti, EventRow>,
+    remembered: BTreeMap<(ClientId, IdempotencyKey), Remembered>,
+    minutes: BTreeMap<(ClientId, Timestamp), Minute>,
+    lanes: BTreeMap<ClientId, lanes::LaneRow>,
+    leases: BTreeMap<NodeId, lanes::LeaseRow>,
+    audit: Vec<AuditEntry>,
+}
+
+/// A request that contradicts what the ledger holds: a fault of the caller, and nothing of the request happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Contradiction(pub String);
+
+/// One TPP with everything that its lock guards.
+#[derive(Debug)]
+struct TppRow {
+    tpp: Tpp,
+    registrations: Registrations,
+    /// Grows with each change of the registrations.
+    revision: u64,
+    /// How many were ever accepted: the last position given.
+    accepted: u64,
+    /// What retention has removed, so that counts balance.
+    swept: Counts,
+}
+
+/// One event and everything that ever happened to it.
+#[derive(Debug)]
+struct EventRow {
+    notice: Notice,
+    position: u64,
+    accepted_at: Timestamp,
+    /// `None` once it is settled.
+    outstanding: Option<Outstanding>,
+    sets: Vec<KeptSet>,
+    hand_outs: Vec<HandOut>,
+    errors: Vec<ReportedError>,
+    attempts: Vec<Attempt>,
+    settlements: Vec<Settlement>,
+}
+
+/// What changes while an event is outstanding.
+#[derive(Debug, Clone)]
+struct Outstanding {
+    /// What polls go by.
+    due_at: Timestamp,
+    /// What pushes go by; `None` when it is not pushed.
+    push_at: Option<Timestamp>,
+    /// The end of the last poll hand-out's redelivery delay.
+    polled_until: Timestamp,
+    errors: u32,
+    hand_outs: u32,
+}
+
+/// An idempotency key that was used (I-02).
+#[derive(Debug)]
+struct Remembered {
+    fingerprint: [u8; 32],
+    jti: Jti,
+    at: Timestamp,
+}
+
+impl Ledger {
+    /// An empty ledger that goes by these rules.
+    pub fn new(rules: Arc<Rules>) -> Self {
+        Self {
+            rules,
+            tpps: BTreeMap::new(),
+            events: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            minutes: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            audit: Vec::new(),
+        }
+    }
+
+    /// The outstanding events of a TPP in the order of acceptance.
+    fn outstanding_of(&self, client_id: &ClientId) -> Vec<Jti> {
+        let mut found: Vec<(u64, Jti)> = self
+            .events
+            .iter()
+            .filter(|(_, event)| &event.notice.client_id == client_id)
+            .filter(|(_, event)| event.outstanding.is_some())
+            .map(|(jti, event)| (event.position, *jti))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, jti)| jti).collect()
+    }
+
+    /// The event, if it is this TPP's: nobody else's is ever looked at.
+    fn own_event(&mut self, client_id: &ClientId, jti: Jti) -> Option<&mut EventRow> {
+        self.events
+            .get_mut(&jti)
+            .filter(|event| &event.notice.client_id == client_id)
+    }
+
+    fn event(&mut self, jti: Jti) -> &mut EventRow {
+        self.events
+            .get_mut(&jti)
+            .expect("its jti was read from the ledger just now")
+    }
+
+    fn outstanding(&mut self, jti: Jti) -> &mut Outstanding {
+        let event = self.event(jti);
+        event
+            .outstanding
+            .as_mut()
+            .expect("it was chosen among the outstanding just now")
+    }
+
+    /// Ends an event, or moves a failed one to another end.
+    fn settle(&mut self, jti: Jti, outcome: Outcome, actor: Actor, now: Timestamp) {
+        let event = self.event(jti);
+        event.outstanding = None;
+        event.settlements.push(Settlement {
+            outcome,
+            actor,
+            at: now,
+        });
+        let client_id = event.notice.client_id.clone();
+        let minute = self.minute(&client_id, now);
+        match outcome.ending() {
+            Ending::Acknowledged => minute.acknowledged += 1,
+            Ending::Failed => minute.failed += 1,
+            Ending::Expired => minute.expired += 1,
+            Ending::Withdrawn => minute.withdrawn += 1,
+        }
+    }
+
+    fn minute(&mut self, client_id: &ClientId, now: Timestamp) -> &mut Minute {
+        let minute = now.minute();
+        let row = self.minutes.entry((client_id.clone(), minute)).or_default();
+        row.minute = minute;
+        row
+    }
+
+    fn note(&mut self, entry: Note<'_>, now: Timestamp) {
+        self.audit.push(AuditEntry {
+            sequence: self.audit.len() as u64 + 1,
+            at: now,
+            actor: entry.actor,
+            action: entry.action.to_owned(),
+            client_id: Some(entry.client_id.clone()),
+            before: entry.before,
+            after: entry.after,
+        });
+    }
+}
+
+impl EventRow {
+    fn state(&self) -> State {
+        match (&self.outstanding, self.settlements.last()) {
+            (None, Some(last)) => State::Settled(last.clone()),
+            _ => State::Outstanding,
+        }
+    }
+
+    fn is_failed(&self) -> bool {
+        matches!(self.state(), State::Settled(last) if last.outcome == Outcome::Failed)
+    }
+
+    /// Whether an acknowledgement changes anything: it is outstanding, or set aside as failed (P-05).
+    fn can_be_acknowledged(&self) -> bool {
+        self.outstanding.is_some() || self.is_failed()
+    }
+}
+
+/// What an audit entry says (I-05).
+struct Note<'a> {
+    actor: Actor,
+    action: &'static str,
+    client_id: &'a ClientId,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+/// A value as the audit trail keeps it.
+fn json(value: &impl serde::Serialize) -> Option<Value> {
+    Some(serde_json::to_value(value).expect("what the ledger keeps has string keys only"))
+}

@@ -1,0 +1,103 @@
+//! Taking events in (I-01, I-02).
+
+use super::{Contradiction, EventRow, Ledger, Outstanding, Remembered};
+use crate::event::Submission;
+use crate::ledger::acceptance::Acceptance;
+use crate::routing::{self, Means, Route};
+use crate::time::Timestamp;
+use crate::tpp::Standing;
+
+impl Ledger {
+    /// Takes a batch in; one outcome per item, in order.
+    pub fn accept(
+        &mut self,
+        batch: Vec<Submission>,
+        now: Timestamp,
+    ) -> Result<Vec<Acceptance>, Contradiction> {
+        let jtis: std::collections::BTreeSet<_> = batch.iter().map(|item| item.jti).collect();
+        if let Some(used) = jtis.iter().find(|jti| self.events.contains_key(jti)) {
+            return Err(Contradiction(format!("the jti {used} was used before")));
+        }
+        if jtis.len() < batch.len() {
+            return Err(Contradiction("a jti occurs twice in one batch".to_owned()));
+        }
+        Ok(batch
+            .into_iter()
+            .map(|item| self.accept_one(item, now))
+            .collect())
+    }
+
+    fn accept_one(&mut self, item: Submission, now: Timestamp) -> Acceptance {
+        let client_id = item.notice.client_id.clone();
+        let Some(row) = self.tpps.get(&client_id) else {
+            return Acceptance::UnknownTpp;
+        };
+        if let Some(repeat) = &item.idempotency
+            && let Some(first) = self
+                .remembered
+                .get(&(client_id.clone(), repeat.key.clone()))
+        {
+            return if first.fingerprint == repeat.fingerprint {
+                Acceptance::Duplicate(first.jti)
+            } else {
+                Acceptance::IdempotencyConflict
+            };
+        }
+        if row.tpp.standing != Standing::Active {
+            return Acceptance::Disabled;
+        }
+        match routing::route(&self.rules, &row.registrations, &item.notice) {
+            Route::NoSubscription => Acceptance::NoSubscription,
+            Route::NotSubscribed => Acceptance::NotSubscribed,
+            Route::Deliver(means) => self.take_in(item, means, now),
+        }
+    }
+
+    fn take_in(&mut self, item: Submission, means: Means, now: Timestamp) -> Acceptance {
+        let client_id = item.notice.client_id.clone();
+        let row = self.tpps.get_mut(&client_id).expect("the caller found it");
+        row.accepted += 1;
+        let push_at = match means {
+            Means::PushAndPoll | Means::PushOnly => Some(now),
+            Means::PollOnly => None,
+        };
+        let event = EventRow {
+            notice: item.notice,
+            position: row.accepted,
+            accepted_at: now,
+            outstanding: Some(Outstanding::new(now, push_at)),
+            sets: Vec::new(),
+            hand_outs: Vec::new(),
+            errors: Vec::new(),
+            attempts: Vec::new(),
+            settlements: Vec::new(),
+        };
+        self.events.insert(item.jti, event);
+        if let Some(first) = item.idempotency {
+            let remembered = Remembered {
+                fingerprint: first.fingerprint,
+                jti: item.jti,
+                at: now,
+            };
+            self.remembered
+                .insert((client_id.clone(), first.key), remembered);
+        }
+        self.minute(&client_id, now).accepted += 1;
+        if push_at.is_some() {
+            self.news(&client_id, now);
+        }
+        Acceptance::Accepted(item.jti)
+    }
+}
+
+impl Outstanding {
+    pub(super) const fn new(due_at: Timestamp, push_at: Option<Timestamp>) -> Self {
+        Self {
+            due_at,
+            push_at,
+            polled_until: Timestamp::from_unix_ms(0),
+            errors: 0,
+            hand_outs: 0,
+        }
+    }
+}

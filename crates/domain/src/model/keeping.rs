@@ -1,0 +1,70 @@
+//! Sign, keep, send (P-09): the first bytes that are kept are the ones that go out.
+
+use super::{Contradiction, Ledger};
+use crate::ids::{ClientId, Jti};
+use crate::ledger::history::KeptSet;
+use crate::ledger::sets::{Kept, Purpose, Signed};
+use crate::time::Timestamp;
+
+impl Ledger {
+    /// Makes SETs durable before they are sent; one outcome per SET, in order.
+    pub fn keep_sets(&mut self, signed: Vec<Signed>, now: Timestamp) -> Vec<Kept> {
+        signed
+            .into_iter()
+            .map(|signed| self.keep_set(signed, now))
+            .collect()
+    }
+
+    fn keep_set(&mut self, signed: Signed, now: Timestamp) -> Kept {
+        let revision = self.tpps.get(&signed.client_id).map(|row| row.revision);
+        let event = self.own_event(&signed.client_id, signed.jti);
+        let Some(event) = event.filter(|event| event.outstanding.is_some()) else {
+            return Kept::NoLongerOutstanding;
+        };
+        if event.sets.is_empty() {
+            if revision != Some(signed.revision) {
+                return Kept::RegistrationChanged;
+            }
+            event.sets.push(KeptSet {
+                set: signed.set,
+                kid: signed.kid,
+                kept_at: now,
+            });
+        }
+        let bytes = event
+            .sets
+            .last()
+            .expect("one was pushed if there was none")
+            .set
+            .clone();
+        if let Purpose::HandOut {
+            cap,
+            interaction_id,
+        } = signed.purpose
+        {
+            self.count_hand_out(signed.jti, &interaction_id, cap, now);
+        }
+        Kept::Send(bytes)
+    }
+
+    /// Checks again that events whose SETs were kept earlier are still outstanding; one outcome per jti, in order.
+    pub fn recheck(
+        &mut self,
+        client_id: &ClientId,
+        jtis: &[Jti],
+    ) -> Result<Vec<Kept>, Contradiction> {
+        jtis.iter()
+            .map(|jti| self.recheck_one(client_id, *jti))
+            .collect()
+    }
+
+    fn recheck_one(&mut self, client_id: &ClientId, jti: Jti) -> Result<Kept, Contradiction> {
+        let event = self.own_event(client_id, jti);
+        let Some(event) = event.filter(|event| event.outstanding.is_some()) else {
+            return Ok(Kept::NoLongerOutstanding);
+        };
+        let kept = event.sets.last();
+        kept.map(|kept| Kept::Send(kept.set.clone()))
+            .ok_or_else(|| Contradiction(format!("no SET was ever kept for {jti}")))
+    }
+}

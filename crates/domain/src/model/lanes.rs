@@ -1,0 +1,252 @@
+//! Leases and lanes (D-05, D-06). `clock` is the moment that leases go by.
+
+use std::time::Duration;
+
+use super::{Ledger, Note, json};
+use crate::actor::Actor;
+use crate::ids::{ClientId, NodeId};
+use crate::ledger::lanes::{Health, Hold, Lane, LaneReport, Lease, Reported};
+use crate::time::Timestamp;
+
+/// A node's place.
+#[derive(Debug)]
+pub(super) struct LeaseRow {
+    epoch: u64,
+    /// `None` once it was given back.
+    expires_at: Option<Timestamp>,
+}
+
+/// A TPP's lane.
+#[derive(Debug, Default)]
+pub(super) struct LaneRow {
+    health: Health,
+    owner: Option<(NodeId, u64)>,
+    /// When to claim it.
+    wake_at: Option<Timestamp>,
+    /// The first news since it was claimed: its owner may not have looked since.
+    news_at: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// A node takes or renews its place. `None` if the epoch it names is over.
+    pub fn hold_lease(
+        &mut self,
+        node_id: NodeId,
+        renew: Option<u64>,
+        ttl: Duration,
+        clock: Timestamp,
+    ) -> Option<Lease> {
+        let epoch = match renew {
+            Some(epoch) => self.is_live(&node_id, epoch, clock).then_some(epoch)?,
+            None => self.leases.get(&node_id).map_or(0, |row| row.epoch) + 1,
+        };
+        let expires_at = clock + ttl;
+        self.leases.insert(
+            node_id.clone(),
+            LeaseRow {
+                epoch,
+                expires_at: Some(expires_at),
+            },
+        );
+        Some(Lease {
+            node_id,
+            epoch,
+            expires_at,
+        })
+    }
+
+    /// A node leaves: its lanes are free at once.
+    pub fn release_lease(&mut self, lease: &Lease) {
+        if let Some(row) = self.leases.get_mut(&lease.node_id)
+            && row.epoch == lease.epoch
+        {
+            row.expires_at = None;
+        }
+    }
+
+    fn is_live(&self, node_id: &NodeId, epoch: u64, clock: Timestamp) -> bool {
+        self.leases.get(node_id).is_some_and(|row| {
+            row.epoch == epoch && row.expires_at.is_some_and(|expires_at| clock < expires_at)
+        })
+    }
+
+    /// Claims free lanes that have something to do now, longest waiting first.
+    pub fn claim_lanes(
+        &mut self,
+        lease: &Lease,
+        lanes_max: u32,
+        now: Timestamp,
+        clock: Timestamp,
+    ) -> Vec<Lane> {
+        if !self.is_live(&lease.node_id, lease.epoch, clock) {
+            return Vec::new();
+        }
+        let mut free: Vec<(Timestamp, ClientId)> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| {
+                !lane
+                    .owner
+                    .as_ref()
+                    .is_some_and(|(node, epoch)| self.is_live(node, *epoch, clock))
+            })
+            .filter_map(|(client_id, lane)| Some((lane.wake_at?, client_id.clone())))
+            .filter(|(wake_at, _)| *wake_at <= now)
+            .collect();
+        free.sort();
+        free.truncate(lanes_max as usize);
+        free.into_iter()
+            .map(|(_, client_id)| {
+                let lane = self.lanes.entry(client_id.clone()).or_default();
+                lane.owner = Some((lease.node_id.clone(), lease.epoch));
+                lane.news_at = None;
+                Lane {
+                    client_id,
+                    health: lane.health,
+                }
+            })
+            .collect()
+    }
+
+    /// Writes back what a lane's owner learned; one outcome per report, in order.
+    pub fn report_lanes(
+        &mut self,
+        lease: &Lease,
+        reports: Vec<LaneReport>,
+        clock: Timestamp,
+    ) -> Vec<Reported> {
+        let live = self.is_live(&lease.node_id, lease.epoch, clock);
+        let owner = Some((lease.node_id.clone(), lease.epoch));
+        reports
+            .into_iter()
+            .map(|report| match self.lanes.get_mut(&report.client_id) {
+                Some(lane) if live && lane.owner == owner => {
+                    lane.report(&report);
+                    Reported::Written
+                }
+                _ => Reported::NotOwner,
+            })
+            .collect()
+    }
+
+    /// One lane's health; `None` if the TPP never had one.
+    pub fn find_lane(&self, client_id: &ClientId) -> Option<Lane> {
+        let lane = self.lanes.get(client_id)?;
+        Some(Lane {
+            client_id: client_id.clone(),
+            health: lane.health,
+        })
+    }
+
+    /// An operator pauses an endpoint; `false` if the TPP is not known.
+    pub fn pause_endpoint(&mut self, actor: Actor, client_id: &ClientId, now: Timestamp) -> bool {
+        if !self.tpps.contains_key(client_id) {
+            return false;
+        }
+        let lane = self.lanes.entry(client_id.clone()).or_default();
+        if !matches!(lane.health, Health::Paused { .. }) {
+            let before = lane.health;
+            lane.become_free(Health::Paused { since: now });
+            lane.wake_at = None;
+            let health = lane.health;
+            self.note_health(actor, "endpoint.paused", client_id, (before, health), now);
+        }
+        true
+    }
+
+    /// An operator ends a pause or an outage; `false` if the TPP is not known.
+    pub fn resume_endpoint(&mut self, actor: Actor, client_id: &ClientId, now: Timestamp) -> bool {
+        if !self.tpps.contains_key(client_id) {
+            return false;
+        }
+        if let Some(lane) = self.lanes.get_mut(client_id)
+            && lane.health != Health::Responsive
+        {
+            let before = lane.health;
+            lane.become_free(Health::Responsive);
+            lane.wake_at = Some(now);
+            self.note_health(
+                actor,
+                "endpoint.resumed",
+                client_id,
+                (before, Health::Responsive),
+                now,
+            );
+        }
+        true
+    }
+
+    fn note_health(
+        &mut self,
+        actor: Actor,
+        action: &'static str,
+        client_id: &ClientId,
+        (before, after): (Health, Health),
+        now: Timestamp,
+    ) {
+        let (before, after) = (json(&format!("{before:?}")), json(&format!("{after:?}")));
+        self.note(
+            Note {
+                actor,
+                action,
+                client_id,
+                before,
+                after,
+            },
+            now,
+        );
+    }
+
+    /// There is something to push. A lane that is held back is left alone: it comes back by its own wake-up (D-06).
+    pub(super) fn news(&mut self, client_id: &ClientId, now: Timestamp) {
+        let lane = self.lanes.entry(client_id.clone()).or_default();
+        lane.news_at = earlier(lane.news_at, Some(now));
+        if lane.health == Health::Responsive {
+            lane.wake_at = earlier(lane.wake_at, Some(now));
+        }
+    }
+
+    pub(super) fn news_if_pushable(&mut self, client_id: &ClientId, now: Timestamp) {
+        let outstanding = self.outstanding_of(client_id);
+        if outstanding
+            .into_iter()
+            .any(|jti| self.outstanding(jti).push_at.is_some())
+        {
+            self.news(client_id, now);
+        }
+    }
+
+    /// The TPP put its registration anew: whatever was held against its endpoint is over (D-06), but not an operator's pause.
+    pub(super) fn mend_lane(&mut self, client_id: &ClientId) {
+        if let Some(lane) = self.lanes.get_mut(client_id)
+            && !matches!(lane.health, Health::Responsive | Health::Paused { .. })
+        {
+            lane.become_free(Health::Responsive);
+        }
+    }
+}
+
+impl LaneRow {
+    fn report(&mut self, report: &LaneReport) {
+        self.health = report.health;
+        if let Hold::LetGo { wake_at } = report.hold {
+            self.wake_at = match self.health {
+                Health::Responsive => earlier(wake_at, self.news_at),
+                _ => wake_at,
+            };
+            self.owner = None;
+            self.news_at = None;
+        }
+    }
+
+    /// Health was changed over its owner's head: the owner's next report must not undo it.
+    fn become_free(&mut self, health: Health) {
+        self.health = health;
+        self.owner = None;
+    }
+}
+
+/// The earlier of two moments, where `None` is never.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}

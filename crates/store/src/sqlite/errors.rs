@@ -1,0 +1,59 @@
+//! What SQLite says, as the faults the trait knows.
+
+use std::io;
+
+use rusqlite::ErrorCode;
+
+use crate::Error;
+
+/// Every statement's fault becomes one of ours; a row that does not read as what we write is a contradiction.
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let detail = error.to_string();
+        let Some(code) = error.sqlite_error_code() else {
+            return Self::Inconsistent { detail };
+        };
+        match code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy { detail },
+            ErrorCode::DiskFull => Self::DiskFull,
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly { detail },
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt { detail },
+            // Only readers are interrupted, and they know their limit.
+            ErrorCode::OperationInterrupted => Self::TimedOut { limit_ms: 0 },
+            ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch => {
+                Self::Inconsistent { detail }
+            }
+            _ => Self::Unavailable { detail },
+        }
+    }
+}
+
+/// A fault of the file system around the ledger.
+pub(super) fn io_error(what: &str, error: &io::Error) -> Error {
+    let detail = format!("{what}: {error}");
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Error::ReadOnly { detail }
+        }
+        _ => Error::Unavailable { detail },
+    }
+}
+
+/// A row that the ledger never writes.
+pub(super) fn contradiction(detail: impl Into<String>) -> Error {
+    Error::Inconsistent {
+        detail: detail.into(),
+    }
+}
+
+/// Holds a statement to the number of rows it must have changed.
+pub(super) fn expect_rows(changed: usize, expected: usize, what: &str) -> Result<(), Error> {
+    if changed == expected {
+        Ok(())
+    } else {
+        Err(contradiction(format!(
+            "{what} changed {changed} rows where {expected} were expected"
+        )))
+    }
+}

@@ -1,0 +1,424 @@
+//! Leases and lanes: who pushes to whom, and what is known of endpoints (D-05, D-06).
+//!
+//! A wake-up is never lost: news is written into the lane whoever owns it, and an owner that lets go is woken again by news
+//! that came since it claimed. A lane that is held back is left alone by news.
+
+use std::time::Duration;
+
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::{ClientId, NodeId};
+use oyez_domain::ledger::lanes::{Health, Hold, Lane, LaneReport, Lease, Reported};
+use oyez_domain::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::audit::{self, Change};
+use super::codes::{moment_or_null, parse};
+use super::errors::{contradiction, expect_rows};
+use super::tpps::{TppId, know};
+use super::writer::Unit;
+use crate::Error;
+
+/// See [`crate::Store::hold_lease`].
+pub(super) fn hold_lease(
+    unit: &Unit,
+    node_id: NodeId,
+    renew: Option<u64>,
+    ttl: Duration,
+) -> Result<Option<Lease>, Error> {
+    let clock = clock(&unit.db)?;
+    let expires_at = clock + ttl;
+    let epoch: Option<u64> = match renew {
+        Some(epoch) => {
+            let renewed = unit.db.prepare_cached(RENEW_LEASE)?.execute(params![
+                node_id.as_str(),
+                epoch,
+                expires_at.unix_ms(),
+                clock.unix_ms()
+            ])?;
+            (renewed == 1).then_some(epoch)
+        }
+        None => unit
+            .db
+            .prepare_cached(TAKE_LEASE)?
+            .query_row(params![node_id.as_str(), expires_at.unix_ms()], |row| {
+                row.get(0)
+            })
+            .optional()?,
+    };
+    Ok(epoch.map(|epoch| Lease {
+        node_id,
+        epoch,
+        expires_at,
+    }))
+}
+
+/// See [`crate::Store::release_lease`].
+pub(super) fn release_lease(unit: &Unit, lease: &Lease) -> Result<(), Error> {
+    // An epoch that is over already is what was wanted.
+    unit.db
+        .prepare_cached(RELEASE_LEASE)?
+        .execute(params![lease.node_id.as_str(), lease.epoch])?;
+    Ok(())
+}
+
+/// See [`crate::Store::claim_lanes`].
+pub(super) fn claim(
+    unit: &Unit,
+    lease: &Lease,
+    lanes_max: u32,
+    now: Timestamp,
+) -> Result<Vec<Lane>, Error> {
+    let clock = clock(&unit.db)?;
+    if !is_live(&unit.db, lease, clock)? {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    let mut statement = unit.db.prepare_cached(FREE_LANES)?;
+    let mut rows = statement.query(params![now.unix_ms(), clock.unix_ms(), lanes_max])?;
+    while let Some(row) = rows.next()? {
+        found.push((row.get::<_, TppId>(0)?, lane(row)?));
+    }
+    let mut claim = unit.db.prepare_cached(CLAIM_LANE)?;
+    found
+        .into_iter()
+        .map(|(tpp, lane)| {
+            let changed = claim.execute(params![tpp, lease.node_id.as_str(), lease.epoch])?;
+            expect_rows(changed, 1, "claiming a lane")?;
+            Ok(lane)
+        })
+        .collect()
+}
+
+/// See [`crate::Store::report_lanes`].
+pub(super) fn report(
+    unit: &Unit,
+    lease: &Lease,
+    reports: Vec<LaneReport>,
+) -> Result<Vec<Reported>, Error> {
+    let clock = clock(&unit.db)?;
+    let live = is_live(&unit.db, lease, clock)?;
+    reports
+        .into_iter()
+        .map(|report| match know(&unit.db, &report.client_id)? {
+            Some(known) if live => report_one(unit, lease, known.id, &report),
+            _ => Ok(Reported::NotOwner),
+        })
+        .collect()
+}
+
+fn report_one(
+    unit: &Unit,
+    lease: &Lease,
+    tpp: TppId,
+    report: &LaneReport,
+) -> Result<Reported, Error> {
+    let columns = HealthColumns::of(report.health);
+    let (let_go, wake_at) = match report.hold {
+        Hold::Keep => (false, None),
+        Hold::LetGo { wake_at } => (true, wake_at.map(Timestamp::unix_ms)),
+    };
+    let changed = unit.db.prepare_cached(REPORT_LANE)?.execute(params![
+        tpp,
+        lease.node_id.as_str(),
+        lease.epoch,
+        columns.state,
+        columns.since,
+        columns.declared_at,
+        columns.failures,
+        columns.next_probe_at,
+        let_go,
+        wake_at
+    ])?;
+    Ok(if changed == 1 {
+        Reported::Written
+    } else {
+        Reported::NotOwner
+    })
+}
+
+/// See [`crate::Store::find_lane`].
+pub(super) fn find(db: &Connection, client_id: &ClientId) -> Result<Option<Lane>, Error> {
+    let mut statement = db.prepare_cached(FIND_LANE)?;
+    let mut rows = statement.query([client_id.as_str()])?;
+    rows.next()?.map(lane).transpose()
+}
+
+/// See [`crate::Store::pause_endpoint`].
+pub(super) fn pause(
+    unit: &Unit,
+    actor: &Actor,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(false);
+    };
+    unit.db.prepare_cached(MAKE_LANE)?.execute([known.id])?;
+    let before = health_of(&unit.db, client_id)?;
+    if !matches!(before, Health::Paused { .. }) {
+        let paused = Health::Paused { since: now };
+        set_health_over(unit, known.id, paused, None)?;
+        note_health(
+            unit,
+            actor,
+            "endpoint.paused",
+            known.id,
+            (before, paused),
+            now,
+        )?;
+    }
+    Ok(true)
+}
+
+/// See [`crate::Store::resume_endpoint`].
+pub(super) fn resume(
+    unit: &Unit,
+    actor: &Actor,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(false);
+    };
+    let before = health_of(&unit.db, client_id)?;
+    if before != Health::Responsive {
+        let resumed = Health::Responsive;
+        set_health_over(unit, known.id, resumed, Some(now))?;
+        note_health(
+            unit,
+            actor,
+            "endpoint.resumed",
+            known.id,
+            (before, resumed),
+            now,
+        )?;
+    }
+    Ok(true)
+}
+
+/// There is something to push.
+pub(super) fn news(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+    unit.db
+        .prepare_cached(NEWS)?
+        .execute(params![tpp, now.unix_ms()])?;
+    Ok(())
+}
+
+/// There is something to push if any outstanding event is pushed at all.
+pub(super) fn news_if_pushable(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+    let pushable: bool = unit
+        .db
+        .prepare_cached(IS_PUSHABLE)?
+        .query_row([tpp], |row| row.get(0))?;
+    if pushable {
+        news(unit, tpp, now)?;
+    }
+    Ok(())
+}
+
+/// The TPP put its registration anew: what was held against its endpoint is over (D-06), but not an operator's pause.
+pub(super) fn mend(unit: &Unit, tpp: TppId) -> Result<(), Error> {
+    unit.db.prepare_cached(MEND_LANE)?.execute([tpp])?;
+    Ok(())
+}
+
+/// Changes health over the owner's head. The lane is free then, so that the owner's next report cannot undo it.
+fn set_health_over(
+    unit: &Unit,
+    tpp: TppId,
+    health: Health,
+    wake_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    let columns = HealthColumns::of(health);
+    let changed = unit.db.prepare_cached(SET_HEALTH)?.execute(params![
+        tpp,
+        columns.state,
+        columns.since,
+        wake_at.map(Timestamp::unix_ms)
+    ])?;
+    expect_rows(changed, 1, "changing an endpoint's health")
+}
+
+fn note_health(
+    unit: &Unit,
+    actor: &Actor,
+    action: &'static str,
+    tpp: TppId,
+    (before, after): (Health, Health),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let change = Change {
+        actor,
+        action,
+        tpp,
+        before: Some(format!("{before:?}")),
+        after: Some(format!("{after:?}")),
+    };
+    audit::note(unit, &change, now)
+}
+
+fn health_of(db: &Connection, client_id: &ClientId) -> Result<Health, Error> {
+    Ok(find(db, client_id)?.map_or(Health::Responsive, |lane| lane.health))
+}
+
+/// The database's clock, by which leases go.
+fn clock(db: &Connection) -> Result<Timestamp, Error> {
+    let ms = db
+        .prepare_cached("SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER)")?
+        .query_row([], |row| row.get(0))?;
+    Ok(Timestamp::from_unix_ms(ms))
+}
+
+fn is_live(db: &Connection, lease: &Lease, clock: Timestamp) -> Result<bool, Error> {
+    Ok(db.prepare_cached(IS_LIVE)?.query_row(
+        params![lease.node_id.as_str(), lease.epoch, clock.unix_ms()],
+        |row| row.get(0),
+    )?)
+}
+
+/// A health as it stands in columns.
+struct HealthColumns {
+    state: i64,
+    since: Option<i64>,
+    declared_at: Option<i64>,
+    failures: u32,
+    next_probe_at: Option<i64>,
+}
+
+impl HealthColumns {
+    const fn of(health: Health) -> Self {
+        let (state, since, declared_at, failures, next_probe_at) = match health {
+            Health::Responsive => (RESPONSIVE, None, None, 0, None),
+            Health::Failing {
+                since,
+                failures,
+                next_probe_at,
+            } => (FAILING, Some(since), None, failures, Some(next_probe_at)),
+            Health::Unresponsive {
+                since,
+                declared_at,
+                failures,
+                next_probe_at,
+            } => (
+                UNRESPONSIVE,
+                Some(since),
+                Some(declared_at),
+                failures,
+                next_probe_at,
+            ),
+            Health::Paused { since } => (PAUSED, Some(since), None, 0, None),
+        };
+        Self {
+            state,
+            since: ms(since),
+            declared_at: ms(declared_at),
+            failures,
+            next_probe_at: ms(next_probe_at),
+        }
+    }
+}
+
+const fn ms(moment: Option<Timestamp>) -> Option<i64> {
+    match moment {
+        Some(moment) => Some(moment.unix_ms()),
+        None => None,
+    }
+}
+
+/// A lane from `tpp, client_id, health, since, declared_at, failures, next_probe_at`.
+fn lane(row: &Row<'_>) -> Result<Lane, Error> {
+    let client_id: String = row.get(1)?;
+    let (since, declared_at) = (moment_or_null(row, 3)?, moment_or_null(row, 4)?);
+    let (failures, next_probe_at) = (row.get(5)?, moment_or_null(row, 6)?);
+    let health = match (row.get(2)?, since, declared_at, next_probe_at) {
+        (RESPONSIVE, None, None, None) => Health::Responsive,
+        (FAILING, Some(since), None, Some(next_probe_at)) => Health::Failing {
+            since,
+            failures,
+            next_probe_at,
+        },
+        (UNRESPONSIVE, Some(since), Some(declared_at), next_probe_at) => Health::Unresponsive {
+            since,
+            declared_at,
+            failures,
+            next_probe_at,
+        },
+        (PAUSED, Some(since), None, None) => Health::Paused { since },
+        other => {
+            return Err(contradiction(format!(
+                "the health of {client_id}: {other:?}"
+            )));
+        }
+    };
+    Ok(Lane {
+        client_id: parse(&client_id, "client_id")?,
+        health,
+    })
+}
+
+const RESPONSIVE: i64 = 0;
+const FAILING: i64 = 1;
+const UNRESPONSIVE: i64 = 2;
+const PAUSED: i64 = 3;
+
+const TAKE_LEASE: &str = "
+    INSERT INTO nodes (node_id, epoch, expires_at) VALUES (?1, 1, ?2)
+    ON CONFLICT (node_id) DO UPDATE SET epoch = epoch + 1, expires_at = excluded.expires_at
+    RETURNING epoch";
+
+const RENEW_LEASE: &str = "
+    UPDATE nodes SET expires_at = ?3 WHERE node_id = ?1 AND epoch = ?2 AND expires_at > ?4";
+
+const RELEASE_LEASE: &str = "UPDATE nodes SET expires_at = 0 WHERE node_id = ?1 AND epoch = ?2";
+
+const IS_LIVE: &str = "
+    SELECT EXISTS (SELECT 1 FROM nodes WHERE node_id = ?1 AND epoch = ?2 AND expires_at > ?3)";
+
+const FREE_LANES: &str = "
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at
+    FROM lanes l CROSS JOIN tpps t USING (tpp)
+    WHERE l.wake_at <= ?1 AND NOT EXISTS (
+        SELECT 1 FROM nodes n
+        WHERE n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > ?2)
+    ORDER BY l.wake_at, t.client_id LIMIT ?3";
+
+const CLAIM_LANE: &str = "UPDATE lanes SET owner = ?2, epoch = ?3, news_at = NULL WHERE tpp = ?1";
+
+// A lane that is let go sleeps until its owner's moment, or, if its endpoint is well, until news it may not have seen.
+const REPORT_LANE: &str = "
+    UPDATE lanes SET
+        health = ?4, since = ?5, declared_at = ?6, failures = ?7, next_probe_at = ?8,
+        owner = iif(?9, NULL, owner), epoch = iif(?9, NULL, epoch),
+        wake_at = CASE
+            WHEN NOT ?9 THEN wake_at
+            WHEN ?4 = 0 THEN coalesce(min(?10, news_at), ?10, news_at)
+            ELSE ?10 END,
+        news_at = iif(?9, NULL, news_at)
+    WHERE tpp = ?1 AND owner = ?2 AND epoch = ?3";
+
+const FIND_LANE: &str = "
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at
+    FROM tpps t JOIN lanes l USING (tpp) WHERE t.client_id = ?1";
+
+const MAKE_LANE: &str = "INSERT INTO lanes (tpp) VALUES (?1) ON CONFLICT DO NOTHING";
+
+// The condition spares a busy lane a write per request: its first news says it all.
+const NEWS: &str = "
+    INSERT INTO lanes (tpp, wake_at, news_at) VALUES (?1, ?2, ?2)
+    ON CONFLICT (tpp) DO UPDATE SET
+        news_at = coalesce(min(news_at, ?2), ?2),
+        wake_at = iif(health = 0, coalesce(min(wake_at, ?2), ?2), wake_at)
+    WHERE news_at IS NULL OR news_at > ?2 OR (health = 0 AND (wake_at IS NULL OR wake_at > ?2))";
+
+const IS_PUSHABLE: &str = "
+    SELECT EXISTS (SELECT 1 FROM outstanding WHERE tpp = ?1 AND push_at IS NOT NULL)";
+
+const MEND_LANE: &str = "
+    UPDATE lanes SET health = 0, since = NULL, declared_at = NULL, failures = 0, next_probe_at = NULL,
+        owner = NULL, epoch = NULL
+    WHERE tpp = ?1 AND health IN (1, 2)";
+
+const SET_HEALTH: &str = "
+    UPDATE lanes SET health = ?2, since = ?3, declared_at = NULL, failures = 0, next_probe_at = NULL,
+        wake_at = ?4, owner = NULL, epoch = NULL
+    WHERE tpp = ?1";

@@ -1,0 +1,262 @@
+//! Aggregated polling: acknowledgements and errors first, then a choice (P-02 … P-14).
+//!
+//! What is visible to a token is a handful of families, and each is one walk along an index: events that the token may not
+//! see cost it nothing, however many they are.
+
+use oyez_domain::event::Family;
+use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ledger::poll::{NothingToPoll, Patience, Poll, Polled, SetError};
+use oyez_domain::ledger::sets::{SetState, Work};
+use oyez_domain::life::Acknowledged;
+use oyez_domain::registration::Registrations;
+use oyez_domain::routing;
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::DeliveryOrder;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::codes::{family_code, jti, moment};
+use super::errors::expect_rows;
+use super::hand_outs::{HandOuts, Handed};
+use super::registrations;
+use super::settle;
+use super::tpps::{Known, TppId, know};
+use super::work::{Chosen, Signer};
+use super::writer::Unit;
+use crate::Error;
+
+/// See [`crate::Store::poll`].
+pub(super) fn poll(unit: &mut Unit, poll: &Poll, now: Timestamp) -> Result<Polled, Error> {
+    let Some(known) = know(&unit.db, &poll.client_id)? else {
+        return Ok(refused(Vec::new(), NothingToPoll::NotServed));
+    };
+    let mut hand_outs = HandOuts::default();
+    let settled = apply(unit, known.id, poll, &mut hand_outs, now)?;
+    if !known.served {
+        return Ok(refused(settled, NothingToPoll::NotServed));
+    }
+    let registrations = registrations::of(&unit.db, known.id)?;
+    if let Err(refusal) = routing::may_poll(&unit.rules, &registrations) {
+        return Ok(refused(settled, refusal));
+    }
+    let work = hand_out(unit, known, registrations, poll, &mut hand_outs, now)?;
+    let next_due_at = next_due_at(unit, known.id, poll)?;
+    Ok(Polled {
+        settled,
+        work,
+        more_available: next_due_at.is_some_and(|due_at| due_at <= now),
+        next_due_at,
+        refusal: None,
+    })
+}
+
+const fn refused(settled: Vec<Jti>, refusal: NothingToPoll) -> Polled {
+    Polled {
+        settled,
+        work: Vec::new(),
+        more_available: false,
+        next_due_at: None,
+        refusal: Some(refusal),
+    }
+}
+
+fn apply(
+    unit: &mut Unit,
+    tpp: TppId,
+    poll: &Poll,
+    hand_outs: &mut HandOuts,
+    now: Timestamp,
+) -> Result<Vec<Jti>, Error> {
+    let mut settled = Vec::with_capacity(poll.acks.len());
+    for jti in &poll.acks {
+        let owner = (tpp, &poll.client_id);
+        if settle::acknowledge(unit, owner, *jti, Acknowledged::Poll, now)? {
+            settled.push(*jti);
+        }
+    }
+    let errors = poll.errors.iter();
+    for (jti, error) in errors.filter(|(jti, _)| !poll.acks.contains(jti)) {
+        if report_error(unit, tpp, poll, (*jti, error), hand_outs, now)? {
+            settled.push(*jti);
+        }
+    }
+    Ok(settled)
+}
+
+/// Counts an error; answers whether it settled the event.
+fn report_error(
+    unit: &mut Unit,
+    tpp: TppId,
+    poll: &Poll,
+    (jti, error): (Jti, &SetError),
+    hand_outs: &mut HandOuts,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let owner: (TppId, &ClientId) = (tpp, &poll.client_id);
+    if error.is_duplicate_notice() {
+        return settle::acknowledge(unit, owner, jti, Acknowledged::Duplicate, now);
+    }
+    let counted: Option<(i64, u32)> = unit
+        .db
+        .prepare_cached(COUNT_ERROR)?
+        .query_row(params![tpp, jti.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((event, errors)) = counted else {
+        return Ok(false);
+    };
+    let row = hand_outs.poll_row(unit, &poll.interaction_id, now)?;
+    unit.db.prepare_cached(INSERT_ERROR)?.execute(params![
+        event,
+        row,
+        error.err,
+        error.description
+    ])?;
+    let spent = errors >= poll.limits.error_cap.get();
+    if spent {
+        settle::fail(unit, owner, jti, now)?;
+    }
+    Ok(spent)
+}
+
+fn hand_out(
+    unit: &mut Unit,
+    known: Known,
+    registrations: Registrations,
+    poll: &Poll,
+    hand_outs: &mut HandOuts,
+    now: Timestamp,
+) -> Result<Vec<Work>, Error> {
+    let chosen = choose(unit, known.id, poll, now)?;
+    let mut signer = Signer::new(known.id, &poll.client_id, registrations);
+    let again_at = now + poll.limits.redelivery_delay;
+    let mut work = Vec::with_capacity(chosen.len());
+    for chosen in chosen {
+        let Some(ready) = signer.prepare(unit, &chosen, now)? else {
+            continue;
+        };
+        let changed = unit.db.prepare_cached(HOLD_BACK)?.execute(params![
+            known.id,
+            chosen.position,
+            again_at.unix_ms()
+        ])?;
+        expect_rows(changed, 1, "holding a handed-out event back")?;
+        if let SetState::Kept(_) = ready.set {
+            let handed = Handed {
+                tpp: known.id,
+                owner: &poll.client_id,
+                jti: chosen.jti,
+                event: chosen.event,
+                position: chosen.position,
+            };
+            let cap = poll.limits.hand_out_cap;
+            hand_outs.count(unit, &handed, cap, &poll.interaction_id, now)?;
+        }
+        work.push(ready);
+    }
+    Ok(work)
+}
+
+fn choose(unit: &Unit, tpp: TppId, poll: &Poll, now: Timestamp) -> Result<Vec<Chosen>, Error> {
+    let due_max = match poll.patience {
+        Patience::Immediate => Timestamp::MAX,
+        Patience::WaitForDue => now,
+    };
+    let mut found: Vec<(Timestamp, Chosen)> = match poll.limits.order {
+        DeliveryOrder::Strict => oldest_visible(unit, tpp, poll)?
+            .filter(|(due_at, _)| *due_at <= due_max)
+            .into_iter()
+            .collect(),
+        DeliveryOrder::Concurrent => {
+            let mut statement = unit.db.prepare_cached(CHOOSE)?;
+            let mut found = Vec::new();
+            for family in visible(poll) {
+                let bounds = params![tpp, family, due_max.unix_ms(), poll.events_max];
+                let rows = statement.query_map(bounds, chosen)?;
+                for row in rows {
+                    let (due_at, _, chosen) = row?;
+                    found.push((due_at, chosen));
+                }
+            }
+            found
+        }
+    };
+    found.sort_by_key(|(due_at, chosen)| (*due_at, chosen.position));
+    found.truncate(usize::try_from(poll.events_max).unwrap_or(usize::MAX));
+    Ok(found.into_iter().map(|(_, chosen)| chosen).collect())
+}
+
+/// In strict order only the oldest counts, and a token that may not see it sees nothing (D-10, A-10).
+fn oldest_visible(
+    unit: &Unit,
+    tpp: TppId,
+    poll: &Poll,
+) -> Result<Option<(Timestamp, Chosen)>, Error> {
+    let oldest = unit
+        .db
+        .prepare_cached(OLDEST)?
+        .query_row([tpp], chosen)
+        .optional()?;
+    Ok(oldest
+        .filter(|(_, family, _)| visible(poll).any(|visible| visible == *family))
+        .map(|(due_at, _, chosen)| (due_at, chosen)))
+}
+
+fn next_due_at(unit: &Unit, tpp: TppId, poll: &Poll) -> Result<Option<Timestamp>, Error> {
+    match poll.limits.order {
+        DeliveryOrder::Strict => Ok(oldest_visible(unit, tpp, poll)?.map(|(due_at, _)| due_at)),
+        DeliveryOrder::Concurrent => {
+            let mut statement = unit.db.prepare_cached(NEXT_DUE)?;
+            let mut earliest: Option<Timestamp> = None;
+            for family in visible(poll) {
+                let due_at: Option<i64> =
+                    statement.query_row(params![tpp, family], |row| row.get(0))?;
+                let due_at = due_at.map(Timestamp::from_unix_ms);
+                earliest = earliest.into_iter().chain(due_at).min();
+            }
+            Ok(earliest)
+        }
+    }
+}
+
+/// Each family once, however often a caller names it.
+fn visible(poll: &Poll) -> impl Iterator<Item = i64> {
+    [Family::Aisp, Family::Pisp, Family::Cbpii, Family::Vrp]
+        .into_iter()
+        .filter(|family| poll.families.contains(family))
+        .map(family_code)
+}
+
+/// A choice from `due_at, family, position, event, jti, accepted_at`.
+fn chosen(row: &Row<'_>) -> rusqlite::Result<(Timestamp, i64, Chosen)> {
+    let chosen = Chosen {
+        position: row.get(2)?,
+        event: row.get(3)?,
+        jti: jti(row, 4)?,
+        accepted_at: moment(row, 5)?,
+    };
+    Ok((moment(row, 0)?, row.get(1)?, chosen))
+}
+
+pub(super) const CHOOSE: &str = "
+    SELECT due_at, family, position, event, jti, accepted_at
+    FROM outstanding INDEXED BY outstanding_due
+    WHERE tpp = ?1 AND family = ?2 AND due_at <= ?3 ORDER BY due_at, position LIMIT ?4";
+
+pub(super) const OLDEST: &str = "
+    SELECT due_at, family, position, event, jti, accepted_at
+    FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1";
+
+pub(super) const NEXT_DUE: &str = "
+    SELECT min(due_at) FROM outstanding INDEXED BY outstanding_due WHERE tpp = ?1 AND family = ?2";
+
+// max() of a NULL is NULL: what is not pushed stays so.
+pub(super) const HOLD_BACK: &str = "
+    UPDATE outstanding SET due_at = ?3, polled_until = ?3, push_at = max(push_at, ?3)
+    WHERE tpp = ?1 AND position = ?2";
+
+const COUNT_ERROR: &str = "
+    UPDATE outstanding SET errors = errors + 1 WHERE jti = ?2 AND tpp = ?1 RETURNING event, errors";
+
+const INSERT_ERROR: &str =
+    "INSERT INTO set_errors (event, poll, err, description) VALUES (?1, ?2, ?3, ?4)";

@@ -1,0 +1,357 @@
+//! Registrations, changed under the TPP's lock together with what they do to outstanding events (S, C, D-06, D-07).
+
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::{ClientId, RegistrationId};
+use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
+use oyez_domain::registration::{CallbackUrl, Registrations, Subscription};
+use oyez_domain::routing;
+use oyez_domain::time::Timestamp;
+use oyez_domain::version::ApiVersion;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::audit::{self, Change};
+use super::codes::{from_json, kind_code, moment, parse, to_json};
+use super::errors::{contradiction, expect_rows};
+use super::lanes;
+use super::tpps::{TppId, know};
+use super::withdraw;
+use super::writer::Unit;
+use crate::Error;
+
+/// What a TPP has registered.
+pub(super) fn of(db: &Connection, tpp: TppId) -> Result<Registrations, Error> {
+    let mut statement = db.prepare_cached(OF_TPP)?;
+    let mut rows = statement.query([tpp])?;
+    let mut found = Registrations::default();
+    while let Some(row) = rows.next()? {
+        let (id, wish, api): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let id = parse(&id, "registration id")?;
+        let api = parse(&api, "version")?;
+        let (created_at, changed_at) = (moment(row, 4)?, moment(row, 5)?);
+        match row.get::<_, i64>(0)? {
+            SUBSCRIPTION => {
+                found.subscription = Some(Subscription {
+                    id,
+                    wish: from_json(&wish, "an event-subscription")?,
+                    api,
+                    created_at,
+                    changed_at,
+                });
+            }
+            CALLBACK_URL => {
+                found.callback_url = Some(CallbackUrl {
+                    id,
+                    wish: from_json(&wish, "a callback-url")?,
+                    api,
+                    created_at,
+                    changed_at,
+                });
+            }
+            other => return Err(contradiction(format!("registration of kind {other}"))),
+        }
+    }
+    Ok(found)
+}
+
+/// See [`crate::Store::registrations`].
+pub(super) fn find(db: &Connection, client_id: &ClientId) -> Result<Registrations, Error> {
+    know(db, client_id)?.map_or_else(|| Ok(Registrations::default()), |known| of(db, known.id))
+}
+
+/// How often they have changed.
+pub(super) fn revision(db: &Connection, tpp: TppId) -> Result<u64, Error> {
+    Ok(db
+        .prepare_cached(REVISION)?
+        .query_row([tpp], |row| row.get(0))?)
+}
+
+/// See [`crate::Store::create_registration`].
+pub(super) fn create(
+    unit: &mut Unit,
+    client_id: &ClientId,
+    id: &RegistrationId,
+    wish: &Wish,
+    api: ApiVersion,
+    now: Timestamp,
+) -> Result<Result<Registrations, Refusal>, Error> {
+    let Some(tpp) = served(unit, client_id)? else {
+        return Ok(Err(Refusal::NotServed));
+    };
+    let before = of(&unit.db, tpp)?;
+    let taken = match wish {
+        Wish::Subscription(_) => before.subscription.is_some(),
+        Wish::CallbackUrl(_) => before.callback_url.is_some(),
+    };
+    if taken {
+        return Ok(Err(Refusal::AlreadyExists));
+    }
+    let kind = write(unit, tpp, wish, id, api, (now, now))?;
+    let done = Done {
+        tpp,
+        client_id,
+        actor: &Actor::Tpp(client_id.clone()),
+        action: "registration.created",
+        is_replacement: false,
+        kind,
+    };
+    finish(unit, &done, &before, now)?;
+    Ok(Ok(of(&unit.db, tpp)?))
+}
+
+/// See [`crate::Store::replace_registration`].
+pub(super) fn replace(
+    unit: &mut Unit,
+    client_id: &ClientId,
+    target: &Target,
+    wish: &Wish,
+    now: Timestamp,
+) -> Result<Result<(Registrations, Effect), Refusal>, Error> {
+    let (tpp, api, created_at) = match find_target(unit, client_id, target)? {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let before = of(&unit.db, tpp)?;
+    let api = api.max(target.api);
+    let kind = write(unit, tpp, wish, &target.id, api, (created_at, now))?;
+    let done = Done {
+        tpp,
+        client_id,
+        actor: &Actor::Tpp(client_id.clone()),
+        action: "registration.replaced",
+        is_replacement: true,
+        kind,
+    };
+    let effect = finish(unit, &done, &before, now)?;
+    Ok(Ok((of(&unit.db, tpp)?, effect)))
+}
+
+/// See [`crate::Store::delete_registration`].
+pub(super) fn delete(
+    unit: &mut Unit,
+    client_id: &ClientId,
+    target: &Target,
+    now: Timestamp,
+) -> Result<Result<Effect, Refusal>, Error> {
+    let (tpp, ..) = match find_target(unit, client_id, target)? {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let done = Done {
+        tpp,
+        client_id,
+        actor: &Actor::Tpp(client_id.clone()),
+        action: "registration.deleted",
+        is_replacement: false,
+        kind: target.kind,
+    };
+    remove_row(unit, &done, now).map(Ok)
+}
+
+/// See [`crate::Store::remove_registration`].
+pub(super) fn remove(
+    unit: &mut Unit,
+    actor: &Actor,
+    client_id: &ClientId,
+    kind: Kind,
+    now: Timestamp,
+) -> Result<Result<Effect, Refusal>, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(Err(Refusal::NotServed));
+    };
+    let before = of(&unit.db, known.id)?;
+    let exists = match kind {
+        Kind::Subscription => before.subscription.is_some(),
+        Kind::CallbackUrl => before.callback_url.is_some(),
+    };
+    if !exists {
+        return Ok(Err(Refusal::NotFound));
+    }
+    let done = Done {
+        tpp: known.id,
+        client_id,
+        actor,
+        action: "registration.removed",
+        is_replacement: false,
+        kind,
+    };
+    remove_row(unit, &done, now).map(Ok)
+}
+
+/// A change of a registration, written but for what follows from it.
+struct Done<'a> {
+    tpp: TppId,
+    client_id: &'a ClientId,
+    actor: &'a Actor,
+    action: &'static str,
+    is_replacement: bool,
+    kind: Kind,
+}
+
+fn served(unit: &Unit, client_id: &ClientId) -> Result<Option<TppId>, Error> {
+    let known = know(&unit.db, client_id)?;
+    Ok(known.filter(|known| known.served).map(|known| known.id))
+}
+
+/// The registration a TPP names, if it is its own and the path's version may see it (S-06, G-08).
+fn find_target(
+    unit: &Unit,
+    client_id: &ClientId,
+    target: &Target,
+) -> Result<Result<(TppId, ApiVersion, Timestamp), Refusal>, Error> {
+    let Some(tpp) = served(unit, client_id)? else {
+        return Ok(Err(Refusal::NotServed));
+    };
+    let found: Option<(TppId, String, Timestamp)> = unit
+        .db
+        .prepare_cached(BY_ID)?
+        .query_row(params![kind_code(target.kind), target.id.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, moment(row, 2)?))
+        })
+        .optional()?;
+    let Some((owner, api, created_at)) = found else {
+        return Ok(Err(Refusal::NotFound));
+    };
+    if owner != tpp {
+        return Ok(Err(Refusal::AnotherTpps));
+    }
+    let api: ApiVersion = parse(&api, "version")?;
+    Ok(if target.api < api {
+        Err(Refusal::NotFound)
+    } else {
+        Ok((tpp, api, created_at))
+    })
+}
+
+fn write(
+    unit: &Unit,
+    tpp: TppId,
+    wish: &Wish,
+    id: &RegistrationId,
+    api: ApiVersion,
+    (created_at, changed_at): (Timestamp, Timestamp),
+) -> Result<Kind, Error> {
+    let (kind, wish) = match wish {
+        Wish::Subscription(wish) => (Kind::Subscription, to_json(wish)),
+        Wish::CallbackUrl(wish) => (Kind::CallbackUrl, to_json(wish)),
+    };
+    unit.db.prepare_cached(WRITE)?.execute(params![
+        tpp,
+        kind_code(kind),
+        id.as_str(),
+        wish,
+        api.to_string(),
+        created_at.unix_ms(),
+        changed_at.unix_ms()
+    ])?;
+    Ok(kind)
+}
+
+fn remove_row(unit: &mut Unit, done: &Done<'_>, now: Timestamp) -> Result<Effect, Error> {
+    let before = of(&unit.db, done.tpp)?;
+    let changed = unit
+        .db
+        .prepare_cached(DELETE)?
+        .execute(params![done.tpp, kind_code(done.kind)])?;
+    expect_rows(changed, 1, "removing a registration")?;
+    finish(unit, done, &before, now)
+}
+
+/// What follows from any change: the revision, the trail, what is no longer wanted, where the rest goes.
+fn finish(
+    unit: &mut Unit,
+    done: &Done<'_>,
+    before: &Registrations,
+    now: Timestamp,
+) -> Result<Effect, Error> {
+    let after = of(&unit.db, done.tpp)?;
+    let changed = unit.db.prepare_cached(BUMP_REVISION)?.execute([done.tpp])?;
+    expect_rows(changed, 1, "bumping a revision")?;
+    let change = Change {
+        actor: done.actor,
+        action: done.action,
+        tpp: done.tpp,
+        before: Some(before),
+        after: Some(&after),
+    };
+    audit::note(unit, &change, now)?;
+    let withdrawn = if wants_the_same(before, &after) {
+        0
+    } else {
+        let owner = (done.tpp, done.client_id);
+        withdraw::unwanted(unit, owner, done.actor, &after, now)?
+    };
+    follow_address(unit, done, before, &after, now)?;
+    Ok(Effect { withdrawn })
+}
+
+/// Whether a change leaves untouched everything that `routing::outlives` looks at. Every outstanding event outlived the
+/// registrations before, so then it outlives those after, and no notice need be read.
+fn wants_the_same(before: &Registrations, after: &Registrations) -> bool {
+    match (&before.subscription, &after.subscription) {
+        (Some(before), Some(after)) => {
+            before.wish.version == after.wish.version
+                && before.wish.event_types == after.wish.event_types
+        }
+        (None, None) => before.callback_url.is_some() == after.callback_url.is_some(),
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+/// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-06, D-07).
+fn follow_address(
+    unit: &Unit,
+    done: &Done<'_>,
+    before: &Registrations,
+    after: &Registrations,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let had_address = routing::push_address(before).is_some();
+    let has_address = routing::push_address(after).is_some();
+    let db = &unit.db;
+    if done.is_replacement {
+        lanes::mend(unit, done.tpp)?;
+    }
+    if !has_address {
+        db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
+    } else if done.is_replacement {
+        db.prepare_cached(PUSH_ALL)?
+            .execute(params![done.tpp, now.unix_ms()])?;
+    } else if !had_address {
+        db.prepare_cached(PUSH_UNPUSHED)?
+            .execute(params![done.tpp, now.unix_ms()])?;
+    }
+    if done.is_replacement || !had_address {
+        lanes::news_if_pushable(unit, done.tpp, now)?;
+    }
+    Ok(())
+}
+
+const SUBSCRIPTION: i64 = kind_code(Kind::Subscription);
+const CALLBACK_URL: i64 = kind_code(Kind::CallbackUrl);
+
+const OF_TPP: &str =
+    "SELECT kind, id, wish, api, created_at, changed_at FROM registrations WHERE tpp = ?1";
+
+const BY_ID: &str = "SELECT tpp, api, created_at FROM registrations WHERE kind = ?1 AND id = ?2";
+
+const REVISION: &str = "SELECT revision FROM queues WHERE tpp = ?1";
+
+const BUMP_REVISION: &str = "UPDATE queues SET revision = revision + 1 WHERE tpp = ?1";
+
+const WRITE: &str = "
+    INSERT INTO registrations (tpp, kind, id, wish, api, created_at, changed_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (tpp, kind) DO UPDATE SET
+        wish = excluded.wish, api = excluded.api, changed_at = excluded.changed_at";
+
+const DELETE: &str = "DELETE FROM registrations WHERE tpp = ?1 AND kind = ?2";
+
+const PUSH_NONE: &str =
+    "UPDATE outstanding SET push_at = NULL WHERE tpp = ?1 AND push_at IS NOT NULL";
+
+const PUSH_ALL: &str = "
+    UPDATE outstanding SET push_at = max(?2, polled_until)
+    WHERE tpp = ?1 AND (push_at IS NULL OR push_at > max(?2, polled_until))";
+
+const PUSH_UNPUSHED: &str = "
+    UPDATE outstanding SET push_at = max(?2, polled_until) WHERE tpp = ?1 AND push_at IS NULL";

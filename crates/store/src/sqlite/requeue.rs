@@ -1,0 +1,136 @@
+//! Second chances by operators: pushing at once, and making failed events outstanding again (I-04, D-07).
+
+use std::ops::Range;
+
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::registration::Registrations;
+use oyez_domain::routing;
+use oyez_domain::time::Timestamp;
+use rusqlite::params;
+
+use super::codes::jti;
+use super::errors::expect_rows;
+use super::lanes;
+use super::registrations;
+use super::settle;
+use super::tpps::{TppId, know};
+use super::withdraw::note_events;
+use super::work::notice;
+use super::writer::Unit;
+use crate::Error;
+
+/// See [`crate::Store::retry_pushes`].
+pub(super) fn retry_pushes(
+    unit: &Unit,
+    actor: &Actor,
+    client_id: &ClientId,
+    jtis: &[Jti],
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(0);
+    };
+    if routing::push_address(&registrations::of(&unit.db, known.id)?).is_none() {
+        return Ok(0);
+    }
+    let mut retried: Vec<Jti> = Vec::new();
+    for jti in jtis {
+        let key = params![known.id, jti.as_bytes(), now.unix_ms()];
+        let changed = unit.db.prepare_cached(PUSH_NOW)?.execute(key)?;
+        if changed > 0 && !retried.contains(jti) {
+            retried.push(*jti);
+        }
+    }
+    if !retried.is_empty() {
+        lanes::news(unit, known.id, now)?;
+    }
+    note_events(unit, (known.id, actor), "event.retried", &retried, now)
+}
+
+/// See [`crate::Store::requeue_failed`].
+pub(super) fn requeue_failed(
+    unit: &mut Unit,
+    actor: &Actor,
+    client_id: &ClientId,
+    accepted: &Range<Timestamp>,
+    events_max: u32,
+    now: Timestamp,
+) -> Result<Vec<Jti>, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(Vec::new());
+    };
+    let registrations = registrations::of(&unit.db, known.id)?;
+    let is_pushed = routing::push_address(&registrations).is_some();
+    let push_at = is_pushed.then_some(now.unix_ms());
+    let failed = wanted(unit, known.id, &registrations, accepted, events_max)?;
+    for failed in &failed {
+        settle::supersede(unit, failed.event, failed.ends)?;
+        let key = params![known.id, failed.position, now.unix_ms(), push_at];
+        let changed = unit.db.prepare_cached(OUTSTANDING_AGAIN)?.execute(key)?;
+        expect_rows(changed, 1, "queueing a failed event again")?;
+        unit.db
+            .prepare_cached(NO_LONGER_FAILED)?
+            .execute(params![known.id, failed.position])?;
+    }
+    let requeued: Vec<Jti> = failed.into_iter().map(|failed| failed.jti).collect();
+    if !requeued.is_empty() {
+        let events = u64::try_from(requeued.len()).unwrap_or(u64::MAX);
+        unit.tally.left_failed(known.id, events);
+        if is_pushed {
+            lanes::news(unit, known.id, now)?;
+        }
+    }
+    note_events(unit, (known.id, actor), "event.requeued", &requeued, now)?;
+    Ok(requeued)
+}
+
+struct Failed {
+    position: u64,
+    event: i64,
+    jti: Jti,
+    ends: u32,
+}
+
+/// The oldest failed events of the range that the TPP still wants.
+fn wanted(
+    unit: &Unit,
+    tpp: TppId,
+    registrations: &Registrations,
+    accepted: &Range<Timestamp>,
+    events_max: u32,
+) -> Result<Vec<Failed>, Error> {
+    let enough = usize::try_from(events_max).unwrap_or(usize::MAX);
+    let mut statement = unit.db.prepare_cached(FAILED_OF_TPP)?;
+    let range = (accepted.start.unix_ms(), accepted.end.unix_ms());
+    let mut rows = statement.query(params![tpp, range.0, range.1])?;
+    let mut wanted = Vec::new();
+    while wanted.len() < enough
+        && let Some(row) = rows.next()?
+    {
+        let failed = Failed {
+            position: row.get(0)?,
+            event: row.get(1)?,
+            jti: jti(row, 2)?,
+            ends: row.get(3)?,
+        };
+        let notice = notice(&unit.db, failed.event)?;
+        if routing::outlives(&unit.rules, registrations, &notice).is_ok() {
+            wanted.push(failed);
+        }
+    }
+    Ok(wanted)
+}
+
+const PUSH_NOW: &str = "UPDATE outstanding SET push_at = ?3 WHERE jti = ?2 AND tpp = ?1";
+
+const FAILED_OF_TPP: &str = "
+    SELECT position, event, jti, ends FROM failed
+    WHERE tpp = ?1 AND accepted_at >= ?2 AND accepted_at < ?3 ORDER BY position";
+
+const OUTSTANDING_AGAIN: &str = "
+    INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at, ends)
+    SELECT tpp, position, event, jti, family, accepted_at, ?3, ?4, ends
+    FROM failed WHERE tpp = ?1 AND position = ?2";
+
+const NO_LONGER_FAILED: &str = "DELETE FROM failed WHERE tpp = ?1 AND position = ?2";

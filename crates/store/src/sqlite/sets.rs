@@ -1,0 +1,138 @@
+//! Sign, keep, send (P-09): the first bytes that are kept are the ones that go out, and only while their event is
+//! outstanding (P-14).
+
+use std::collections::HashMap;
+
+use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
+use oyez_domain::time::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::errors::contradiction;
+use super::hand_outs::{HandOuts, Handed};
+use super::registrations;
+use super::tpps::{TppId, know};
+use super::work::kept;
+use super::writer::Unit;
+use crate::Error;
+
+/// See [`crate::Store::keep_sets`].
+pub(super) fn keep(
+    unit: &mut Unit,
+    signed: Vec<Signed>,
+    now: Timestamp,
+) -> Result<Vec<Kept>, Error> {
+    let mut owners: HashMap<ClientId, Option<(TppId, u64)>> = HashMap::new();
+    let mut hand_outs = HandOuts::default();
+    let mut outcomes = Vec::with_capacity(signed.len());
+    for signed in signed {
+        let owner = match owners.get(&signed.client_id) {
+            Some(owner) => *owner,
+            None => {
+                let owner = owner(unit, &signed.client_id)?;
+                owners.insert(signed.client_id.clone(), owner);
+                owner
+            }
+        };
+        outcomes.push(match owner {
+            Some(owner) => keep_one(unit, owner, signed, &mut hand_outs, now)?,
+            None => Kept::NoLongerOutstanding,
+        });
+    }
+    Ok(outcomes)
+}
+
+/// See [`crate::Store::recheck`].
+pub(super) fn recheck(unit: &Unit, client_id: &ClientId, jtis: &[Jti]) -> Result<Vec<Kept>, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(vec![Kept::NoLongerOutstanding; jtis.len()]);
+    };
+    jtis.iter()
+        .map(|jti| {
+            let Some((event, _)) = outstanding(unit, known.id, *jti)? else {
+                return Ok(Kept::NoLongerOutstanding);
+            };
+            kept(&unit.db, event)?
+                .map(Kept::Send)
+                .ok_or_else(|| contradiction(format!("no SET was ever kept for {jti}")))
+        })
+        .collect()
+}
+
+fn owner(unit: &Unit, client_id: &ClientId) -> Result<Option<(TppId, u64)>, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        known.id,
+        registrations::revision(&unit.db, known.id)?,
+    )))
+}
+
+fn keep_one(
+    unit: &mut Unit,
+    (tpp, revision): (TppId, u64),
+    signed: Signed,
+    hand_outs: &mut HandOuts,
+    now: Timestamp,
+) -> Result<Kept, Error> {
+    let Some((event, position)) = outstanding(unit, tpp, signed.jti)? else {
+        return Ok(Kept::NoLongerOutstanding);
+    };
+    let is_current = revision == signed.revision;
+    let is_first = is_current && insert_if_absent(unit, event, &signed, now)?;
+    let bytes = if is_first {
+        signed.set
+    } else {
+        match kept(&unit.db, event)? {
+            Some(bytes) => bytes,
+            None => return Ok(Kept::RegistrationChanged),
+        }
+    };
+    if let Purpose::HandOut {
+        cap,
+        interaction_id,
+    } = &signed.purpose
+    {
+        let handed = Handed {
+            tpp,
+            owner: &signed.client_id,
+            jti: signed.jti,
+            event,
+            position,
+        };
+        hand_outs.count(unit, &handed, *cap, interaction_id, now)?;
+    }
+    Ok(Kept::Send(bytes))
+}
+
+fn insert_if_absent(
+    unit: &Unit,
+    event: i64,
+    signed: &Signed,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let inserted = unit.db.prepare_cached(KEEP)?.execute(params![
+        event,
+        signed.set,
+        signed.kid,
+        now.unix_ms()
+    ])?;
+    Ok(inserted == 1)
+}
+
+fn outstanding(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<(i64, u64)>, Error> {
+    Ok(unit
+        .db
+        .prepare_cached(FIND_OUTSTANDING)?
+        .query_row(params![tpp, jti.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?)
+}
+
+pub(super) const KEEP: &str = "
+    INSERT INTO sets (event, jws, kid, kept_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+
+pub(super) const FIND_OUTSTANDING: &str =
+    "SELECT event, position FROM outstanding WHERE jti = ?2 AND tpp = ?1";

@@ -1,0 +1,144 @@
+//! How events end: the narrow row goes, one line of history and the counts stay. No history is read on the way.
+
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::life::{Acknowledged, Outcome};
+use oyez_domain::time::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::codes::{outcome_code, settling_actor};
+use super::errors::expect_rows;
+use super::tpps::TppId;
+use super::writer::Unit;
+use crate::Error;
+
+/// An event that just left `outstanding` or `failed`.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    event: i64,
+    ends: u32,
+}
+
+/// An end that is about to be written.
+pub(super) struct End<'a> {
+    pub(super) tpp: TppId,
+    pub(super) owner: &'a ClientId,
+    pub(super) outcome: Outcome,
+    pub(super) actor: &'a Actor,
+}
+
+/// The TPP has it: an outstanding event, or one set aside as failed (P-05). Answers whether that was news.
+pub(super) fn acknowledge(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    jti: Jti,
+    how: Acknowledged,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let end = End {
+        tpp,
+        owner,
+        outcome: Outcome::Acknowledged(how),
+        actor: &Actor::Tpp(owner.clone()),
+    };
+    if settle(unit, &end, jti, now)? {
+        return Ok(true);
+    }
+    let Some(left) = take(unit, TAKE_FAILED, tpp, jti)? else {
+        return Ok(false);
+    };
+    supersede(unit, left.event, left.ends)?;
+    unit.tally.left_failed(tpp, 1);
+    write_end(unit, &end, left, now)?;
+    Ok(true)
+}
+
+/// Ends an outstanding event of a TPP. Answers whether it was one.
+pub(super) fn settle(
+    unit: &mut Unit,
+    end: &End<'_>,
+    jti: Jti,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(left) = take(unit, TAKE_OUTSTANDING, end.tpp, jti)? else {
+        return Ok(false);
+    };
+    write_end(unit, end, left, now)?;
+    Ok(true)
+}
+
+/// Sets an outstanding event aside as failed (P-12).
+pub(super) fn fail(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    jti: Jti,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let changed = unit
+        .db
+        .prepare_cached(SET_ASIDE)?
+        .execute(params![tpp, jti.as_bytes()])?;
+    expect_rows(changed, 1, "setting an event aside")?;
+    let end = End {
+        tpp,
+        owner,
+        outcome: Outcome::Failed,
+        actor: &Actor::Tpp(owner.clone()),
+    };
+    let settled = settle(unit, &end, jti, now)?;
+    expect_rows(usize::from(settled), 1, "failing an event")
+}
+
+/// Marks an event's failure as no longer its end.
+pub(super) fn supersede(unit: &Unit, event: i64, ends: u32) -> Result<(), Error> {
+    let changed = unit
+        .db
+        .prepare_cached(SUPERSEDE)?
+        .execute(params![event, ends - 1])?;
+    expect_rows(changed, 1, "superseding a failure")
+}
+
+fn take(unit: &Unit, statement: &str, tpp: TppId, jti: Jti) -> Result<Option<Left>, Error> {
+    let taken = unit
+        .db
+        .prepare_cached(statement)?
+        .query_row(params![tpp, jti.as_bytes()], |row| {
+            Ok(Left {
+                event: row.get(0)?,
+                ends: row.get(1)?,
+            })
+        });
+    Ok(taken.optional()?)
+}
+
+fn write_end(unit: &mut Unit, end: &End<'_>, left: Left, now: Timestamp) -> Result<(), Error> {
+    unit.db.prepare_cached(INSERT_SETTLEMENT)?.execute(params![
+        left.event,
+        left.ends,
+        now.unix_ms(),
+        outcome_code(end.outcome),
+        settling_actor(end.actor, end.owner)
+    ])?;
+    unit.tally.ended(end.tpp, end.outcome.ending(), 1, now);
+    Ok(())
+}
+
+/// The code of [`Outcome::Failed`].
+pub(super) const FAILED: i64 = outcome_code(Outcome::Failed);
+
+pub(super) const TAKE_OUTSTANDING: &str =
+    "DELETE FROM outstanding WHERE jti = ?2 AND tpp = ?1 RETURNING event, ends";
+
+pub(super) const TAKE_FAILED: &str =
+    "DELETE FROM failed WHERE jti = ?2 AND tpp = ?1 RETURNING event, ends";
+
+const SET_ASIDE: &str = "
+    INSERT INTO failed (tpp, position, event, jti, family, accepted_at, ends)
+    SELECT tpp, position, event, jti, family, accepted_at, ends + 1
+    FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+
+const SUPERSEDE: &str = "
+    UPDATE settlements SET superseded = 1 WHERE event = ?1 AND ends = ?2 AND superseded = 0";
+
+pub(super) const INSERT_SETTLEMENT: &str =
+    "INSERT INTO settlements (event, ends, at, outcome, actor) VALUES (?1, ?2, ?3, ?4, ?5)";

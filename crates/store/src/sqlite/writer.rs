@@ -1,0 +1,152 @@
+//! The one writer: takes what is queued, does each request in a savepoint of one transaction, commits once, answers all.
+//!
+//! A group is whatever had queued up while the last one was committed; nobody is ever waited for, so a lone caller pays for
+//! one commit and no delay. A request that fails is rolled back alone and told so at once. If the commit fails, everybody in
+//! the group is told, and none of it happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oyez_domain::rules::Rules;
+use rusqlite::Connection;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::Instant;
+
+use super::queue::{Job, Message};
+use super::tally::Tally;
+use crate::Error;
+
+/// What a request may touch while its savepoint is open.
+pub(super) struct Unit {
+    /// The only connection that writes.
+    pub(super) db: Connection,
+    /// The rules that statements alone cannot follow.
+    pub(super) rules: Arc<Rules>,
+    /// What this request counts.
+    pub(super) tally: Tally,
+}
+
+/// The bounds of one group.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// See [`super::Options::group_requests_max`].
+    pub(super) requests_max: usize,
+    /// See [`super::Options::group_time_max`].
+    pub(super) time_max: Duration,
+}
+
+/// Serves the queue until it is closed and empty; hands the connection back to be closed.
+pub(super) fn serve(
+    mut unit: Unit,
+    mut queue: Receiver<Message<Unit>>,
+    bounds: Bounds,
+) -> Connection {
+    while let Some(message) = queue.blocking_recv() {
+        match message {
+            Message::Job(first) => serve_group(&mut unit, first, &mut queue, bounds),
+            Message::Close => queue.close(),
+        }
+    }
+    unit.db
+}
+
+/// The requests of a group that were done and wait for its commit, and what they counted.
+#[derive(Default)]
+struct Group {
+    done: Vec<Box<dyn Job<Unit>>>,
+    tally: Tally,
+}
+
+impl Group {
+    fn answer(self, fate: &Result<(), Error>) {
+        for job in self.done {
+            job.answer(fate.clone());
+        }
+    }
+}
+
+fn serve_group(
+    unit: &mut Unit,
+    first: Box<dyn Job<Unit>>,
+    queue: &mut Receiver<Message<Unit>>,
+    bounds: Bounds,
+) {
+    let started = Instant::now();
+    if let Err(error) = run(&unit.db, "BEGIN IMMEDIATE") {
+        return first.answer(Err(error));
+    }
+    let mut group = Group::default();
+    let mut next = Some(first);
+    while let Some(job) = next {
+        if let Err(error) = serve_one(unit, job, &mut group) {
+            return group.answer(&Err(error));
+        }
+        let full = group.done.len() >= bounds.requests_max || started.elapsed() >= bounds.time_max;
+        next = if full { None } else { next_job(queue) };
+    }
+    let fate = commit(unit, &mut group.tally);
+    group.answer(&fate);
+}
+
+/// The next request that is there already. A wish to close closes the queue; what was queued before is still served.
+fn next_job(queue: &mut Receiver<Message<Unit>>) -> Option<Box<dyn Job<Unit>>> {
+    loop {
+        match queue.try_recv() {
+            Ok(Message::Job(job)) => return Some(job),
+            Ok(Message::Close) => queue.close(),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Does one request. The error is the group's: its transaction is gone.
+fn serve_one(unit: &mut Unit, mut job: Box<dyn Job<Unit>>, group: &mut Group) -> Result<(), Error> {
+    unit.tally = Tally::default();
+    let result = run(&unit.db, "SAVEPOINT request")
+        .and_then(|()| job.run(unit))
+        .and_then(|()| run(&unit.db, "RELEASE request"));
+    match result {
+        Ok(()) => {
+            group.tally.absorb(std::mem::take(&mut unit.tally));
+            group.done.push(job);
+            Ok(())
+        }
+        Err(error) => {
+            let undone = undo_request(&unit.db, &error);
+            job.answer(Err(error));
+            undone
+        }
+    }
+}
+
+/// Rolls one request back. SQLite itself ends the whole transaction at some faults, such as a full disk.
+fn undo_request(db: &Connection, error: &Error) -> Result<(), Error> {
+    if db.is_autocommit() {
+        return Err(error.clone());
+    }
+    let undone = run(db, "ROLLBACK TO request").and_then(|()| run(db, "RELEASE request"));
+    if undone.is_err() {
+        roll_back(db);
+    }
+    undone
+}
+
+fn commit(unit: &Unit, tally: &mut Tally) -> Result<(), Error> {
+    let committed = tally.write(&unit.db).and_then(|()| run(&unit.db, "COMMIT"));
+    if committed.is_err() {
+        roll_back(&unit.db);
+    }
+    committed
+}
+
+fn roll_back(db: &Connection) {
+    if !db.is_autocommit() {
+        // If even this fails the next BEGIN does, and says why.
+        run(db, "ROLLBACK").ok();
+    }
+}
+
+fn run(db: &Connection, statement: &str) -> Result<(), Error> {
+    db.prepare_cached(statement)?.execute([])?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The contract of every ledger: one suite, one line per backend.
+//!
+//! Each theme is a file of ordinary tests that open a ledger by `super::ledger()`; the macro compiles them once per backend.
+//! The model is one of them: it is the yardstick of the random histories, so it must pass what real ledgers pass.
+
+#![expect(
+    clippy::duplicate_mod,
+    reason = "one suite, compiled once for each backend"
+)]
+
+#[path = "contract/fixture.rs"]
+mod fixture;
+#[path = "contract/making.rs"]
+mod making;
+#[path = "contract/model_store.rs"]
+mod model_store;
+
+use std::sync::Arc;
+
+use fixture::Backend;
+
+macro_rules! contract_suite {
+    ($backend:ident, $open:path) => {
+        #[path = "contract"]
+        mod $backend {
+            use $open as open;
+
+            mod themes;
+        }
+    };
+}
+
+contract_suite!(model, crate::on_the_model);
+
+/// Formatters do not look into macros: this line shows them the suite, and compiles nothing.
+#[cfg(any())]
+#[path = "contract"]
+mod formatted {
+    mod themes;
+}
+
+async fn on_the_model() -> Backend {
+    let store = Arc::new(model_store::ModelStore::new(making::rules()));
+    Backend {
+        store,
+        lives_in: Box::new(()),
+    }
+}

@@ -1,0 +1,315 @@
+//! The model behind the ledger's trait, so that the suite runs on two backends and the model is held to it too.
+
+use std::future::ready;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use oyez_domain::actor::Actor;
+use oyez_domain::event::Submission;
+use oyez_domain::ids::{ClientId, Jti, NodeId, RegistrationId};
+use oyez_domain::ledger::acceptance::Acceptance;
+use oyez_domain::ledger::history::{
+    AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
+};
+use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::poll::{Poll, Polled};
+use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
+use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
+use oyez_domain::ledger::sets::{Kept, Look, Purpose, Signed};
+use oyez_domain::model::{Contradiction, Ledger};
+use oyez_domain::registration::Registrations;
+use oyez_domain::rules::Rules;
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::{Profile, Standing, Tpp};
+use oyez_domain::version::ApiVersion;
+use oyez_store::{Answer, Error, Store};
+
+/// One model, one lock.
+pub(crate) struct ModelStore(Mutex<Ledger>);
+
+/// The clock of the model's leases stands still: a lease with any time to live lives, one with none is over.
+const CLOCK: Timestamp = Timestamp::from_unix_ms(0);
+
+impl ModelStore {
+    pub(crate) fn new(rules: Arc<Rules>) -> Self {
+        Self(Mutex::new(Ledger::new(rules)))
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.0
+            .lock()
+            .expect("a poisoned model has failed its test already")
+    }
+}
+
+fn answer<T: Send + 'static>(answer: T) -> Answer<'static, T> {
+    Box::pin(ready(Ok(answer)))
+}
+
+fn checked<T: Send + 'static>(answer: Result<T, Contradiction>) -> Answer<'static, T> {
+    Box::pin(ready(
+        answer.map_err(|Contradiction(detail)| Error::Inconsistent { detail }),
+    ))
+}
+
+impl Store for ModelStore {
+    fn register_tpp(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        profile: Profile,
+        now: Timestamp,
+    ) -> Answer<'_, Option<Tpp>> {
+        answer(self.ledger().register_tpp(actor, &client_id, profile, now))
+    }
+
+    fn change_tpp(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        profile: Profile,
+        now: Timestamp,
+    ) -> Answer<'_, Option<Tpp>> {
+        answer(self.ledger().change_tpp(actor, &client_id, profile, now))
+    }
+
+    fn set_standing(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Answer<'_, Option<Tpp>> {
+        answer(self.ledger().set_standing(actor, &client_id, standing, now))
+    }
+
+    fn find_tpp(&self, client_id: ClientId) -> Answer<'_, Option<Tpp>> {
+        answer(self.ledger().find_tpp(&client_id))
+    }
+
+    fn list_tpps(&self, after: Option<ClientId>, rows_max: u32) -> Answer<'_, Page<Tpp, ClientId>> {
+        answer(self.ledger().list_tpps(after.as_ref(), rows_max))
+    }
+
+    fn registrations(&self, client_id: ClientId) -> Answer<'_, Registrations> {
+        answer(self.ledger().registrations(&client_id))
+    }
+
+    fn create_registration(
+        &self,
+        client_id: ClientId,
+        id: RegistrationId,
+        wish: Wish,
+        api: ApiVersion,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Registrations, Refusal>> {
+        checked(
+            self.ledger()
+                .create_registration(&client_id, id, wish, api, now),
+        )
+    }
+
+    fn replace_registration(
+        &self,
+        client_id: ClientId,
+        target: Target,
+        wish: Wish,
+        now: Timestamp,
+    ) -> Answer<'_, Result<(Registrations, Effect), Refusal>> {
+        answer(
+            self.ledger()
+                .replace_registration(&client_id, &target, wish, now),
+        )
+    }
+
+    fn delete_registration(
+        &self,
+        client_id: ClientId,
+        target: Target,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Effect, Refusal>> {
+        answer(self.ledger().delete_registration(&client_id, &target, now))
+    }
+
+    fn remove_registration(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        kind: Kind,
+        now: Timestamp,
+    ) -> Answer<'_, Result<Effect, Refusal>> {
+        answer(
+            self.ledger()
+                .remove_registration(&actor, &client_id, kind, now),
+        )
+    }
+
+    fn accept(&self, batch: Vec<Submission>, now: Timestamp) -> Answer<'_, Vec<Acceptance>> {
+        checked(self.ledger().accept(batch, now))
+    }
+
+    fn poll(&self, poll: Poll, now: Timestamp) -> Answer<'_, Polled> {
+        answer(self.ledger().poll(&poll, now))
+    }
+
+    fn due_for_push(
+        &self,
+        client_id: ClientId,
+        look: Look,
+        now: Timestamp,
+    ) -> Answer<'_, DueForPush> {
+        answer(self.ledger().due_for_push(&client_id, look, now))
+    }
+
+    fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
+        answer(self.ledger().keep_sets(signed, now))
+    }
+
+    fn recheck(
+        &self,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+        _purpose: Purpose,
+        _now: Timestamp,
+    ) -> Answer<'_, Vec<Kept>> {
+        checked(self.ledger().recheck(&client_id, &jtis))
+    }
+
+    fn record_attempts(
+        &self,
+        client_id: ClientId,
+        attempts: Vec<Attempt>,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Recorded>> {
+        answer(self.ledger().record_attempts(&client_id, attempts, now))
+    }
+
+    fn withdraw(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+        now: Timestamp,
+    ) -> Answer<'_, u64> {
+        answer(self.ledger().withdraw(&actor, &client_id, &jtis, now))
+    }
+
+    fn retry_pushes(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+        now: Timestamp,
+    ) -> Answer<'_, u64> {
+        answer(self.ledger().retry_pushes(&actor, &client_id, &jtis, now))
+    }
+
+    fn requeue_failed(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        accepted: Range<Timestamp>,
+        events_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Jti>> {
+        answer(
+            self.ledger()
+                .requeue_failed(&actor, &client_id, &accepted, events_max, now),
+        )
+    }
+
+    fn hold_lease(
+        &self,
+        node_id: NodeId,
+        renew: Option<u64>,
+        ttl: Duration,
+    ) -> Answer<'_, Option<Lease>> {
+        answer(self.ledger().hold_lease(node_id, renew, ttl, CLOCK))
+    }
+
+    fn release_lease(&self, lease: Lease) -> Answer<'_, ()> {
+        self.ledger().release_lease(&lease);
+        answer(())
+    }
+
+    fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {
+        answer(self.ledger().claim_lanes(&lease, lanes_max, now, CLOCK))
+    }
+
+    fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
+        answer(self.ledger().report_lanes(&lease, reports, CLOCK))
+    }
+
+    fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {
+        answer(self.ledger().find_lane(&client_id))
+    }
+
+    fn pause_endpoint(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        now: Timestamp,
+    ) -> Answer<'_, bool> {
+        answer(self.ledger().pause_endpoint(actor, &client_id, now))
+    }
+
+    fn resume_endpoint(
+        &self,
+        actor: Actor,
+        client_id: ClientId,
+        now: Timestamp,
+    ) -> Answer<'_, bool> {
+        answer(self.ledger().resume_endpoint(actor, &client_id, now))
+    }
+
+    fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>> {
+        answer(self.ledger().find_event(jti))
+    }
+
+    fn list_events(
+        &self,
+        filter: EventFilter,
+        before: Option<Jti>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<EventSummary, Jti>> {
+        answer(self.ledger().list_events(&filter, before, rows_max))
+    }
+
+    fn counts(&self, client_id: ClientId) -> Answer<'_, Counts> {
+        answer(self.ledger().counts(&client_id))
+    }
+
+    fn minutes(
+        &self,
+        client_id: Option<ClientId>,
+        range: Range<Timestamp>,
+    ) -> Answer<'_, Vec<Minute>> {
+        answer(self.ledger().minutes(client_id.as_ref(), &range))
+    }
+
+    fn list_audit(
+        &self,
+        client_id: Option<ClientId>,
+        before: Option<u64>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<AuditEntry, u64>> {
+        answer(
+            self.ledger()
+                .list_audit(client_id.as_ref(), before, rows_max),
+        )
+    }
+
+    fn expire(
+        &self,
+        accepted_before: Timestamp,
+        events_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, u64> {
+        answer(self.ledger().expire(accepted_before, events_max, now))
+    }
+
+    fn sweep(&self, retention: Retention, now: Timestamp) -> Answer<'_, Swept> {
+        answer(self.ledger().sweep(retention, now))
+    }
+}

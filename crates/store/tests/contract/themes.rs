@@ -1,0 +1,20 @@
+//! The suite by theme. `open` is the backend's, one level up.
+
+mod accepting;
+mod acknowledging;
+mod isolation;
+mod keeping;
+mod lanes;
+mod looking_back;
+mod operating;
+mod passing;
+mod polling;
+mod pushing;
+mod registering;
+
+use crate::fixture::Ledger;
+
+/// An empty ledger of the backend under test.
+async fn ledger() -> Ledger {
+    Ledger::new(super::open().await)
+}

@@ -1,0 +1,513 @@
+//! Leases and lanes: one owner at a time, no wake-up lost (D-05, D-06, D-09). A lease of no length is one that is over.
+
+use std::time::Duration;
+
+use oyez_domain::ids::NodeId;
+use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reported};
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::Standing;
+use tokio::task::JoinSet;
+
+use super::ledger;
+use crate::fixture::{Ledger, Tpp, operator};
+use crate::making::{everything, pushed_to};
+
+const LONG: Duration = Duration::from_secs(3_600);
+const LET_GO: Hold = Hold::LetGo { wake_at: None };
+
+fn node(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+async fn lease(ledger: &Ledger, name: &str) -> Lease {
+    ledger
+        .hold_lease(node(name), None, LONG)
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+/// A lane that was claimed by a lease which is over since.
+async fn lapsed(ledger: &Ledger, name: &str) -> Lease {
+    let lease = lease(ledger, name).await;
+    assert_eq!(claims(ledger, &lease).await.len(), 1);
+    let over = ledger
+        .hold_lease(node(name), Some(lease.epoch), Duration::ZERO)
+        .await;
+    over.unwrap().unwrap()
+}
+
+/// The names of the TPPs whose lanes a node claims now.
+async fn claims(ledger: &Ledger, lease: &Lease) -> Vec<String> {
+    let lanes = ledger
+        .claim_lanes(lease.clone(), 100, ledger.now())
+        .await
+        .unwrap();
+    lanes
+        .into_iter()
+        .map(|lane| lane.client_id.to_string())
+        .collect()
+}
+
+async fn reports(lease: &Lease, tpp: &Tpp, health: Health, hold: Hold) -> Reported {
+    let report = LaneReport {
+        client_id: tpp.id.clone(),
+        health,
+        hold,
+    };
+    tpp.ledger
+        .report_lanes(lease.clone(), vec![report])
+        .await
+        .unwrap()
+        .remove(0)
+}
+
+async fn health(tpp: &Tpp) -> Option<Health> {
+    tpp.ledger
+        .find_lane(tpp.id.clone())
+        .await
+        .unwrap()
+        .map(|lane| lane.health)
+}
+
+fn failing(now: Timestamp) -> Health {
+    Health::Failing {
+        since: now,
+        failures: 3,
+        next_probe_at: now + LONG,
+    }
+}
+
+async fn pushed(ledger: &Ledger, name: &str) -> Tpp {
+    ledger
+        .subscriber(name, pushed_to("acme.example", everything()))
+        .await
+}
+
+// D-05
+#[tokio::test]
+async fn a_node_renews_the_epoch_it_holds_and_no_other() {
+    let ledger = ledger().await;
+    let first = lease(&ledger, "one").await;
+    let renewed = ledger
+        .hold_lease(node("one"), Some(first.epoch), LONG)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(renewed.epoch, first.epoch);
+    let again = lease(&ledger, "one").await;
+    assert!(again.epoch > first.epoch);
+    assert_eq!(
+        ledger
+            .hold_lease(node("one"), Some(first.epoch), LONG)
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        ledger.hold_lease(node("two"), Some(1), LONG).await.unwrap(),
+        None
+    );
+}
+
+// D-05
+#[tokio::test]
+async fn a_lease_that_is_over_is_not_renewed_though_nobody_took_its_place() {
+    let ledger = ledger().await;
+    let over = ledger
+        .hold_lease(node("one"), None, Duration::ZERO)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        ledger
+            .hold_lease(node("one"), Some(over.epoch), LONG)
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(lease(&ledger, "one").await.epoch > over.epoch);
+    let left = lease(&ledger, "two").await;
+    ledger.release_lease(left.clone()).await.unwrap();
+    assert_eq!(
+        ledger
+            .hold_lease(node("two"), Some(left.epoch), LONG)
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(lease(&ledger, "two").await.epoch > left.epoch);
+}
+
+// D-05, D-09
+#[tokio::test]
+async fn an_accepted_event_makes_its_lane_claimable_and_a_claimed_lane_is_nobody_elses() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    let (one, two) = (lease(&ledger, "one").await, lease(&ledger, "two").await);
+    assert_eq!(claims(&ledger, &one).await, Vec::<String>::new());
+    acme.news().await;
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+    assert_eq!(claims(&ledger, &two).await, Vec::<String>::new());
+    assert_eq!(claims(&ledger, &one).await, Vec::<String>::new());
+    assert_eq!(health(&acme).await, Some(Health::Responsive));
+}
+
+// S-11
+#[tokio::test]
+async fn events_that_are_never_pushed_wake_no_lane() {
+    let ledger = ledger().await;
+    let acme = ledger.subscriber("acme", everything()).await;
+    acme.news().await;
+    assert_eq!(
+        claims(&ledger, &lease(&ledger, "one").await).await,
+        Vec::<String>::new()
+    );
+}
+
+// D-05
+#[tokio::test]
+async fn lanes_are_claimed_longest_waiting_first_up_to_the_bound() {
+    let ledger = ledger().await;
+    let names = ["carl", "acme", "bolt"];
+    for name in names {
+        pushed(&ledger, name).await.news().await;
+        ledger.pass(Duration::from_secs(1));
+    }
+    let one = lease(&ledger, "one").await;
+    let lanes = ledger
+        .claim_lanes(one.clone(), 2, ledger.now())
+        .await
+        .unwrap();
+    assert_eq!(
+        lanes
+            .iter()
+            .map(|it| it.client_id.as_str())
+            .collect::<Vec<_>>(),
+        names[..2]
+    );
+    assert_eq!(claims(&ledger, &one).await, names[2..]);
+}
+
+// D-05
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_nodes_that_claim_at_once_each_lane_has_one_owner() {
+    let ledger = ledger().await;
+    for name in 0..20 {
+        pushed(&ledger, &format!("tpp-{name:02}"))
+            .await
+            .news()
+            .await;
+    }
+    let mut nodes = JoinSet::new();
+    for name in 0..8 {
+        let ledger = ledger.clone();
+        nodes.spawn(async move {
+            let lease = lease(&ledger, &format!("node-{name}")).await;
+            let lanes = ledger.claim_lanes(lease, 5, ledger.now()).await.unwrap();
+            lanes
+                .into_iter()
+                .map(|lane| lane.client_id)
+                .collect::<Vec<_>>()
+        });
+    }
+    let mut claimed = nodes.join_all().await.concat();
+    claimed.sort();
+    let all = claimed.len();
+    claimed.dedup();
+    assert_eq!((all, claimed.len()), (20, 20));
+}
+
+// D-05
+#[tokio::test]
+async fn lanes_of_a_lapsed_or_released_lease_are_taken_over_with_their_health() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let over = lapsed(&ledger, "one").await;
+    let two = lease(&ledger, "two").await;
+    assert_eq!(claims(&ledger, &two).await, ["acme"]);
+    assert_eq!(
+        reports(&over, &acme, failing(ledger.now()), Hold::Keep).await,
+        Reported::NotOwner
+    );
+    let sick = failing(ledger.now());
+    assert_eq!(
+        reports(&two, &acme, sick, Hold::Keep).await,
+        Reported::Written
+    );
+    ledger.release_lease(two).await.unwrap();
+    let three = lease(&ledger, "three").await;
+    let lanes = ledger.claim_lanes(three, 9, ledger.now()).await.unwrap();
+    assert_eq!((lanes.len(), lanes[0].health), (1, sick));
+}
+
+// D-05
+#[tokio::test]
+async fn a_lease_that_is_over_claims_and_reports_nothing() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let over = lapsed(&ledger, "one").await;
+    assert_eq!(claims(&ledger, &over).await, Vec::<String>::new());
+    assert_eq!(
+        reports(&over, &acme, failing(ledger.now()), LET_GO).await,
+        Reported::NotOwner
+    );
+    assert_eq!(health(&acme).await, Some(Health::Responsive));
+}
+
+// D-05
+#[tokio::test]
+async fn a_node_that_joins_anew_has_lost_the_lanes_of_its_older_epoch() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let old = lease(&ledger, "one").await;
+    claims(&ledger, &old).await;
+    let new = lease(&ledger, "one").await;
+    assert_eq!(
+        reports(&old, &acme, failing(ledger.now()), Hold::Keep).await,
+        Reported::NotOwner
+    );
+    assert_eq!(
+        reports(&new, &acme, failing(ledger.now()), Hold::Keep).await,
+        Reported::NotOwner
+    );
+    assert_eq!(claims(&ledger, &new).await, ["acme"]);
+}
+
+// D-05
+#[tokio::test]
+async fn a_lane_that_was_let_go_sleeps_until_its_moment() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    let wake_at = Some(ledger.now() + LONG);
+    let letting = Hold::LetGo { wake_at };
+    assert_eq!(
+        reports(&one, &acme, Health::Responsive, letting).await,
+        Reported::Written
+    );
+    assert_eq!(
+        reports(&one, &acme, Health::Responsive, LET_GO).await,
+        Reported::NotOwner
+    );
+    ledger.pass(LONG - Duration::from_millis(1));
+    assert_eq!(claims(&ledger, &one).await, Vec::<String>::new());
+    ledger.pass(Duration::from_millis(1));
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// D-05, P-14
+#[tokio::test]
+async fn news_while_a_lane_is_owned_is_not_lost_when_it_is_let_go() {
+    for wake_at in [None, Some(Timestamp::MAX)] {
+        let ledger = ledger().await;
+        let acme = pushed(&ledger, "acme").await;
+        acme.news().await;
+        let one = lease(&ledger, "one").await;
+        claims(&ledger, &one).await;
+        acme.is_pushed().await;
+        ledger.pass(Duration::from_secs(1));
+        acme.news().await;
+        assert_eq!(
+            reports(&one, &acme, Health::Responsive, Hold::Keep).await,
+            Reported::Written
+        );
+        reports(&one, &acme, Health::Responsive, Hold::LetGo { wake_at }).await;
+        assert_eq!(claims(&ledger, &one).await, ["acme"]);
+    }
+}
+
+// D-05
+#[tokio::test]
+async fn a_lane_let_go_without_news_stays_asleep_until_the_next() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    reports(&one, &acme, Health::Responsive, LET_GO).await;
+    ledger.pass(LONG);
+    assert_eq!(claims(&ledger, &one).await, Vec::<String>::new());
+    acme.news().await;
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// D-06
+#[tokio::test]
+async fn a_failing_endpoint_is_not_woken_by_each_event() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    acme.news().await;
+    let wake_at = Some(ledger.now() + LONG);
+    reports(&one, &acme, failing(ledger.now()), Hold::LetGo { wake_at }).await;
+    acme.news().await;
+    assert_eq!(claims(&ledger, &one).await, Vec::<String>::new());
+    ledger.pass(LONG);
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// D-06
+#[tokio::test]
+async fn news_during_an_outage_is_not_lost_when_the_outage_ends() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    reports(&one, &acme, failing(ledger.now()), Hold::Keep).await;
+    acme.news().await;
+    reports(&one, &acme, Health::Responsive, LET_GO).await;
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// I-04
+#[tokio::test]
+async fn a_paused_endpoint_is_claimed_by_nobody_until_it_is_resumed() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    ledger
+        .pause_endpoint(operator(), acme.id.clone(), ledger.now())
+        .await
+        .unwrap();
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    ledger.pass(LONG);
+    assert_eq!(claims(&ledger, &one).await, Vec::<String>::new());
+    ledger
+        .resume_endpoint(operator(), acme.id.clone(), ledger.now())
+        .await
+        .unwrap();
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// I-04, D-06
+#[tokio::test]
+async fn an_owners_late_report_does_not_undo_a_pause() {
+    for hold in [Hold::Keep, LET_GO] {
+        let ledger = ledger().await;
+        let acme = pushed(&ledger, "acme").await;
+        acme.news().await;
+        let one = lease(&ledger, "one").await;
+        claims(&ledger, &one).await;
+        acme.news().await;
+        let now = ledger.now();
+        ledger
+            .pause_endpoint(operator(), acme.id.clone(), now)
+            .await
+            .unwrap();
+        reports(&one, &acme, Health::Responsive, hold).await;
+        assert_eq!(health(&acme).await, Some(Health::Paused { since: now }));
+        ledger.pass(LONG);
+        assert_eq!(claims(&ledger, &one).await, Vec::<String>::new());
+    }
+}
+
+// D-06
+#[tokio::test]
+async fn a_put_ends_an_outage_and_wakes_the_lane() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    reports(&one, &acme, failing(ledger.now()), LET_GO).await;
+    acme.replaces(pushed_to("new.example", everything())).await;
+    assert_eq!(health(&acme).await, Some(Health::Responsive));
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// D-06, I-04
+#[tokio::test]
+async fn an_operator_ends_an_outage_and_wakes_the_lane() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    reports(&one, &acme, failing(ledger.now()), LET_GO).await;
+    ledger
+        .resume_endpoint(operator(), acme.id.clone(), ledger.now())
+        .await
+        .unwrap();
+    assert_eq!(health(&acme).await, Some(Health::Responsive));
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// S-12, S-11
+#[tokio::test]
+async fn gaining_an_address_wakes_a_lane_for_what_waited() {
+    let ledger = ledger().await;
+    let acme = ledger.subscriber("acme", everything()).await;
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    acme.replaces(pushed_to("acme.example", everything())).await;
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+//
+#[tokio::test]
+async fn a_tpp_that_is_served_again_has_its_lane_woken() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    acme.is_disabled().await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    acme.is_pushed().await;
+    reports(&one, &acme, Health::Responsive, LET_GO).await;
+    acme.stands(Standing::Active).await;
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// I-04
+#[tokio::test]
+async fn retried_and_requeued_events_wake_a_sleeping_lane() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    let news = acme.much_news(2).await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    acme.polls(
+        crate::fixture::ask()
+            .max(0)
+            .error(news[1], "jwtAud")
+            .error_cap(1),
+    )
+    .await;
+    reports(&one, &acme, Health::Responsive, LET_GO).await;
+    let now = ledger.now();
+    ledger
+        .retry_pushes(operator(), acme.id.clone(), news[..1].to_vec(), now)
+        .await
+        .unwrap();
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+    reports(&one, &acme, Health::Responsive, LET_GO).await;
+    let always = Timestamp::from_unix_ms(0)..Timestamp::MAX;
+    ledger
+        .requeue_failed(operator(), acme.id.clone(), always, 9, now)
+        .await
+        .unwrap();
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// D-05
+#[tokio::test]
+async fn a_tpp_that_never_had_anything_to_push_has_no_lane() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    assert_eq!(health(&acme).await, None);
+    let one = lease(&ledger, "one").await;
+    assert_eq!(
+        reports(&one, &acme, Health::Responsive, Hold::Keep).await,
+        Reported::NotOwner
+    );
+}
