@@ -26,6 +26,9 @@ pub(crate) enum Command {
     /// Say everything that is wrong with a configuration, its keys and its ledger, and how to mend it.
     #[command(after_help = CHECK_HELP)]
     Check(Check),
+    /// Bring the ledger's schema up to date.
+    #[command(after_help = MIGRATE_HELP)]
+    Migrate(Migrate),
     /// The bank's own signing keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -67,6 +70,15 @@ pub(crate) struct Check {
     pub(crate) config: ConfigFile,
     #[command(flatten)]
     pub(crate) as_of: AsOf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -191,6 +203,8 @@ Examples:
   oyez check -c bank/oyez.toml
   oyez check -c bank/oyez.toml --at 2027-01-01T00:00:00Z     what will have expired by then
   oyez check -c bank/oyez.toml --json | jq '.findings[] | select(.level == \"error\")'";
+const MIGRATE_HELP: &str = "Stop the server first, and keep a copy of the ledger's file. Example:\n  \
+  oyez migrate -c bank/oyez.toml --dry-run";
 const NEW_HELP: &str = "\
 A key is published for twice [signing] jwks_max_age before it signs (the very first excepted). Keep a spare one:
 it takes over at once when the signing key is compromised.";

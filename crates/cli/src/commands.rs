@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod init;
 pub(crate) mod keys;
+pub(crate) mod migrate;
 pub(crate) mod verify;
 
 use std::fs;

@@ -28,7 +28,7 @@ pub(crate) use catalogue::{EventTypes, Internal, Resources};
 pub(crate) use delivery::{Polling, Push, Retry};
 pub(crate) use fault::Fault;
 pub(crate) use identity::{Bank, Features, SignaturePolicy, Signatures, Versions};
-pub(crate) use keeping::{Retention, Signing, Store};
+pub(crate) use keeping::{Backend, Retention, Signing, Store};
 pub(crate) use reader::Variables;
 pub(crate) use section::Secret;
 pub(crate) use template::render;

@@ -10,6 +10,7 @@ mod development;
 mod durable;
 mod failure;
 mod key_directory;
+mod ledger;
 mod operators;
 mod output;
 
@@ -65,6 +66,7 @@ fn run(command: &Command, around: &Surroundings) -> Result<Reply, Failure> {
         Command::Check(args) => commands::check::run(args, around),
         Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),
+        Command::Migrate(args) => commands::migrate::run(args, around),
         Command::Verify(args) => commands::verify::run(args, around),
     }
 }

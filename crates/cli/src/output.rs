@@ -104,14 +104,15 @@ pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
         Format::People => reply.text.clone(),
         Format::Scripts => format!("{:#}", reply.json),
     };
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+        _ => {}
+    }
     for remark in &reply.remarks {
         aside(remark);
     }
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
-    }
+    Ok(())
 }
 
 /// Writes beside the data. When even standard error is gone there is nobody left to tell.

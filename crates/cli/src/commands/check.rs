@@ -2,6 +2,7 @@
 
 mod finding;
 mod keys;
+mod ledger;
 mod policy;
 
 use super::{Surroundings, directory_of, read_text};
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &Check, around: &Surroundings) -> Result<Reply, Failure>
         Ok(config) => {
             let mut findings = policy::findings(&config);
             findings.extend(keys::findings(&config, around.as_of(&args.as_of)));
+            findings.push(ledger::finding(&config));
             findings
         }
         // The rest cannot be judged by keys that are wrong.

@@ -6,7 +6,13 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::ClientId;
+use oyez_domain::rules::Rules;
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::{KeySource, Overrides, Profile};
 use oyez_jose::{Jwk, Jwks, KeyKind, LocalKey};
+use oyez_store::Store as _;
 use serde_json::json;
 
 use super::Surroundings;
@@ -16,6 +22,7 @@ use crate::development::{Authority, Identity};
 use crate::durable::{sync_directory_of, write_public, write_secret};
 use crate::failure::Failure;
 use crate::key_directory::KeyDirectory;
+use crate::ledger;
 use crate::operators::{Operator, Role, hex};
 use crate::output::{Reply, Table};
 
@@ -27,7 +34,8 @@ pub(crate) fn run(args: &Init, around: &Surroundings) -> Result<Reply, Failure> 
     site.write_config()?;
     site.write_bank_key(around)?;
     site.write_tokens(around)?;
-    site.write_development_identities(around)?;
+    let tpp_keys = site.write_development_identities(around)?;
+    site.write_ledger(&tpp_keys, around)?;
     site.move_to(target)?;
     let mut table = Table::new(&["MADE", "WHAT IT IS"]);
     for (name, what) in MADE {
@@ -126,7 +134,8 @@ impl Site {
         write_secret(&self.path.join("tokens"), kept.as_bytes())
     }
 
-    fn write_development_identities(&self, around: &Surroundings) -> Result<(), Failure> {
+    /// Certificates for this machine, and the TPP's signing key; its public half is returned.
+    fn write_development_identities(&self, around: &Surroundings) -> Result<Jwks, Failure> {
         let directory = self.path.join("development");
         let made = fs::create_dir(&directory);
         made.map_err(|error| Failure::file("make", &directory, &error))?;
@@ -156,7 +165,28 @@ impl Site {
         write_secret(&directory.join("tpp-signing.key"), pem.as_bytes())?;
         let public = signing.public_key();
         let jwks: Jwks = std::iter::once(Jwk::new(public.thumbprint(), public.clone())).collect();
-        write_public(&directory.join("tpp.jwks"), jwks.to_json().as_bytes())
+        write_public(&directory.join("tpp.jwks"), jwks.to_json().as_bytes())?;
+        Ok(jwks)
+    }
+
+    /// A fresh ledger that knows the TPP.
+    fn write_ledger(&self, keys: &Jwks, around: &Surroundings) -> Result<(), Failure> {
+        let profile = Profile {
+            name: "DEVELOPMENT ONLY".to_owned(),
+            org_id: "DEVELOPMENT-ONLY-TPP".to_owned(),
+            software_id: "DEVELOPMENT-ONLY-SOFTWARE".to_owned(),
+            keys: KeySource::Jwks(keys.to_json()),
+            overrides: Overrides::default(),
+        };
+        let client_id = ClientId::new(CLIENT_ID).expect("a short text of letters is a client_id");
+        let now = Timestamp::from_unix_seconds(around.now.seconds());
+        let actor = Actor::Operator("oyez init".to_owned());
+        ledger::work(
+            &self.path.join("oyez.db"),
+            Rules::default(),
+            async |ledger| ledger.register_tpp(actor, client_id, profile, now).await,
+        )?;
+        Ok(())
     }
 
     fn move_to(self, target: &Path) -> Result<(), Failure> {
@@ -181,7 +211,7 @@ const TOKENS_SHOWN: &str = "tokens.secret";
 const CLIENT_ID: &str = "development-tpp";
 
 /// What stands in the directory afterwards.
-const MADE: [(&str, &str); 12] = [
+const MADE: [(&str, &str); 13] = [
     (CONFIG, "the configuration: every key, with what it means"),
     ("keys", "the bank's signing key and its manifest"),
     (
@@ -189,6 +219,7 @@ const MADE: [(&str, &str); 12] = [
         "tokens for the internal API, one per role, shown this once",
     ),
     ("tokens", "their hashes"),
+    ("oyez.db", "a ledger that knows one TPP, development-tpp"),
     (
         "development/ca.crt",
         "an authority that only this machine should trust",
@@ -199,14 +230,11 @@ const MADE: [(&str, &str); 12] = [
         "a server's certificate for localhost",
     ),
     ("development/server.key", "its key"),
-    (
-        "development/tpp.crt",
-        "a client certificate for the TPP development-tpp",
-    ),
+    ("development/tpp.crt", "the TPP's client certificate"),
     ("development/tpp.key", "its key"),
     (
         "development/tpp-signing.key",
-        "what that TPP signs its requests with",
+        "what the TPP signs its requests with",
     ),
     ("development/tpp.jwks", "its public key set"),
 ];

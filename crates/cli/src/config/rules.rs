@@ -23,6 +23,7 @@ impl Config {
             resource_table(&self.resources.own).expect("reading refused what makes no table");
         let switches = Switches {
             push: self.features.push,
+            private_callback_addresses: self.push.private_addresses,
             polling_requires_subscription: self.polling.requires_subscription,
             polling_with_callback_url: self.polling.with_callback_url,
         };

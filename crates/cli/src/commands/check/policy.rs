@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use oyez_domain::time::span::print as length;
 use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
@@ -63,6 +64,14 @@ fn departures(config: &Config, findings: &mut Vec<Finding>) {
             "push.acknowledgement",
             what,
             "set it to \"standard\", or to \"lenient\" per TPP",
+        );
+    }
+    if config.push.private_addresses {
+        let what = "a TPP can make oyez call addresses inside the bank's network (S-07)";
+        warn(
+            "push.private_addresses",
+            what,
+            "set it to false outside of demonstrations",
         );
     }
     if config.signing.header_profile != HeaderProfile::OpenBanking {
@@ -261,11 +270,35 @@ fn retry(config: &Config) -> Finding {
     let what = format!(
         "a failed push is tried again at most {} times, for at least {} and at most {}",
         policy.retries_max,
-        length(windows.shortest),
-        length(windows.longest),
+        about(windows.shortest),
+        about(windows.longest),
     );
     Finding::note("retry", what)
 }
 
+/// A length of time in its two largest units, rounded down: `2d 6h`.
+fn about(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [
+        ("d", seconds / 86_400),
+        ("h", seconds / 3_600 % 24),
+        ("m", seconds / 60 % 60),
+        ("s", seconds % 60),
+    ];
+    let largest = units.iter().position(|(_, count)| *count > 0).unwrap_or(3);
+    let shown = units[largest..]
+        .iter()
+        .take(2)
+        .filter(|(_, count)| *count > 0);
+    let words: Vec<_> = shown
+        .map(|(unit, count)| format!("{count}{unit}"))
+        .collect();
+    if words.is_empty() {
+        length(time)
+    } else {
+        words.join(" ")
+    }
+}
+
 /// I-06: never under 30 days without a warning.
-const EXPIRY_WARNED_UNDER: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
+const EXPIRY_WARNED_UNDER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
