@@ -196,7 +196,7 @@ Standard output is data, standard error the rest. Exit codes:
   0  done, or the answer is yes
   1  the answer is no: the token does not verify, the configuration has faults
   2  the command line makes no sense
-  3  the files, the ledger or the system did not let it; nothing half done is left behind";
+  3  the files, the configuration, the ledger or the system did not let it; nothing half done is left";
 const INIT_HELP: &str = "Example:\n  oyez init bank && oyez check -c bank/oyez.toml";
 const CHECK_HELP: &str = "\
 Examples:
@@ -206,13 +206,13 @@ Examples:
 const MIGRATE_HELP: &str = "Stop the server first, and keep a copy of the ledger's file. Example:\n  \
   oyez migrate -c bank/oyez.toml --dry-run";
 const NEW_HELP: &str = "\
-A key is published for twice [signing] jwks_max_age before it signs (the very first excepted). Keep a spare one:
-it takes over at once when the signing key is compromised.";
+A key is published for twice [signing] jwks_max_age before it signs (the very first excepted).
+Keep a spare one: it takes over at once when the signing key is compromised.";
 const ROTATE_HELP: &str = "\
 Examples:
   oyez keys rotate -c bank/oyez.toml
-  oyez keys rotate -c bank/oyez.toml --compromised KID     then publish the new set at once: oyez keys jwks";
+  oyez keys rotate -c bank/oyez.toml --compromised KID && oyez keys jwks -c bank/oyez.toml";
 const VERIFY_HELP: &str = "\
 Examples:
   oyez verify set.jwt --jwks bank.jwks --issuer https://bank.example --audience my-client-id
-  pbpaste | oyez verify --jwks bank.jwks --json";
+  oyez verify --jwks bank.jwks --json < set.jwt";

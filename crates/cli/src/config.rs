@@ -14,6 +14,7 @@ mod fault;
 mod form;
 mod identity;
 mod keeping;
+mod list;
 mod reader;
 mod rules;
 mod section;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use oyez_jose::UnixTime;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, Error,
@@ -31,10 +33,7 @@ impl Authority {
     }
 
     pub(crate) fn identity(&self) -> Identity {
-        Identity {
-            certificate: self.issuer.pem(),
-            key: self.issuer.key().serialize_pem(),
-        }
+        Identity::new(self.issuer.as_ref(), self.issuer.key())
     }
 
     /// A server on this machine.
@@ -61,11 +60,16 @@ impl Authority {
         params.extended_key_usages = vec![usage];
         params.use_authority_key_identifier_extension = true;
         let key = key()?;
-        let certificate: Certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Identity {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        })
+        Ok(Identity::new(&params.signed_by(&key, &self.issuer)?, &key))
+    }
+}
+
+impl Identity {
+    fn new(certificate: &Certificate, key: &KeyPair) -> Self {
+        Self {
+            certificate: pem("CERTIFICATE", certificate.der()),
+            key: pem("PRIVATE KEY", key.serialized_der()),
+        }
     }
 }
 
@@ -85,6 +89,17 @@ fn params(name: &str, hosts: Vec<String>, now: UnixTime) -> Result<CertificatePa
     params.not_before = now - CLOCKS_DIFFER;
     params.not_after = now + VALID_FOR;
     Ok(params)
+}
+
+/// One block of PEM, in lines of 64.
+fn pem(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let lines = body.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }
 
 /// A container's clock may lag behind its host's.

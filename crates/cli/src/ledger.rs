@@ -33,15 +33,34 @@ pub(crate) fn work<T>(
 
 /// What the ledger said, and how to mend it.
 pub(crate) fn failure(path: &Path, error: &Error) -> Failure {
-    let mend = match error {
-        Error::Busy { .. } | Error::TimedOut { .. } => "try again",
-        Error::DiskFull => "make room on the disk",
-        Error::ReadOnly { .. } => "run as the user that owns the file, or change its permissions",
-        Error::InUse { .. } => "stop the server that uses it, and try again",
-        Error::Corrupt { .. } => "restore a backup, or move the file away to start anew",
-        Error::Schema { .. } => "use the oyez that wrote it, or a newer one",
-        Error::Inconsistent { .. } => "restore a backup, and report this with the log",
-        Error::Unavailable { .. } => "check the path in [store] path, and its directory",
+    let (what, mend) = match error {
+        Error::Busy { detail } => (format!("is busy: {detail}"), "try again"),
+        Error::TimedOut { .. } => ("took too long to answer".to_owned(), "try again"),
+        Error::DiskFull => ("has no room on its disk".to_owned(), "make room"),
+        Error::ReadOnly { detail } => (
+            format!("cannot be written: {detail}"),
+            "run as the user that owns the file, or change its permissions",
+        ),
+        Error::InUse { .. } => (
+            "is used by another process".to_owned(),
+            "stop the server, and try again",
+        ),
+        Error::Corrupt { detail } => (
+            format!("is no sound ledger, and was left untouched: {detail}"),
+            "restore a backup, or move the file away to start anew",
+        ),
+        Error::Schema { detail } => (
+            format!("does not fit this oyez: {detail}"),
+            "use the oyez that wrote it, or a newer one",
+        ),
+        Error::Inconsistent { detail } => (
+            format!("contradicts itself: {detail}"),
+            "restore a backup, and report this",
+        ),
+        Error::Unavailable { detail } => (
+            format!("cannot be reached: {detail}"),
+            "check [store] path and its directory",
+        ),
     };
-    Failure::environment(path.display().to_string(), mend).because(error)
+    Failure::environment(format!("the ledger {} {what}", path.display()), mend)
 }

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(asked_for_help_or_wrong) => {
-            asked_for_help_or_wrong.print().ok();
+            output::help_or_usage(&asked_for_help_or_wrong);
             return ExitCode::from(if asked_for_help_or_wrong.use_stderr() {
                 2
             } else {

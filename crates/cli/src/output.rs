@@ -120,6 +120,11 @@ pub(crate) fn aside(text: impl fmt::Display) {
     writeln!(io::stderr().lock(), "{text}").ok();
 }
 
+/// Writes the help that was asked for, or what is wrong with the command line.
+pub(crate) fn help_or_usage(error: &clap::Error) {
+    error.print().ok();
+}
+
 /// Columns with a heading, aligned.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,

@@ -4,6 +4,7 @@ mod finding;
 mod keys;
 mod ledger;
 mod policy;
+mod tokens;
 
 use super::{Surroundings, directory_of, read_text};
 use crate::args::Check;
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &Check, around: &Surroundings) -> Result<Reply, Failure>
     let findings = match Config::read(&text, directory_of(path), &around.variables) {
         Ok(config) => {
             let mut findings = policy::findings(&config);
+            findings.extend(tokens::findings(&config));
             findings.extend(keys::findings(&config, around.as_of(&args.as_of)));
             findings.push(ledger::finding(&config));
             findings

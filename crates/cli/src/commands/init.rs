@@ -50,9 +50,7 @@ pub(crate) fn run(args: &Init, around: &Surroundings) -> Result<Reply, Failure> 
         table.render(),
         json!({ "config": config, "client_id": CLIENT_ID, "made": made }),
     )
-    .remark(
-        "Everything here is for development only: keys and passwords lie open in one directory.",
-    )
+    .remark("Everything here is for development only: keys and tokens lie open in one directory.")
     .remark(format!(
         "Hand out {} and delete it: only hashes are kept.",
         target.join(TOKENS_SHOWN).display()
@@ -97,7 +95,7 @@ impl Site {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let path = target.with_file_name(format!(".{name}.{unique}"));
         let made = fs::DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(|error| Failure::file("make", &path, &error))?;
+        made.map_err(|error| Failure::file("make", target, &error))?;
         Ok(Self { path })
     }
 

@@ -114,10 +114,16 @@ fn list(args: &ListKeys, around: &Surroundings) -> Result<Reply, Failure> {
         }));
     }
     let reply = Reply::new(table.render(), json!({ "keys": keys }));
-    Ok(match manifest.signing_at(now, lead) {
-        Some(_) => reply,
-        None => reply.remark("no key signs: make one with `oyez keys new`"),
-    })
+    if manifest.signing_at(now, lead).is_some() {
+        return Ok(reply);
+    }
+    Ok(reply.remark(match next_signing(&manifest, lead, now) {
+        Some(from) => format!(
+            "no key signs before {}: events wait until then",
+            moment(from)
+        ),
+        None => "no key signs: make one with `oyez keys new`".to_owned(),
+    }))
 }
 
 fn jwks(args: &ListKeys, around: &Surroundings) -> Result<Reply, Failure> {
@@ -188,6 +194,19 @@ fn refused(error: &ManifestError) -> Failure {
         ManifestError::Times(_) => "see the times with `oyez keys list`; is the clock right?",
     };
     Failure::usage(error.to_string(), mend)
+}
+
+/// When a key signs that does not yet.
+pub(crate) fn next_signing(manifest: &Manifest, lead: Duration, now: UnixTime) -> Option<UnixTime> {
+    let states = manifest
+        .keys
+        .iter()
+        .map(|key| manifest.state_at(key, now, lead));
+    let next = states.filter_map(|state| match state {
+        KeyState::Next { signs_from } => Some(signs_from),
+        _ => None,
+    });
+    next.min()
 }
 
 /// A state as people call it.

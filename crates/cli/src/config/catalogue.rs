@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use oyez_domain::event::Family;
 use oyez_domain::version::{ApiVersion, Version};
 
-use super::form::{Choice, File, List, Text, parsed};
+use super::form::{Choice, File, Text, parsed};
+use super::list::List;
 use super::section::{Secret, any_number, default, optional, required, secret, section};
 
 section! {

@@ -2,8 +2,10 @@
 
 use oyez_domain::fault::Fault;
 
+use super::catalogue::{OwnEventType, OwnResource};
 use super::identity::SignaturePolicy;
 use super::reader::Sink;
+use super::section::{Section, Unset};
 use super::{Draft, rules};
 
 /// Judges what could be read.
@@ -32,7 +34,7 @@ fn versions(draft: &Draft, sink: &mut Sink<'_>) {
     };
     // The schemas are files; `oyez check` looks at them.
     if let Err(faults) = rules::catalogue(own, vec![None; own.len()], &table) {
-        refuse("event_types.own", faults, sink);
+        refuse::<OwnEventType>(faults, sink);
     }
 }
 
@@ -41,15 +43,23 @@ fn resources(draft: &Draft, sink: &mut Sink<'_>) {
         return;
     };
     if let Err(faults) = rules::resource_table(own) {
-        refuse("resources.own", faults, sink);
+        refuse::<OwnResource>(faults, sink);
     }
 }
 
-/// What the domain has against the tables of a list.
-fn refuse(list: &str, faults: Vec<Fault>, sink: &mut Sink<'_>) {
+/// What the domain has against the tables of a list; an example from the table of keys shows what would be right.
+fn refuse<S: Section>(faults: Vec<Fault>, sink: &mut Sink<'_>) {
     for fault in faults {
-        let key = format!("{list}{}", fault.path.unwrap_or_default());
-        sink.fault(&key, "is not fit", fault.message);
+        let path = fault.path.unwrap_or_default();
+        let member = path.rsplit('.').next().unwrap_or_default();
+        let key = S::keys().into_iter().find(|key| key.name == member);
+        let mend = match key.map(|key| key.unset) {
+            Some(Unset::Refused(example) | Unset::Absent(example)) => {
+                format!("set it to something like {example}")
+            }
+            _ => "correct it".to_owned(),
+        };
+        sink.fault(&format!("{}{path}", S::NAME), fault.message, mend);
     }
 }
 
@@ -107,6 +117,7 @@ fn timing(draft: &Draft, sink: &mut Sink<'_>) {
     }
     for fault in draft.retry.iter().flat_map(|retry| retry.policy().faults()) {
         let key = format!("retry.{}", fault.path.unwrap_or_default());
-        sink.fault(&key, "does not fit the other keys", fault.message);
+        let what = "does not fit the other keys of the section";
+        sink.fault(&key, what, format!("change one of them: {}", fault.message));
     }
 }

@@ -4,7 +4,8 @@ use oyez_domain::base_url::BaseUrl;
 use oyez_domain::version::ApiVersion;
 use oyez_domain::versions::Coverage;
 
-use super::form::{Choice, Flag, List, parsed};
+use super::form::{Choice, Flag, parsed};
+use super::list::List;
 use super::section::{default, required, section};
 use super::text::{HeaderText, HostName, Uri};
 

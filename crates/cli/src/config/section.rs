@@ -5,7 +5,8 @@
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use super::form::{File, Form, Tables, Text};
+use super::form::{File, Form, Text};
+use super::list::Tables;
 use super::reader::{Reader, Wrong};
 
 /// A table of keys: a section of the file, or an entry of a list of tables.

@@ -43,6 +43,10 @@ fn key_lines(section: &str, key: &Key, set: &BTreeMap<&str, &str>) -> Vec<String
     };
     let expected = match key.unset {
         Unset::Secret { .. } => None,
+        Unset::Absent(_) => Some(format!(
+            "# Expected: {}. No default; for example:",
+            key.expected
+        )),
         _ => Some(format!("# Expected: {}.", key.expected)),
     };
     expected.into_iter().chain(unset).collect()
@@ -69,6 +73,6 @@ fn comment(doc: &[&str]) -> impl Iterator<Item = String> {
 const HEAD: &str = "\
 # oyez: the UK Open Banking Event Notification API.
 #
-# Keys that are commented out have the value shown, or none where the text says so. Paths are relative to this file.
+# Keys that are commented out have the value shown, or none if it is an example. Paths are relative to this file.
 # Each key can be overridden by an environment variable: [polling] events_max by OYEZ_POLLING__EVENTS_MAX.
 # After a change: oyez check -c oyez.toml";

@@ -163,6 +163,55 @@ fn a_variable_spells_lists_with_commas() {
     );
 }
 
+#[test]
+fn a_variable_spells_tables_as_the_file_does() {
+    let own =
+        r#"[{urn = "urn:a:b", code = "GB.A.B", description = "x", since = "4.0"}, {urn = 1}]"#;
+    let faults = read(LEAST, &[("OYEZ_EVENT_TYPES__OWN", own)]).unwrap_err();
+    let place = Place::Variable("OYEZ_EVENT_TYPES__OWN".to_owned());
+    assert!(
+        faults
+            .iter()
+            .all(|fault| fault.place == place && fault.key.starts_with("event_types.own[1]."))
+    );
+    assert_eq!(faults.len(), 4, "{faults:#?}");
+}
+
+// I-02
+#[test]
+fn idempotency_keys_are_remembered_for_at_least_a_day() {
+    assert!(read(LEAST, &[("OYEZ_RETENTION__IDEMPOTENCY_KEYS", "24h")]).is_ok());
+    assert!(read(LEAST, &[("OYEZ_RETENTION__IDEMPOTENCY_KEYS", "23h")]).is_err());
+}
+
+// G-01, G-13
+#[test]
+fn a_bank_that_could_not_tell_anything_is_refused() {
+    for (variable, value) in [
+        ("OYEZ_VERSIONS__SERVED", "[]"),
+        ("OYEZ_VERSIONS__SERVED", "v2.0"),
+        ("OYEZ_VERSIONS__RETIRED", "v3.1"),
+        ("OYEZ_SIGNATURES__TRUST_ANCHORS", "[]"),
+    ] {
+        assert!(
+            read(LEAST, &[(variable, value)]).is_err(),
+            "{variable}={value}"
+        );
+    }
+    let off = [
+        ("OYEZ_FEATURES__POLLING", "false"),
+        ("OYEZ_FEATURES__PUSH", "false"),
+    ];
+    assert!(read(LEAST, &off[..1]).is_ok());
+    assert!(read(LEAST, &off).is_err());
+    let off = [
+        ("OYEZ_FEATURES__EVENT_SUBSCRIPTIONS", "false"),
+        ("OYEZ_FEATURES__CALLBACK_URLS", "false"),
+    ];
+    assert!(read(LEAST, &off[..1]).is_ok());
+    assert!(read(LEAST, &off).is_err());
+}
+
 /// Text that comes near a configuration, so that reading gets past the first line.
 fn nearly_toml() -> impl Strategy<Value = String> {
     let names: Vec<String> = outlines()

@@ -7,6 +7,7 @@ fn init_says_what_it_made_and_what_comes_next() {
     assert_session!(Desk::empty().session(&["init bank"]));
 }
 
+// D-05
 #[test]
 fn a_fresh_bank_has_nothing_that_check_objects_to() {
     assert_session!(Desk::with_bank().session(&["check -c bank/oyez.toml"]));

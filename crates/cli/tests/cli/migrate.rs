@@ -34,3 +34,20 @@ fn what_is_no_ledger_or_too_new_is_refused_with_the_mend_and_left_untouched() {
     assert_session!(shown.replace(here.to_str().unwrap(), "/here"));
     assert_eq!(fs::read(desk.path("bank/oyez.db")).unwrap(), newer);
 }
+
+#[test]
+fn a_ledger_that_a_server_uses_is_looked_at_and_not_touched() {
+    let desk = Desk::with_bank();
+    let lock = fs::File::open(desk.path("bank/oyez.db.lock")).unwrap();
+    lock.lock().unwrap();
+    let done = desk.run("migrate -c bank/oyez.toml");
+    assert_eq!((done.code, done.stdout.as_str()), (3, ""));
+    assert!(
+        done.stderr.contains("mend: stop the server"),
+        "{}",
+        done.stderr
+    );
+    let looked = desk.run("check -c bank/oyez.toml");
+    assert_eq!(looked.code, 0);
+    assert!(looked.stdout.contains("KiB, in use;"), "{}", looked.stdout);
+}

@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use oyez_jose::UnixTime;
-use oyez_jose::key_set::{KeyEntry, KeyState, Manifest, lead};
+use oyez_jose::key_set::{KeyEntry, Manifest, lead};
 
+use super::super::keys::next_signing;
 use super::finding::Finding;
 use crate::config::Config;
 use crate::key_directory::KeyDirectory;
@@ -39,14 +40,7 @@ pub(super) fn findings(config: &Config, now: UnixTime) -> Vec<Finding> {
 /// Whether a key signs now, and goes on signing for a while.
 fn signing(manifest: &Manifest, lead: Duration, subject: &str, now: UnixTime) -> Finding {
     let Some(signing) = manifest.signing_at(now, lead) else {
-        let next = manifest
-            .keys
-            .iter()
-            .filter_map(|key| match manifest.state_at(key, now, lead) {
-                KeyState::Next { signs_from } => Some(signs_from),
-                _ => None,
-            });
-        return match next.min() {
+        return match next_signing(manifest, lead, now) {
             Some(from) => {
                 let what = format!(
                     "no key may sign before {}: events wait until then",

@@ -9,8 +9,7 @@ use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
 use serde_json::Value;
 
 use super::finding::Finding;
-use crate::config::{Bank, Config, Polling, Push, Retention, Secret, SignaturePolicy};
-use crate::operators;
+use crate::config::{Bank, Config, Polling, Push, Retention, SignaturePolicy};
 
 /// Everything about a configuration that is without fault.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
@@ -18,7 +17,6 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     departures(config, &mut findings);
     retention(&config.retention, &mut findings);
     event_types(config, &mut findings);
-    tokens(config, &mut findings);
     findings.push(identity(&config.bank));
     findings.extend([polling(&config.polling), push(&config.push), retry(config)]);
     findings
@@ -88,14 +86,6 @@ fn departures(config: &Config, findings: &mut Vec<Finding>) {
             "bank.base_url",
             what,
             "use the https address that TPPs call",
-        );
-    }
-    if config.internal.tokens.is_none() {
-        let what = "nobody may use the internal API: no tokens are set (I-05)";
-        warn(
-            "internal.tokens",
-            what,
-            "see [internal] in a fresh oyez.toml; `oyez init` makes a list",
         );
     }
 }
@@ -168,44 +158,6 @@ fn read_json(path: &Path) -> Result<Value, String> {
         .map_err(|error| format!("{} is not JSON: {error}", path.display()))
 }
 
-fn tokens(config: &Config, findings: &mut Vec<Finding>) {
-    let (subject, text) = match &config.internal.tokens {
-        None => return,
-        Some(Secret::Here(text)) => ("internal.tokens".to_owned(), text.clone()),
-        Some(Secret::In(path)) => match fs::read_to_string(path) {
-            Ok(text) => (path.display().to_string(), text),
-            Err(error) => {
-                let what = format!("cannot read {}: {error}", path.display());
-                let mend = "name a file that this user may read";
-                return findings.push(Finding::error("internal.tokens_file", what, mend));
-            }
-        },
-    };
-    match operators::parse(&text) {
-        Ok(operators) if operators.is_empty() => {
-            findings.push(Finding::warning(
-                subject,
-                "the list of tokens is empty (I-05)",
-                "add a line per token",
-            ));
-        }
-        Ok(operators) => {
-            let named = |operator: &operators::Operator| {
-                format!("{} ({})", operator.name, operator.role.name())
-            };
-            let names: Vec<_> = operators.iter().map(named).collect();
-            findings.push(Finding::note(
-                subject,
-                format!("may use the internal API: {}", names.join(", ")),
-            ));
-        }
-        Err(lines) => findings.extend(lines.into_iter().map(|bad| {
-            let subject = format!("{subject}:{}", bad.line);
-            Finding::error(subject, bad.what, "write: alice admin SHA-256-OF-THE-TOKEN")
-        })),
-    }
-}
-
 fn identity(bank: &Bank) -> Finding {
     let what = format!(
         "SETs are issued by {}, signed as {} of {}, and link to {}",
@@ -229,7 +181,7 @@ fn polling(polling: &Polling) -> Finding {
         None => "it is always answered at once".to_owned(),
     };
     let cap = match polling.hand_out_cap {
-        Some(cap) => format!(", and taken as acknowledged after {cap} hand-outs"),
+        Some(cap) => format!(", and taken as acknowledged after so many hand-outs: {cap}"),
         None => String::new(),
     };
     let scope = if polling.by_scope {
