@@ -196,12 +196,12 @@ Standard output is data, standard error the rest. Exit codes:
   0  done, or the answer is yes
   1  the answer is no: the token does not verify, the configuration has faults
   2  the command line makes no sense
-  3  the files, the configuration, the ledger or the system did not let it; nothing half done is left";
+  3  files, configuration, ledger or system did not let it; nothing is left half done";
 const INIT_HELP: &str = "Example:\n  oyez init bank && oyez check -c bank/oyez.toml";
 const CHECK_HELP: &str = "\
 Examples:
   oyez check -c bank/oyez.toml
-  oyez check -c bank/oyez.toml --at 2027-01-01T00:00:00Z     what will have expired by then
+  oyez check -c bank/oyez.toml --at 2027-01-01T00:00:00Z     will a key sign then?
   oyez check -c bank/oyez.toml --json | jq '.findings[] | select(.level == \"error\")'";
 const MIGRATE_HELP: &str = "Stop the server first, and keep a copy of the ledger's file. Example:\n  \
   oyez migrate -c bank/oyez.toml --dry-run";

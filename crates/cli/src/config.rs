@@ -141,6 +141,16 @@ impl Config {
     }
 }
 
+/// The section that has a key of exactly this name, if only one has.
+fn section_of(name: &str) -> Option<&'static str> {
+    let all = outlines();
+    let mut homes = all
+        .iter()
+        .filter(|outline| outline.keys.iter().any(|key| key.name == name));
+    let home = homes.next()?.name;
+    homes.next().is_none().then_some(home)
+}
+
 fn read_section<S: Section>(
     file: &DeTable<'_>,
     variables: &Variables,

@@ -29,10 +29,10 @@ pub(crate) fn run(args: &Check, around: &Surroundings) -> Result<Reply, Failure>
         // The rest cannot be judged by keys that are wrong.
         Err(faults) => {
             let file = path.display().to_string();
-            let finding = |fault: crate::config::Fault| {
-                Finding::error(fault.subject(&file), fault.what, fault.mend)
-            };
-            faults.into_iter().map(finding).collect()
+            faults
+                .into_iter()
+                .map(|fault| Finding::fault(fault, &file))
+                .collect()
         }
     };
     Ok(finding::reply(findings, around.paint))

@@ -29,13 +29,18 @@ pub(crate) enum Place {
 }
 
 impl Fault {
-    /// Where it is and what it is about: `oyez.toml:12 polling.error_cap`.
-    pub(crate) fn subject(&self, file: &str) -> String {
-        let place = match &self.place {
+    /// Where it is: `oyez.toml:12`.
+    pub(crate) fn place_in(&self, file: &str) -> String {
+        match &self.place {
             Place::Line(line) => format!("{file}:{line}"),
             Place::Variable(name) => name.clone(),
             Place::Nowhere => file.to_owned(),
-        };
+        }
+    }
+
+    /// Where it is and what it is about: `oyez.toml:12 polling.error_cap`.
+    pub(crate) fn subject(&self, file: &str) -> String {
+        let place = self.place_in(file);
         [place.as_str(), self.key.as_str()]
             .join(" ")
             .trim_end()

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Place, nearest};
 use super::form::{Form, Spelling};
+use super::section_of;
 
 /// Collects what is wrong, and remembers where each key was said.
 pub(crate) struct Sink<'a> {
@@ -208,7 +209,14 @@ impl<'s, 't> Reader<'s, 't> {
                     None => Place::Line(self.sink.line(name.span().start)),
                 };
                 let known = self.known.iter().map(String::as_str);
-                let mend = unknown_mend(nearest(name.get_ref(), known), &self.path);
+                let mend = match (nearest(name.get_ref(), known), section_of(name.get_ref())) {
+                    (_, Some(section)) => format!("it belongs to [{section}]"),
+                    (Some(meant), None) => format!("did you mean `{meant}`?"),
+                    (None, None) => format!(
+                        "remove it; the keys of [{}] are in the comments of a fresh oyez.toml",
+                        self.path
+                    ),
+                };
                 let what = match value.get_ref() {
                     DeValue::Table(_) => "no such table",
                     _ => "no such key",
@@ -261,16 +269,6 @@ impl Variables {
 /// The variable that overrides `section.key`.
 pub(crate) fn variable_of(key: &str) -> String {
     format!("{PREFIX}{}", key.replacen('.', "__", 1).to_uppercase())
-}
-
-/// What to do about a name that nobody knows.
-pub(crate) fn unknown_mend(meant: Option<&str>, section: &str) -> String {
-    match meant {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => {
-            format!("remove it; the keys of [{section}] are in the comments of a fresh oyez.toml")
-        }
-    }
 }
 
 /// A variable's text as the value it spells. What is no TOML where TOML is wanted stays text, so that the form can refuse

@@ -6,7 +6,10 @@ use super::bank::{Desk, assert_session};
 #[test]
 fn all_faults_are_found_at_once_in_the_file_and_in_the_environment() {
     let desk = Desk::with_bank();
-    desk.configure("# error_cap = 10", "error_cap = \"ten\"\nevent_cap = 3");
+    desk.configure(
+        "# error_cap = 10",
+        "error_cap = \"ten\"\nevent_cap = 3\nat_once_max = 9",
+    );
     desk.configure("# ceiling = \"1h\"", "ceiling = \"1s\"");
     desk.configure("# base = \"1s\"", "base = \"1m\"");
     desk.configure("issuer = ", "isuer = ");
@@ -108,6 +111,7 @@ fn the_schema_of_an_event_type_must_be_there_and_be_one() {
 #[test]
 fn keys_that_others_can_read_or_that_are_gone_are_found() {
     let desk = Desk::with_bank();
+    desk.age_keys(1);
     assert_eq!(desk.run("keys new -c bank/oyez.toml --kid open").code, 0);
     assert_eq!(desk.run("keys new -c bank/oyez.toml --kid gone").code, 0);
     fs::set_permissions(

@@ -40,3 +40,19 @@ fn the_version_is_data() {
 fn a_missing_configuration_is_the_environments_fault() {
     assert_session!(Desk::empty().session(&["check", "keys list", "migrate -c nowhere/oyez.toml"]));
 }
+
+#[test]
+fn the_exit_codes_of_help_and_of_the_page_are_the_same() {
+    let page = include_str!("../../../../docs/cli.md");
+    let help = Desk::empty().run("--help").stdout;
+    let codes: Vec<_> = help
+        .lines()
+        .skip_while(|line| !line.ends_with("Exit codes:"))
+        .skip(1)
+        .collect();
+    assert_eq!(codes.len(), 4);
+    for line in codes {
+        let (code, meaning) = line.trim().split_once("  ").unwrap();
+        assert!(page.contains(&format!("| {code} | {meaning} |")), "{line}");
+    }
+}

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
+use crate::config::Fault;
 use crate::failure::Failure;
 use crate::output::{Paint, Reply, Verdict};
 
@@ -22,6 +23,8 @@ pub(crate) enum Level {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Finding {
     pub(crate) level: Level,
+    /// Where it was said, as `oyez.toml:12`, if it is about a setting.
+    pub(crate) place: Option<String>,
     /// Which key, file or rule it is about.
     pub(crate) subject: String,
     pub(crate) what: String,
@@ -37,6 +40,7 @@ impl Finding {
     ) -> Self {
         Self {
             level: Level::Error,
+            place: None,
             subject: subject.into(),
             what: what.into(),
             mend: Some(mend.into()),
@@ -62,6 +66,15 @@ impl Finding {
         }
     }
 
+    /// A fault of the configuration in `file`.
+    pub(crate) fn fault(fault: Fault, file: &str) -> Self {
+        let place = Some(fault.place_in(file));
+        Self {
+            place,
+            ..Self::error(fault.key, fault.what, fault.mend)
+        }
+    }
+
     /// What kept a check from looking.
     pub(crate) fn failed(subject: &str, failure: Failure) -> Self {
         let (what, mend) = failure.into_what_and_mend();
@@ -74,13 +87,19 @@ impl Finding {
             Level::Warning => paint.yellow("warning:"),
             Level::Note => "note:   ".to_owned(),
         };
+        let subject = self
+            .place
+            .iter()
+            .map(String::as_str)
+            .chain([self.subject.as_str()]);
+        let subject: Vec<_> = subject.filter(|text| !text.is_empty()).collect();
         let mend = self
             .mend
             .iter()
             .map(|mend| format!("\n         mend: {mend}"));
         format!(
             "{level} {}: {}{}",
-            self.subject,
+            subject.join(" "),
             self.what,
             mend.collect::<String>()
         )
