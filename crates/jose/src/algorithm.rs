@@ -23,14 +23,6 @@ impl Algorithm {
             Self::ES256 => "ES256",
         }
     }
-
-    /// The `kty` of keys for this algorithm.
-    pub fn key_type(self) -> &'static str {
-        match self {
-            Self::PS256 => "RSA",
-            Self::ES256 => "EC",
-        }
-    }
 }
 
 /// A name that is neither `PS256` nor `ES256`.

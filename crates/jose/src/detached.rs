@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::header::{Header, Malformed, three_parts};
-use crate::header_template::Form;
 use crate::jwks::{Jwks, NoKey};
 use crate::limits::DETACHED_BYTES_MAX;
 use crate::open_banking::{ClaimFault, MEMBERS, Rules};
+use crate::profile::Form;
 use crate::unix_time::UnixTime;
 
 /// The name of the HTTP header, in the lower case that HTTP/2 uses.

@@ -16,11 +16,12 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::header_template::{Form, HeaderTemplate, Profile, Signatory};
+use crate::header_template::HeaderTemplate;
 use crate::jwk::Jwk;
 use crate::jwks::Jwks;
 use crate::key_error::KeyError;
 use crate::local_key::LocalKey;
+use crate::profile::{Form, Profile, Signatory};
 use crate::public_key::PublicKey;
 use crate::sign::Sign;
 use crate::unix_time::UnixTime;

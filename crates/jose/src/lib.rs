@@ -17,6 +17,29 @@
 //! through three steps, each a type of its own: parsed, header checked, body verified. Both take their keys from a
 //! [`Jwks`], which selects by `kid`, key type, use, algorithm and validity.
 //!
+//! ```
+//! use oyez_jose::compact::{Compact, Verifier};
+//! use oyez_jose::{HeaderTemplate, Jwk, Jwks, KeyKind, LocalKey, Profile, Signatory, UnixTime};
+//!
+//! let key = LocalKey::generate(KeyKind::P256)?;
+//! let kid = key.public_key().thumbprint();
+//! let bank = Signatory {
+//!     issuer: "0015800001041RHAAY".into(),
+//!     trust_anchor: "openbanking.org.uk".into(),
+//! };
+//! let now = UnixTime::from_seconds(1_700_000_000);
+//!
+//! // Once for each key and profile; then for each SET.
+//! let header = HeaderTemplate::set(Profile::OpenBanking, &kid, key.public_key(), &bank);
+//! let token = header.signing_input(br#"{"jti":"1"}"#, now).sign_now(&key)?;
+//!
+//! let published: Jwks = [Jwk::new(kid, key.public_key().clone())].into_iter().collect();
+//! let verifier = Verifier::sets().issuers(["0015800001041RHAAY"]);
+//! let verified = verifier.verify(Compact::parse(&token)?, &published, now)?;
+//! assert_eq!(verified.payload, br#"{"jti":"1"}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What is refused, and why
 //!
 //! - **`none`, HMAC and everything but PS256 and ES256**: [`Algorithm`] cannot express them, so no check can be
@@ -50,6 +73,7 @@ mod jwks;
 mod key_error;
 mod local_key;
 mod pem;
+mod profile;
 mod public_key;
 mod set_detection;
 mod sign;
@@ -60,11 +84,12 @@ mod unix_time;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use digest::sha256;
 pub use header::{CritFault, Header, Malformed};
-pub use header_template::{Form, HeaderTemplate, Profile, Signatory, UnknownProfile};
+pub use header_template::HeaderTemplate;
 pub use jwk::{Jwk, KeyUse, SkipReason};
 pub use jwks::{Jwks, JwksError, NoKey, Skipped};
 pub use key_error::KeyError;
 pub use local_key::{KeyKind, LocalKey};
+pub use profile::{Form, Profile, Signatory, UnknownProfile};
 pub use public_key::PublicKey;
 pub use set_detection::looks_like_set;
 pub use sign::{Sign, SignError, SigningFuture};

@@ -3,8 +3,9 @@
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
-use crate::header_template::{Form, HeaderTemplate, Layout};
+use crate::header_template::{HeaderTemplate, Layout};
 use crate::local_key::LocalKey;
+use crate::profile::Form;
 use crate::sign::{Sign, SignError};
 use crate::unix_time::UnixTime;
 

@@ -65,6 +65,26 @@ fn the_header_of_a_detached_signature_says_in_which_form_the_body_is_signed() {
     assert_eq!(signature.header().critical().unwrap()[0], "b64");
 }
 
+// T-08
+#[test]
+fn a_banks_headers_stay_under_the_512_characters_that_joserfc_reads() {
+    let rsa = rsa();
+    let (kid, public, signatory) = (
+        rsa.public_key().thumbprint(),
+        rsa.public_key(),
+        signatory(ISSUER),
+    );
+    for template in [
+        HeaderTemplate::set(Profile::OpenBanking, &kid, public, &signatory),
+        HeaderTemplate::detached(Form::Encoded, &kid, public, &signatory),
+        HeaderTemplate::detached(Form::Unencoded, &kid, public, &signatory),
+    ] {
+        let input = template.signing_input(b"", NOW);
+        let header = input.as_bytes().split(|byte| *byte == b'.').next().unwrap();
+        assert!(header.len() <= 512, "{}", header.len());
+    }
+}
+
 // T-07
 #[test]
 fn a_profile_has_one_name_in_text_and_configuration() {

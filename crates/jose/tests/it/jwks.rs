@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::fixtures::{NOW, key_set, key_set_json, p256, rsa};
 
 fn parse(keys: &Value) -> Jwks {
-    Jwks::parse(&json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+    Jwks::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
 }
 
 // M-05

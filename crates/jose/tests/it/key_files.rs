@@ -180,7 +180,7 @@ macro_rules! assert_lacks {
     )+};
 }
 
-// M-06 (checked by the compiler)
+// The compiler checks these.
 assert_lacks!(LocalKey: Clone, std::fmt::Debug, std::fmt::Display, serde::Serialize);
 assert_lacks!(dyn Sign: std::fmt::Debug, serde::Serialize);
 
