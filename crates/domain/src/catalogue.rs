@@ -78,6 +78,14 @@ impl Default for Catalogue {
 }
 
 impl Catalogue {
+    /// The types of another market, and the namespaces in which only that market makes codes.
+    pub fn of(types: Vec<Type>, reserved_namespaces: Vec<String>) -> Self {
+        Self {
+            types,
+            reserved: reserved_namespaces,
+        }
+    }
+
     /// Every type, the standard's first.
     pub fn types(&self) -> &[Type] {
         &self.types

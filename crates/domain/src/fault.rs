@@ -163,7 +163,8 @@ impl Code {
         }
     }
 
-    /// Whether every version can answer it. An expired token has a body in some versions only (G-06).
+    /// Whether every version can answer it, and it has a long name of the standard's. An expired token has a body in some
+    /// versions only (G-06).
     pub const fn is_universal(self) -> bool {
         !matches!(self, Self::TokenExpired)
     }

@@ -55,7 +55,7 @@ pub fn route(rules: &Rules, registrations: &Registrations, notice: &Notice) -> R
         } => covers(one.wish.version),
         Registrations { .. } => true,
     };
-    if covered && tailored(rules, registrations, notice).is_some() {
+    if covered && wants_any(rules, registrations, notice) {
         Route::Deliver(means)
     } else {
         Route::NotSubscribed
@@ -70,7 +70,7 @@ pub fn tailored(rules: &Rules, registrations: &Registrations, notice: &Notice) -
         .happenings
         .iter()
         .filter_map(|happening| {
-            let event_type = wants.name_for(rules, &happening.event_type)?;
+            let event_type = wants.name_for(rules, &happening.event_type)?.clone();
             Some(Happening {
                 event_type,
                 ..happening.clone()
@@ -90,7 +90,7 @@ pub fn tailored(rules: &Rules, registrations: &Registrations, notice: &Notice) -
 /// Whether an outstanding event is still wanted after a change of registration, judged by its types alone (S-05, S-12,
 /// C-07a).
 pub fn outlives(rules: &Rules, after: &Registrations, notice: &Notice) -> Result<(), Withdrawn> {
-    if tailored(rules, after, notice).is_some() {
+    if wants_any(rules, after, notice) {
         Ok(())
     } else if after.subscription.is_some() {
         Err(Withdrawn::TypeNoLongerWanted)
@@ -143,12 +143,12 @@ impl<'a> Wants<'a> {
     }
 
     /// The name under which an event goes out: as published if the TPP wants that, else its twin's, else not at all (T-02).
-    fn name_for(&self, rules: &Rules, published: &EventType) -> Option<EventType> {
-        let twin = || rules.catalogue.by_urn(published)?.twin.clone();
+    fn name_for<'n>(&self, rules: &'n Rules, published: &'n EventType) -> Option<&'n EventType> {
         if self.includes(rules, published) {
-            return Some(published.clone());
+            return Some(published);
         }
-        twin().filter(|twin| self.includes(rules, twin))
+        let twin = rules.catalogue.by_urn(published)?.twin.as_ref()?;
+        self.includes(rules, twin).then_some(twin)
     }
 
     fn includes(&self, rules: &Rules, urn: &EventType) -> bool {
@@ -158,6 +158,17 @@ impl<'a> Wants<'a> {
             Self::Subscribed(wish) => subscribed(rules, wish, urn),
         }
     }
+}
+
+/// Whether [`tailored`] would leave anything, without making it.
+fn wants_any(rules: &Rules, registrations: &Registrations, notice: &Notice) -> bool {
+    Wants::of(rules, registrations).is_some_and(|wants| {
+        let mut types = notice
+            .happenings
+            .iter()
+            .map(|happening| &happening.event_type);
+        types.any(|each| wants.name_for(rules, each).is_some())
+    })
 }
 
 /// Whether a subscription wants this very name: its release can hear of it, and it was asked for, or nothing was asked for

@@ -127,3 +127,24 @@ pub enum Acknowledgement {
     /// Any 2xx.
     Lenient,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // D-05, P-08
+    #[test]
+    fn overrides_are_written_with_units_and_may_all_be_left_out() {
+        let overrides = Overrides {
+            redelivery_delay: Some(Duration::from_secs(90)),
+            ..Overrides::default()
+        };
+        let text = serde_json::to_string(&overrides).unwrap();
+        assert!(text.contains(r#""redelivery_delay":"90s""#), "{text}");
+        assert_eq!(serde_json::from_str::<Overrides>(&text).unwrap(), overrides);
+        assert_eq!(
+            serde_json::from_str::<Overrides>("{}").unwrap(),
+            Overrides::default()
+        );
+    }
+}

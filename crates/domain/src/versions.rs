@@ -4,6 +4,7 @@
 //! (Payments NZ, Bahrain OBF) is other rows. A row says what its path looks like, who may call it, how it words its errors,
 //! which signatures it takes, and how long a text may be.
 
+mod errors;
 mod row;
 mod standard;
 
@@ -11,10 +12,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use errors::{CodeText, ErrorModel, MemberOrder, MessageForm, StatusText};
 pub use row::{
-    B64Form, CallbackSuffix, CodeText, Coverage, ErrorModel, EventLimit, FinancialId, JoseForms,
-    Lengths, Market, MemberOrder, MessageForm, Opens, Paths, Release, Row, Scope, StatusText,
-    Successes,
+    B64Form, CallbackSuffix, Coverage, EventLimit, FinancialId, JoseForms, Lengths, Market, Opens,
+    Paths, Release, Row, Scope, Successes,
 };
 
 use crate::version::{ApiVersion, Version};

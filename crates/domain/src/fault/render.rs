@@ -22,11 +22,7 @@ pub fn render(row: &Row, status: u16, id: &InteractionId, faults: &[Fault]) -> O
     if errors.is_empty() {
         return None;
     }
-    let id: String = id
-        .as_str()
-        .chars()
-        .take(row.lengths.registration_id)
-        .collect();
+    let id: String = id.as_str().chars().take(row.lengths.error_id).collect();
     let (code, message) = (texts.text.as_str(), texts.message.as_str());
     let bytes = match row.errors.order {
         MemberOrder::CodeFirst => serde_json::to_vec(&CodeFirst {
@@ -53,8 +49,10 @@ fn error<'a>(
     fault: &'a Fault,
 ) -> Option<ErrorJson<'a>> {
     let message = match model.messages {
-        MessageForm::Plain => fault.message.clone(),
-        MessageForm::Named => format!("{code_prefix}{} - {}", fault.code, fault.message),
+        MessageForm::Named if fault.code.is_universal() => {
+            format!("{code_prefix}{} - {}", fault.code, fault.message)
+        }
+        MessageForm::Named | MessageForm::Plain => fault.message.clone(),
     };
     let cut = |text: &str| -> String { text.chars().take(chars_max).collect() };
     Some(ErrorJson {

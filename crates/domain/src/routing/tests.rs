@@ -1,3 +1,5 @@
+mod properties;
+
 use super::*;
 use crate::event::{Family, Resource, Subject};
 use crate::ids::{ClientId, RegistrationId, ResourceId};

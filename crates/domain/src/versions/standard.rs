@@ -1,6 +1,6 @@
 //! The rows of the UK standard.
 
-use super::row::{
+use super::{
     B64Form, CallbackSuffix, CodeText, Coverage, ErrorModel, EventLimit, FinancialId, JoseForms,
     Lengths, Market, MemberOrder, MessageForm, Opens, Paths, Release, Row, Scope, StatusText,
     Successes,
@@ -227,5 +227,6 @@ const LENGTHS: Lengths = Lengths {
     error_name: 40,
     error_description: 256,
     acknowledgements: 1_000, // ours: above any published maxEvents cap
+    error_id: 40,
     error_text: 500,
 };

@@ -33,7 +33,8 @@ fn payments_nz() -> Row {
         "callback_suffix": {"segment": "event-notifications"},
         "lengths": {
             "registration_id": 128, "version": 10, "callback_url": 2048, "event_types": 100, "claim": 128,
-            "error_name": 40, "error_description": 256, "acknowledgements": 1000, "error_text": 500
+            "error_name": 40, "error_description": 256, "acknowledgements": 1000, "error_id": 40,
+            "error_text": 500
         }
     }"#;
     let mut row: Row = serde_json::from_str(text).unwrap();
