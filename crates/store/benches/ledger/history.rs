@@ -46,7 +46,7 @@ pub(crate) async fn poll_and_settle(settled: u64, events: u64) -> Figures {
 fn fill(home: &Home, settled: u64) {
     let db = Connection::open(home.directory.path().join("ledger.db")).unwrap();
     db.execute_batch(
-        "PRAGMA synchronous = off; PRAGMA cache_size = -262144; PRAGMA temp_store = memory",
+        "PRAGMA foreign_keys = off; PRAGMA synchronous = off; PRAGMA cache_size = -262144; PRAGMA temp_store = memory",
     )
     .unwrap();
     for first in (0..settled).step_by(STEP) {
