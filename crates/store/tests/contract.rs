@@ -32,7 +32,7 @@ macro_rules! contract_suite {
 }
 
 contract_suite!(model, crate::on_the_model);
-contract_suite!(sqlite, crate::on_sqlite);
+contract_suite!(sqlite, crate::in_a_file);
 
 /// Formatters do not look into macros: this line shows them the suite, and compiles nothing.
 #[cfg(any())]
@@ -49,10 +49,10 @@ async fn on_the_model() -> Backend {
     }
 }
 
-async fn on_sqlite() -> Backend {
+async fn in_a_file() -> Backend {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db");
-    let ledger = Ledger::open(&path, Options::default(), making::rules()).unwrap();
+    let ledger = Ledger::open(&path, &Options::default(), making::rules()).unwrap();
     Backend {
         store: Arc::new(ledger),
         lives_in: Box::new(directory),
