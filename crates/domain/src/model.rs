@@ -26,14 +26,14 @@ use crate::event::Notice;
 use crate::ids::{ClientId, IdempotencyKey, Jti, NodeId};
 use crate::ledger::history::{AuditEntry, Counts, HandOut, KeptSet, Minute, ReportedError};
 use crate::ledger::push::Attempt;
-use crate::life::{Ending, Outcome, Settlement, State};
+use crate::life::{self, Ending, Occurrence, Outcome, Settlement, State, Transition};
 use crate::registration::Registrations;
 use crate::rules::Rules;
 use crate::time::Timestamp;
 use crate::tpp::Tpp;
 
 /// The ledger in memory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ledger {
     rules: Arc<Rules>,
     tpps: BTreeMap<ClientId, TppRow>,
@@ -51,7 +51,7 @@ pub struct Ledger {
 pub struct Contradiction(pub String);
 
 /// One TPP with everything that its lock guards.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct TppRow {
     tpp: Tpp,
     registrations: Registrations,
@@ -64,7 +64,7 @@ struct TppRow {
 }
 
 /// One event and everything that ever happened to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct EventRow {
     notice: Notice,
     position: u64,
@@ -92,7 +92,7 @@ struct Outstanding {
 }
 
 /// An idempotency key that was used (I-02).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Remembered {
     fingerprint: [u8; 32],
     jti: Jti,
@@ -148,9 +148,12 @@ impl Ledger {
             .expect("it was chosen among the outstanding just now")
     }
 
-    /// Ends an event, or moves a failed one to another end.
-    fn settle(&mut self, jti: Jti, outcome: Outcome, actor: Actor, now: Timestamp) {
+    /// Ends an event, or moves a failed one to another end, if the life of an event says so; answers whether it did.
+    fn settle(&mut self, jti: Jti, occurrence: Occurrence, actor: Actor, now: Timestamp) -> bool {
         let event = self.event(jti);
+        let Transition::Settles(outcome) = life::step(event.settled(), occurrence) else {
+            return false;
+        };
         event.outstanding = None;
         event.settlements.push(Settlement {
             outcome,
@@ -165,6 +168,7 @@ impl Ledger {
             Ending::Expired => minute.expired += 1,
             Ending::Withdrawn => minute.withdrawn += 1,
         }
+        true
     }
 
     fn minute(&mut self, client_id: &ClientId, now: Timestamp) -> &mut Minute {
@@ -195,13 +199,12 @@ impl EventRow {
         }
     }
 
-    fn is_failed(&self) -> bool {
-        matches!(self.state(), State::Settled(last) if last.outcome == Outcome::Failed)
-    }
-
-    /// Whether an acknowledgement changes anything: it is outstanding, or set aside as failed (P-05).
-    fn can_be_acknowledged(&self) -> bool {
-        self.outstanding.is_some() || self.is_failed()
+    /// How it ended; `None` while it is outstanding.
+    fn settled(&self) -> Option<Outcome> {
+        match self.state() {
+            State::Outstanding => None,
+            State::Settled(settlement) => Some(settlement.outcome),
+        }
     }
 }
 

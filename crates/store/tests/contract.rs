@@ -18,6 +18,7 @@ mod model_store;
 use std::sync::Arc;
 
 use fixture::Backend;
+use oyez_store::sqlite::{Ledger, Options};
 
 macro_rules! contract_suite {
     ($backend:ident, $open:path) => {
@@ -31,6 +32,7 @@ macro_rules! contract_suite {
 }
 
 contract_suite!(model, crate::on_the_model);
+contract_suite!(sqlite, crate::in_a_file);
 
 /// Formatters do not look into macros: this line shows them the suite, and compiles nothing.
 #[cfg(any())]
@@ -44,5 +46,15 @@ async fn on_the_model() -> Backend {
     Backend {
         store,
         lives_in: Box::new(()),
+    }
+}
+
+async fn in_a_file() -> Backend {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
+    let ledger = Ledger::open(&path, &Options::default(), making::rules()).unwrap();
+    Backend {
+        store: Arc::new(ledger),
+        lives_in: Box::new(directory),
     }
 }

@@ -14,42 +14,47 @@ impl Ledger {
         batch: Vec<Submission>,
         now: Timestamp,
     ) -> Result<Vec<Acceptance>, Contradiction> {
-        let jtis: std::collections::BTreeSet<_> = batch.iter().map(|item| item.jti).collect();
-        if let Some(used) = jtis.iter().find(|jti| self.events.contains_key(jti)) {
-            return Err(Contradiction(format!("the jti {used} was used before")));
-        }
-        if jtis.len() < batch.len() {
-            return Err(Contradiction("a jti occurs twice in one batch".to_owned()));
-        }
-        Ok(batch
+        let before = self.clone();
+        let answers: Result<_, _> = batch
             .into_iter()
             .map(|item| self.accept_one(item, now))
-            .collect())
+            .collect();
+        if answers.is_err() {
+            *self = before;
+        }
+        answers
     }
 
-    fn accept_one(&mut self, item: Submission, now: Timestamp) -> Acceptance {
+    fn accept_one(
+        &mut self,
+        item: Submission,
+        now: Timestamp,
+    ) -> Result<Acceptance, Contradiction> {
         let client_id = item.notice.client_id.clone();
         let Some(row) = self.tpps.get(&client_id) else {
-            return Acceptance::UnknownTpp;
+            return Ok(Acceptance::UnknownTpp);
         };
         if let Some(repeat) = &item.idempotency
             && let Some(first) = self
                 .remembered
                 .get(&(client_id.clone(), repeat.key.clone()))
         {
-            return if first.fingerprint == repeat.fingerprint {
+            return Ok(if first.fingerprint == repeat.fingerprint {
                 Acceptance::Duplicate(first.jti)
             } else {
                 Acceptance::IdempotencyConflict
-            };
+            });
         }
         if row.tpp.standing != Standing::Active {
-            return Acceptance::Disabled;
+            return Ok(Acceptance::Disabled);
         }
         match routing::route(&self.rules, &row.registrations, &item.notice) {
-            Route::NoSubscription => Acceptance::NoSubscription,
-            Route::NotSubscribed => Acceptance::NotSubscribed,
-            Route::Deliver(means) => self.take_in(item, means, now),
+            Route::NoSubscription => Ok(Acceptance::NoSubscription),
+            Route::NotSubscribed => Ok(Acceptance::NotSubscribed),
+            Route::Deliver(_) if self.events.contains_key(&item.jti) => Err(Contradiction(
+                format!("the jti {} was used before", item.jti),
+            )),
+            Route::Deliver(means) => Ok(self.take_in(item, means, now)),
         }
     }
 

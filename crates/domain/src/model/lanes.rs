@@ -9,7 +9,7 @@ use crate::ledger::lanes::{Health, Hold, Lane, LaneReport, Lease, Reported};
 use crate::time::Timestamp;
 
 /// A node's place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LeaseRow {
     epoch: u64,
     /// `None` once it was given back.
@@ -17,7 +17,7 @@ pub(super) struct LeaseRow {
 }
 
 /// A TPP's lane.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct LaneRow {
     health: Health,
     owner: Option<(NodeId, u64)>,

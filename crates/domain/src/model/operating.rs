@@ -6,7 +6,7 @@ use super::{Ledger, Note, Outstanding, TppRow, json};
 use crate::actor::Actor;
 use crate::ids::{ClientId, Jti};
 use crate::ledger::history::Counts;
-use crate::life::{Outcome, Withdrawn};
+use crate::life::{self, Occurrence, Transition, Withdrawn};
 use crate::registration::Registrations;
 use crate::routing;
 use crate::time::Timestamp;
@@ -121,13 +121,11 @@ impl Ledger {
         now: Timestamp,
     ) -> u64 {
         let mut taken_back = Vec::new();
+        let occurrence = Occurrence::Withdrawn(Withdrawn::ByOperator);
         for jti in jtis {
-            if self
-                .own_event(client_id, *jti)
-                .is_some_and(|event| event.outstanding.is_some())
+            if self.own_event(client_id, *jti).is_some()
+                && self.settle(*jti, occurrence, actor.clone(), now)
             {
-                let outcome = Outcome::Withdrawn(Withdrawn::ByOperator);
-                self.settle(*jti, outcome, actor.clone(), now);
                 taken_back.push(*jti);
             }
         }
@@ -177,7 +175,10 @@ impl Ledger {
         let mut wanted: Vec<(u64, Jti)> = self
             .events
             .iter()
-            .filter(|(_, event)| &event.notice.client_id == client_id && event.is_failed())
+            .filter(|(_, event)| &event.notice.client_id == client_id)
+            .filter(|(_, event)| {
+                life::step(event.settled(), Occurrence::Requeued) == Transition::Reopens
+            })
             .filter(|(_, event)| accepted.contains(&event.accepted_at))
             .filter(|(_, event)| {
                 routing::outlives(&self.rules, &row.registrations, &event.notice).is_ok()

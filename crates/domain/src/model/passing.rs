@@ -4,7 +4,7 @@ use super::Ledger;
 use crate::actor::Actor;
 use crate::ids::Jti;
 use crate::ledger::history::{Counts, Retention, Swept};
-use crate::life::{Ending, Outcome};
+use crate::life::{Ending, Occurrence};
 use crate::time::Timestamp;
 
 impl Ledger {
@@ -20,7 +20,7 @@ impl Ledger {
         old.sort_unstable();
         old.truncate(events_max as usize);
         for (_, jti) in &old {
-            self.settle(*jti, Outcome::Expired, Actor::System, now);
+            self.settle(*jti, Occurrence::TimeIsOver, Actor::System, now);
         }
         old.len() as u64
     }

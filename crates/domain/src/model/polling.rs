@@ -8,7 +8,7 @@ use crate::ids::{ClientId, InteractionId, Jti};
 use crate::ledger::history::{HandOut, ReportedError};
 use crate::ledger::poll::{NothingToPoll, Patience, Poll, Polled, SetError};
 use crate::ledger::sets::{SetState, Work};
-use crate::life::{Acknowledged, Outcome, Withdrawn};
+use crate::life::{Acknowledged, Occurrence, Withdrawn};
 use crate::routing;
 use crate::time::Timestamp;
 use crate::tpp::{DeliveryOrder, Standing};
@@ -73,18 +73,9 @@ impl Ledger {
         how: Acknowledged,
         now: Timestamp,
     ) -> bool {
-        let news = self
-            .own_event(client_id, jti)
-            .is_some_and(|event| event.can_be_acknowledged());
-        if news {
-            self.settle(
-                jti,
-                Outcome::Acknowledged(how),
-                Actor::Tpp(client_id.clone()),
-                now,
-            );
-        }
-        news
+        let actor = Actor::Tpp(client_id.clone());
+        self.own_event(client_id, jti).is_some()
+            && self.settle(jti, Occurrence::Acknowledged(how), actor, now)
     }
 
     /// Counts an error; answers whether it settled the event.
@@ -105,15 +96,8 @@ impl Ledger {
             interaction_id: poll.interaction_id.clone(),
             error: error.clone(),
         });
-        if spent {
-            self.settle(
-                jti,
-                Outcome::Failed,
-                Actor::Tpp(poll.client_id.clone()),
-                now,
-            );
-        }
-        spent
+        let actor = Actor::Tpp(poll.client_id.clone());
+        spent && self.settle(jti, Occurrence::ErrorsReachedCap, actor, now)
     }
 
     fn nothing_to_poll(&self, client_id: &ClientId) -> Option<NothingToPoll> {
@@ -185,7 +169,7 @@ impl Ledger {
         if spent {
             self.settle(
                 jti,
-                Outcome::Acknowledged(Acknowledged::Assumed),
+                Occurrence::Acknowledged(Acknowledged::Assumed),
                 Actor::System,
                 now,
             );
@@ -203,8 +187,8 @@ impl Ledger {
                     revision: row.revision,
                 },
                 None => {
-                    let outcome = Outcome::Withdrawn(Withdrawn::TypeNoLongerWanted);
-                    self.settle(jti, outcome, Actor::System, now);
+                    let occurrence = Occurrence::Withdrawn(Withdrawn::TypeNoLongerWanted);
+                    self.settle(jti, occurrence, Actor::System, now);
                     return None;
                 }
             },

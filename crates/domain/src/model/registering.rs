@@ -4,7 +4,7 @@ use super::{Contradiction, Ledger, Note, json};
 use crate::actor::Actor;
 use crate::ids::{ClientId, RegistrationId};
 use crate::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
-use crate::life::Outcome;
+use crate::life::Occurrence;
 use crate::registration::{CallbackUrl, Registrations, Subscription};
 use crate::routing;
 use crate::time::Timestamp;
@@ -196,7 +196,7 @@ impl Ledger {
         let mut withdrawn = 0;
         for jti in self.outstanding_of(client_id) {
             if let Err(reason) = routing::outlives(&self.rules, after, &self.events[&jti].notice) {
-                self.settle(jti, Outcome::Withdrawn(reason), actor.clone(), now);
+                self.settle(jti, Occurrence::Withdrawn(reason), actor.clone(), now);
                 withdrawn += 1;
             }
         }

@@ -1,0 +1,400 @@
+//! One step of a history: a request with everything in it but names. TPPs, nodes and events are numbers that the player
+//! looks up among those there are, so that every shrunken history is still a history.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use oyez_domain::event::Family;
+use oyez_domain::ledger::lanes::{Health, Hold};
+use oyez_domain::ledger::poll::{Limits, Patience};
+use oyez_domain::ledger::registering::Kind;
+use oyez_domain::tpp::DeliveryOrder;
+use oyez_domain::version::ApiVersion;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::making::{DAWN, LINKED, REVOKED, UPDATE};
+
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Pass(Duration),
+    Register(usize),
+    ChangeTpp(usize, DeliveryOrder),
+    Disable(usize),
+    Enable(usize),
+    Create {
+        tpp: usize,
+        wish: WishOf,
+        api: ApiVersion,
+    },
+    Replace {
+        tpp: usize,
+        owner: usize,
+        wish: WishOf,
+        api: ApiVersion,
+    },
+    Delete {
+        tpp: usize,
+        owner: usize,
+        kind: Kind,
+        api: ApiVersion,
+    },
+    Remove(usize, Kind),
+    Accept(Vec<Item>),
+    /// A batch whose last item has the jti of an event that was accepted before.
+    AcceptAgain(Vec<Item>, usize),
+    Poll(Box<PollOf>),
+    Keep {
+        newest: usize,
+        first_bytes: bool,
+        handed_out: Option<Option<NonZeroU32>>,
+    },
+    Recheck(usize, Vec<EventOf>),
+    Look {
+        tpp: usize,
+        events_max: u32,
+        in_flight_for: Duration,
+    },
+    Attempt {
+        tpp: usize,
+        event: EventOf,
+        verdict: VerdictOf,
+    },
+    Withdraw(usize, Vec<EventOf>),
+    RetryPushes(usize, Vec<EventOf>),
+    Requeue {
+        tpp: usize,
+        accepted_ago: Duration,
+        events_max: u32,
+    },
+    Lease {
+        node: usize,
+        renew: bool,
+        ttl: Duration,
+    },
+    Release(usize),
+    Claim {
+        node: usize,
+        lanes_max: u32,
+    },
+    Report {
+        node: usize,
+        tpp: usize,
+        health: Health,
+        hold: Hold,
+    },
+    Pause(usize),
+    Resume(usize),
+    Expire {
+        accepted_ago: Duration,
+        events_max: u32,
+    },
+    Sweep {
+        settled_for: Duration,
+        keys_for: Duration,
+        minutes_for: Duration,
+    },
+}
+
+/// What a registration says, before it is the TPP's own.
+#[derive(Debug, Clone)]
+pub(crate) enum WishOf {
+    Subscription {
+        pushed: bool,
+        types: Option<Vec<&'static str>>,
+        version: &'static str,
+    },
+    CallbackUrl,
+}
+
+/// One submission.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) tpp: usize,
+    pub(crate) family: Family,
+    pub(crate) types: Vec<&'static str>,
+    /// An idempotency key by number, and what stands for the content.
+    pub(crate) key: Option<(u8, u8)>,
+}
+
+/// A poll.
+#[derive(Debug, Clone)]
+pub(crate) struct PollOf {
+    pub(crate) tpp: usize,
+    pub(crate) acks: Vec<EventOf>,
+    pub(crate) errors: Vec<(EventOf, &'static str)>,
+    pub(crate) events_max: u32,
+    pub(crate) families: Vec<Family>,
+    pub(crate) patience: Patience,
+    pub(crate) limits: Limits,
+}
+
+/// A verdict; refusals are for so long.
+#[derive(Debug, Clone)]
+pub(crate) enum VerdictOf {
+    Acknowledged,
+    RefusedFor(Duration),
+    RefusedForGood,
+    EndpointFailed,
+}
+
+pub(crate) const TPPS: usize = 3;
+pub(crate) const NODES: usize = 2;
+
+/// An event as a step names it: counted back from the newest, so that most requests are about what is still alive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EventOf {
+    /// Among those accepted for the TPP that asks.
+    Own(usize),
+    /// Among all jtis ever given: another's, one that was not accepted, or none at all.
+    Any(usize),
+}
+
+/// Whether nodes claim lanes: who gets a lane depends on everybody who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lanes {
+    Played,
+    LeftOut,
+}
+
+pub(crate) fn history(steps_max: usize, nodes: Lanes) -> impl Strategy<Value = Vec<Step>> {
+    let of_lanes = match nodes {
+        Lanes::Played => lanes().boxed(),
+        Lanes::LeftOut => operators().boxed(),
+    };
+    let step = prop_oneof![
+        30 => events(),
+        10 => delivery(),
+        8 => registrations(),
+        5 => operators(),
+        8 => of_lanes,
+        12 => span().prop_map(Step::Pass),
+        2 => retention(),
+    ];
+    vec(step, 1..steps_max)
+}
+
+fn events() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => vec(item(), 1..5).prop_map(Step::Accept),
+        1 => (vec(item(), 0..3), tpp()).prop_map(|(items, tpp)| Step::AcceptAgain(items, tpp)),
+        6 => poll().prop_map(|poll| Step::Poll(Box::new(poll))),
+        4 => (1..4_usize, any::<bool>(), option::of(option::weighted(0.3, cap(3))))
+            .prop_map(|(newest, first_bytes, handed_out)| Step::Keep { newest, first_bytes, handed_out }),
+        2 => (tpp(), vec(event(), 1..3)).prop_map(|(tpp, events)| Step::Recheck(tpp, events)),
+    ]
+}
+
+fn delivery() -> impl Strategy<Value = Step> {
+    let verdict = prop_oneof![
+        Just(VerdictOf::Acknowledged),
+        span().prop_map(VerdictOf::RefusedFor),
+        Just(VerdictOf::RefusedForGood),
+        Just(VerdictOf::EndpointFailed),
+    ];
+    prop_oneof![
+        (tpp(), 0..4_u32, span()).prop_map(|(tpp, events_max, in_flight_for)| Step::Look {
+            tpp,
+            events_max,
+            in_flight_for
+        }),
+        (tpp(), event(), verdict).prop_map(|(tpp, event, verdict)| Step::Attempt {
+            tpp,
+            event,
+            verdict
+        }),
+    ]
+}
+
+fn registrations() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (tpp(), wish(), api()).prop_map(|(tpp, wish, api)| Step::Create { tpp, wish, api }),
+        3 => (tpp(), owner(), wish(), api())
+            .prop_map(|(tpp, owner, wish, api)| Step::Replace { tpp, owner: owner.unwrap_or(tpp), wish, api }),
+        1 => (tpp(), owner(), kind(), api())
+            .prop_map(|(tpp, owner, kind, api)| Step::Delete { tpp, owner: owner.unwrap_or(tpp), kind, api }),
+        1 => (tpp(), kind()).prop_map(|(tpp, kind)| Step::Remove(tpp, kind)),
+    ]
+}
+
+fn operators() -> impl Strategy<Value = Step> {
+    let order = prop_oneof![Just(DeliveryOrder::Concurrent), Just(DeliveryOrder::Strict)];
+    prop_oneof![
+        2 => tpp().prop_map(Step::Register),
+        1 => (tpp(), order).prop_map(|(tpp, order)| Step::ChangeTpp(tpp, order)),
+        1 => tpp().prop_map(Step::Disable),
+        2 => tpp().prop_map(Step::Enable),
+        1 => (tpp(), vec(event(), 1..4)).prop_map(|(tpp, events)| Step::Withdraw(tpp, events)),
+        2 => (tpp(), vec(event(), 1..4)).prop_map(|(tpp, events)| Step::RetryPushes(tpp, events)),
+        3 => (tpp(), span(), 0..3_u32).prop_map(|(tpp, accepted_ago, events_max)| {
+            Step::Requeue { tpp, accepted_ago, events_max }
+        }),
+    ]
+}
+
+fn lanes() -> impl Strategy<Value = Step> {
+    let node = || 0..NODES;
+    let ttl = prop_oneof![6 => Just(LONG), 1 => Just(Duration::ZERO)];
+    let health = prop_oneof![
+        2 => Just(Health::Responsive),
+        1 => (1..5_u32).prop_map(|failures| Health::Failing {
+            since: DAWN,
+            failures,
+            next_probe_at: DAWN + LONG,
+        }),
+    ];
+    let wake_at = option::of(span().prop_map(|after| DAWN + after));
+    let hold = prop_oneof![
+        Just(Hold::Keep),
+        wake_at.prop_map(|wake_at| Hold::LetGo { wake_at })
+    ];
+    prop_oneof![
+        1 => (node(), any::<bool>(), ttl)
+            .prop_map(|(node, renew, ttl)| Step::Lease { node, renew, ttl }),
+        1 => node().prop_map(Step::Release),
+        4 => (node(), 1..3_u32).prop_map(|(node, lanes_max)| Step::Claim { node, lanes_max }),
+        4 => (node(), tpp(), health, hold)
+            .prop_map(|(node, tpp, health, hold)| Step::Report { node, tpp, health, hold }),
+        1 => tpp().prop_map(Step::Pause),
+        1 => tpp().prop_map(Step::Resume),
+    ]
+}
+
+fn retention() -> impl Strategy<Value = Step> {
+    let time = span;
+    prop_oneof![
+        (span(), 0..3_u32).prop_map(|(accepted_ago, events_max)| Step::Expire {
+            accepted_ago,
+            events_max
+        }),
+        (time(), time(), time()).prop_map(|(settled_for, keys_for, minutes_for)| Step::Sweep {
+            settled_for,
+            keys_for,
+            minutes_for
+        }),
+    ]
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    let types = prop_oneof![
+        4 => Just(vec![UPDATE]),
+        1 => Just(vec![REVOKED]),
+        1 => Just(vec![LINKED]),
+        2 => Just(vec![REVOKED, UPDATE]),
+    ];
+    let key = option::weighted(0.4, (0..4_u8, 0..2_u8));
+    (tpp(), family(), types, key).prop_map(|(tpp, family, types, key)| Item {
+        tpp,
+        family,
+        types,
+        key,
+    })
+}
+
+fn poll() -> impl Strategy<Value = PollOf> {
+    let err = prop_oneof![3 => Just("jwtAud"), 1 => Just("dup")];
+    let patience = prop_oneof![Just(Patience::Immediate), Just(Patience::WaitForDue)];
+    let families = prop_oneof![
+        3 => Just(vec![Family::Aisp, Family::Pisp, Family::Cbpii, Family::Vrp]),
+        1 => Just(vec![Family::Aisp]),
+        1 => Just(vec![Family::Pisp, Family::Vrp]),
+    ];
+    let errors = vec((event(), err), 0..3);
+    (
+        tpp(),
+        vec(event(), 0..3),
+        errors,
+        0..4_u32,
+        families,
+        patience,
+        limits(),
+    )
+        .prop_map(
+            |(tpp, acks, errors, events_max, families, patience, limits)| PollOf {
+                tpp,
+                acks,
+                errors,
+                events_max,
+                families,
+                patience,
+                limits,
+            },
+        )
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let order = prop_oneof![4 => Just(DeliveryOrder::Concurrent), 1 => Just(DeliveryOrder::Strict)];
+    (span(), cap(2), option::weighted(0.2, cap(3)), order).prop_map(
+        |(redelivery_delay, error_cap, hand_out_cap, order)| Limits {
+            redelivery_delay,
+            error_cap,
+            hand_out_cap,
+            order,
+        },
+    )
+}
+
+fn wish() -> impl Strategy<Value = WishOf> {
+    let types = option::of(prop_oneof![
+        Just(vec![UPDATE]),
+        Just(vec![UPDATE, LINKED]),
+        Just(vec![REVOKED]),
+        Just(vec!["UK.OBIE.Consent-Access-Revoked"]),
+    ]);
+    let version = prop_oneof![Just("4.0"), Just("3.1")];
+    prop_oneof![
+        3 => (any::<bool>(), types, version).prop_map(|(pushed, types, version)| {
+            WishOf::Subscription { pushed, types, version }
+        }),
+        1 => Just(WishOf::CallbackUrl),
+    ]
+}
+
+const LONG: Duration = Duration::from_secs(3_600);
+
+fn tpp() -> impl Strategy<Value = usize> {
+    prop_oneof![6 => Just(0), 2 => Just(1), 1 => Just(TPPS - 1)]
+}
+
+/// Whose registration is named, where it is another's.
+fn owner() -> impl Strategy<Value = Option<usize>> {
+    option::weighted(0.2, tpp())
+}
+
+fn event() -> impl Strategy<Value = EventOf> {
+    prop_oneof![
+        6 => (0..5_usize).prop_map(EventOf::Own),
+        1 => (0..20_usize).prop_map(EventOf::Any),
+    ]
+}
+
+/// A span out of a few, so that moments meet to the millisecond.
+fn span() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        Just(0),
+        Just(1),
+        Just(5),
+        Just(30),
+        Just(60),
+        Just(90),
+        Just(300)
+    ]
+    .prop_map(Duration::from_secs)
+}
+
+fn cap(max: u32) -> impl Strategy<Value = NonZeroU32> {
+    (1..=max).prop_map(|cap| NonZeroU32::new(cap).expect("it starts at one"))
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![2 => Just(Kind::Subscription), 1 => Just(Kind::CallbackUrl)]
+}
+
+fn api() -> impl Strategy<Value = ApiVersion> {
+    prop_oneof![3 => Just(ApiVersion::V4_0), 1 => Just(ApiVersion::V3_1)]
+}
+
+fn family() -> impl Strategy<Value = Family> {
+    prop_oneof![2 => Just(Family::Aisp), 1 => Just(Family::Pisp)]
+}
