@@ -21,7 +21,7 @@ pub(crate) fn work<T>(
     let runtime = runtime.map_err(|error| {
         Failure::environment("cannot start", "see the reason, and try again").because(&error)
     })?;
-    let ledger = Ledger::open(path, &Options::default(), Arc::new(rules))
+    let ledger = Ledger::open(path, Options::default(), Arc::new(rules))
         .map_err(|error| failure(path, &error))?;
     let done = runtime.block_on(async {
         let done = work(&ledger).await?;
