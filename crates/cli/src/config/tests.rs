@@ -1,3 +1,5 @@
+//! The configuration as a function: text and variables in, a configuration or all its faults out.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! `oyez check`: what it objects to, what it warns of, and what it merely notes.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,3 +1,5 @@
+//! What is said to somebody who asks for help, or mistypes.
+
 use super::bank::{Desk, assert_session};
 
 #[test]

@@ -1,3 +1,5 @@
+//! `oyez init`: what it leaves behind, also when it fails.
+
 use std::fs;
 
 use super::bank::{Desk, assert_session, files};

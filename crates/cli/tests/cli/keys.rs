@@ -1,3 +1,5 @@
+//! `oyez keys`: the life of a signing key, seen from outside. Time passes by making the keys older.
+
 use oyez_jose::Jwks;
 
 use super::bank::{Desk, assert_session};

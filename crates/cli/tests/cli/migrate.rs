@@ -1,3 +1,5 @@
+//! `oyez migrate`: made, found up to date, refused. Steps between schemas are the store's tests.
+
 use std::fs;
 
 use super::bank::{Desk, assert_session};

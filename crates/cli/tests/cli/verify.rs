@@ -1,3 +1,5 @@
+//! `oyez verify`: tokens that are sound, and tokens with one thing wrong.
+
 use std::convert::Infallible;
 use std::fs;
 use std::time::Duration;
