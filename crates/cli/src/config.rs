@@ -20,6 +20,7 @@ mod rules;
 mod section;
 mod template;
 mod text;
+mod variables;
 
 use std::path::Path;
 
@@ -30,9 +31,10 @@ pub(crate) use delivery::{Polling, Push, Retry};
 pub(crate) use fault::Fault;
 pub(crate) use identity::{Bank, Features, SignaturePolicy, Signatures, Versions};
 pub(crate) use keeping::{Backend, Retention, Signing, Store};
-pub(crate) use reader::Variables;
+
 pub(crate) use section::Secret;
 pub(crate) use template::render;
+pub(crate) use variables::Variables;
 
 use fault::{Place, nearest};
 use reader::{Reader, Sink};
@@ -126,7 +128,7 @@ impl Config {
             .iter()
             .flat_map(|one| one.paths().collect::<Vec<_>>())
             .collect();
-        variables.refuse_unknown(&keys, &mut sink);
+        variables.refuse_unfit(&keys, &mut sink);
         let draft = Draft::read(file.get_ref(), variables, &mut sink);
         contradictions::judge(&draft, &mut sink);
         let mut faults = sink.into_faults();
@@ -179,12 +181,15 @@ fn refuse_unknown_sections(file: &DeTable<'_>, sink: &mut Sink<'_>) {
                 };
                 sink.fault_at(name.get_ref(), offset, "no such section".to_owned(), mend);
             }
+            _ if known.clone().any(|one| one == name.get_ref()) => {
+                let what = "is no section".to_owned();
+                let mend = format!("head it [{}], once", name.get_ref());
+                sink.fault_at(name.get_ref(), offset, what, mend);
+            }
             _ => {
                 let what = "stands outside of any section".to_owned();
-                let mend = format!(
-                    "put it below its section's heading, such as [{}]",
-                    outlines[0].name
-                );
+                let home = section_of(name.get_ref()).unwrap_or(outlines[0].name);
+                let mend = format!("put it below the heading of its section, such as [{home}]");
                 sink.fault_at(name.get_ref(), offset, what, mend);
             }
         }

@@ -72,17 +72,11 @@ fn run(command: &Command, around: &Surroundings) -> Result<Reply, Failure> {
 }
 
 fn surroundings() -> Surroundings {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((
-            name.into_string().ok()?,
-            value.to_string_lossy().into_owned(),
-        ))
-    };
     let no_colour = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
     Surroundings {
         now: now(),
         random,
-        variables: Variables::pick(env::vars_os().filter_map(text)),
+        variables: Variables::pick(env::vars_os()),
         paint: Paint::for_stdout(no_colour),
     }
 }

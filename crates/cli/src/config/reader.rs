@@ -8,8 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Place, nearest};
-use super::form::{Form, Spelling};
+use super::form::Form;
 use super::section_of;
+use super::variables::{Variables, spell};
 
 /// Collects what is wrong, and remembers where each key was said.
 pub(crate) struct Sink<'a> {
@@ -47,7 +48,7 @@ impl<'a> Sink<'a> {
         self.faults
     }
 
-    fn push(&mut self, key: &str, place: Place, what: String, mend: String) {
+    pub(super) fn push(&mut self, key: &str, place: Place, what: String, mend: String) {
         self.faults.push(Fault {
             key: key.to_owned(),
             place,
@@ -229,66 +230,3 @@ impl<'s, 't> Reader<'s, 't> {
 
 /// The value was wrong, and the sink knows how.
 pub(crate) struct Wrong;
-
-/// The environment variables that override keys: those of the form `OYEZ_SECTION__KEY`. Others that begin with `OYEZ_`
-/// are not ours (Kubernetes sets some for a service called oyez).
-#[derive(Debug, Default)]
-pub(crate) struct Variables(BTreeMap<String, String>);
-
-impl Variables {
-    pub(crate) fn pick(all: impl IntoIterator<Item = (String, String)>) -> Self {
-        let ours = |name: &str| {
-            name.strip_prefix(PREFIX)
-                .is_some_and(|rest| rest.contains("__"))
-        };
-        Self(all.into_iter().filter(|(name, _)| ours(name)).collect())
-    }
-
-    /// Refuses the variables that override no key.
-    pub(crate) fn refuse_unknown(&self, keys: &[String], sink: &mut Sink<'_>) {
-        let known: Vec<String> = keys.iter().map(|key| variable_of(key)).collect();
-        for name in self.0.keys().filter(|name| !known.contains(name)) {
-            let mend = match nearest(name, known.iter().map(String::as_str)) {
-                Some(meant) => format!("did you mean {meant}? otherwise unset it"),
-                None => {
-                    "unset it, or see the comments in a fresh oyez.toml for the keys".to_owned()
-                }
-            };
-            let what = "this variable overrides no key".to_owned();
-            sink.push("", Place::Variable(name.clone()), what, mend);
-        }
-    }
-
-    fn of(&self, key: &str) -> Option<(String, &str)> {
-        let variable = variable_of(key);
-        let text = self.0.get(&variable)?;
-        Some((variable, text))
-    }
-}
-
-/// The variable that overrides `section.key`.
-pub(crate) fn variable_of(key: &str) -> String {
-    format!("{PREFIX}{}", key.replacen('.', "__", 1).to_uppercase())
-}
-
-/// A variable's text as the value it spells. What is no TOML where TOML is wanted stays text, so that the form can refuse
-/// it with its own words.
-fn spell(text: &str, spelling: Spelling) -> Spanned<DeValue<'_>> {
-    let as_text = || Spanned::new(0..text.len(), DeValue::String(text.into()));
-    let as_toml = || DeValue::parse(text).unwrap_or_else(|_| as_text());
-    match spelling {
-        Spelling::Text => as_text(),
-        Spelling::Toml => as_toml(),
-        Spelling::List if text.trim_start().starts_with('[') => as_toml(),
-        Spelling::List => {
-            let words = text
-                .split(',')
-                .map(str::trim)
-                .filter(|word| !word.is_empty());
-            let items = words.map(|word| Spanned::new(0..0, DeValue::String(word.into())));
-            Spanned::new(0..text.len(), DeValue::Array(items.collect()))
-        }
-    }
-}
-
-const PREFIX: &str = "OYEZ_";

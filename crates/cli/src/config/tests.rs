@@ -1,11 +1,13 @@
 //! The configuration as a function: text and variables in, a configuration or all its faults out.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 
 use proptest::prelude::*;
 
-use super::reader::variable_of;
 use super::section::Unset;
+use super::variables::variable_of;
 use super::*;
 
 const LEAST: &str = r#"
@@ -18,7 +20,7 @@ base_url = "https://api.bank.example"
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<Fault>> {
     let owned = variables
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
     Config::read(text, Path::new("/etc/oyez"), &Variables::pick(owned))
 }
 
@@ -108,6 +110,7 @@ fn every_key_can_be_overridden_by_its_variable() {
 fn all_faults_are_reported_at_once_with_place_and_mend() {
     let text = r#"
 bank = "us"
+issuer = "us"
 [versions]
 served = ["v3.1", "4.0", "v3.1"]
 coverage = "all"
@@ -177,6 +180,18 @@ fn a_variable_spells_tables_as_the_file_does() {
             .all(|fault| fault.place == place && fault.key.starts_with("event_types.own[1]."))
     );
     assert_eq!(faults.len(), 4, "{faults:#?}");
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused() {
+    let value = OsString::from_vec(vec![0xff]);
+    let variables = Variables::pick([("OYEZ_STORE__PATH".into(), value)]);
+    let faults = Config::read(LEAST, Path::new("/"), &variables).unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert_eq!(
+        faults[0].place,
+        Place::Variable("OYEZ_STORE__PATH".to_owned())
+    );
 }
 
 // I-02
