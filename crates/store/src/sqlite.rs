@@ -125,7 +125,7 @@ impl Ledger {
     pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection, Error> {
         let resolved = file::resolve(path.as_ref())?;
         file::judge(&resolved)?;
-        let db = file::open_for_reading(&resolved)?;
+        let db = file::open_for_looking(&resolved)?;
         let schema = migrations::version(&db)?;
         let count = |statement: &str| db.query_row(statement, [], |row| row.get(0));
         Ok(Inspection {
