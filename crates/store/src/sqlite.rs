@@ -81,8 +81,12 @@ pub struct Inspection {
 
 impl Ledger {
     /// Opens a ledger, makes one where there is none, and migrates an older one.
-    pub fn open(path: &Path, options: &Options, rules: Arc<Rules>) -> Result<Self, Error> {
-        let resolved = file::resolve(path)?;
+    pub fn open(
+        path: impl AsRef<Path>,
+        options: Options,
+        rules: Arc<Rules>,
+    ) -> Result<Self, Error> {
+        let resolved = file::resolve(path.as_ref())?;
         let lock = file::lock(&resolved)?;
         let (db, _) = file::open_for_writing(&resolved)?;
         let unit = Unit {
@@ -105,8 +109,8 @@ impl Ledger {
     }
 
     /// Makes or migrates a ledger that nobody has open, and leaves it closed.
-    pub fn migrate(path: &Path) -> Result<Migrated, Error> {
-        let resolved = file::resolve(path)?;
+    pub fn migrate(path: impl AsRef<Path>) -> Result<Migrated, Error> {
+        let resolved = file::resolve(path.as_ref())?;
         let _lock = file::lock(&resolved)?;
         let (db, from) = file::open_for_writing(&resolved)?;
         let to = migrations::version(&db)?;
@@ -115,8 +119,8 @@ impl Ledger {
     }
 
     /// Looks at a ledger, whether or not a process has it open. Nothing is changed.
-    pub fn inspect(path: &Path) -> Result<Inspection, Error> {
-        let resolved = file::resolve(path)?;
+    pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection, Error> {
+        let resolved = file::resolve(path.as_ref())?;
         file::judge(&resolved)?;
         let db = file::open_for_reading(&resolved)?;
         let schema = migrations::version(&db)?;
@@ -155,3 +159,6 @@ impl Ledger {
         self.reads.ask(|reader| work(&reader.db)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,7 @@ pub(super) fn list(
 pub(super) fn statement(filter: &EventFilter) -> String {
     let mut conditions = String::from(CONDITIONS_ALWAYS);
     let given = [
-        (filter.client_id.is_some(), " AND t.client_id = :client"),
+        (filter.client_id.is_some(), OF_CLIENT),
         (filter.event_type.is_some(), HAS_TYPE),
         (
             filter.resource_id.is_some(),
@@ -102,37 +102,45 @@ pub(super) fn statement(filter: &EventFilter) -> String {
         conditions.push_str(OF_TXN);
         conditions.push_str("))");
     }
+    let (source, jti) = source(filter);
     format!(
-        "{COLUMNS} FROM {} {JOINS} WHERE {conditions} ORDER BY e.jti DESC LIMIT :rows",
-        source(filter)
+        "{COLUMNS} FROM {source} {JOINS} WHERE {jti} < :before AND {conditions} ORDER BY {jti} DESC LIMIT :rows"
     )
 }
 
-/// The narrowest way in.
-fn source(filter: &EventFilter) -> String {
+/// The narrowest way in, and the jti that it is ordered by.
+fn source(filter: &EventFilter) -> (String, &'static str) {
+    let from = |events: &str| {
+        (
+            format!("({events}) c CROSS JOIN events e USING (event)"),
+            "e.jti",
+        )
+    };
+    let along = |index: &str| (format!("events e INDEXED BY {index}"), "e.jti");
     if filter.interaction_id.is_some() {
-        return format!("({OF_INTERACTION}) c CROSS JOIN events e USING (event)");
+        return from(OF_INTERACTION);
     }
     if filter.txn.is_some() {
-        return format!("({OF_TXN}) c CROSS JOIN events e USING (event)");
+        return from(OF_TXN);
     }
     if filter.resource_id.is_some() {
-        return "events e INDEXED BY events_by_resource".to_owned();
+        return along("events_by_resource");
     }
     match filter.state {
         Some(StateFilter::Outstanding) => {
-            "outstanding o INDEXED BY outstanding_by_jti CROSS JOIN events e ON e.event = o.event AND e.jti = o.jti"
-                .to_owned()
+            let of_client = filter
+                .client_id
+                .as_ref()
+                .map_or("", |_| OUTSTANDING_OF_CLIENT);
+            (format!("{FROM_OUTSTANDING}{of_client}"), "o.jti")
         }
         Some(StateFilter::Settled(Ending::Failed | Ending::Expired | Ending::Withdrawn)) => {
-            format!("({OF_RARE_ENDS}) c CROSS JOIN events e USING (event)")
+            from(OF_RARE_ENDS)
         }
         Some(StateFilter::Settled(Ending::Acknowledged)) | None if filter.client_id.is_some() => {
-            "events e INDEXED BY events_by_tpp".to_owned()
+            along("events_by_tpp")
         }
-        Some(StateFilter::Settled(Ending::Acknowledged)) | None => {
-            "events e INDEXED BY events_by_jti".to_owned()
-        }
+        Some(StateFilter::Settled(Ending::Acknowledged)) | None => along("events_by_jti"),
     }
 }
 
@@ -184,6 +192,15 @@ const JOINS: &str = "
 const CONDITIONS_ALWAYS: &str =
     "e.jti < :before AND coalesce(1, :client, :outcome_from, :outcome_before,
     :type, :resource, :txn, :own_jti, :interaction, :from, :until)";
+
+/// Narrow rows in the order of the list: history is read for those alone that are listed.
+const FROM_OUTSTANDING: &str = "
+    outstanding o INDEXED BY outstanding_by_jti CROSS JOIN events e ON e.event = o.event";
+
+const OUTSTANDING_OF_CLIENT: &str = " AND o.tpp = (SELECT tpp FROM tpps WHERE client_id = :client)";
+
+/// As a number first, so that the TPP's index can be walked in the order of the list.
+const OF_CLIENT: &str = " AND e.tpp = (SELECT tpp FROM tpps WHERE client_id = :client)";
 
 const HAS_TYPE: &str = "
     AND EXISTS (SELECT 1 FROM json_each(e.notice, '$.happenings') h WHERE h.value ->> '$.type' = :type)";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How an embedded ledger is run. The defaults are right for a server; tests make them small.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Requests that may wait for the writer. At a bad 1 ms each the last of them waits about as long as `wait_max`.
     pub writes_queued_max: usize,

@@ -243,13 +243,14 @@ fn next_push_at(unit: &Unit, known: Known) -> Result<Option<Timestamp>, Error> {
     Ok(next.optional()?.flatten())
 }
 
-/// A choice from `position, event, jti, accepted_at`.
+/// A choice from `position, event, jti, accepted_at, hand_outs`.
 fn chosen(row: &Row<'_>) -> rusqlite::Result<Chosen> {
     Ok(Chosen {
         position: row.get(0)?,
         event: row.get(1)?,
         jti: jti(row, 2)?,
         accepted_at: moment(row, 3)?,
+        hand_outs: row.get(4)?,
     })
 }
 
@@ -258,11 +259,11 @@ pub(super) const REFUSED: i64 = 1;
 pub(super) const ENDPOINT_FAILED: i64 = 2;
 
 pub(super) const DUE: &str = "
-    SELECT position, event, jti, accepted_at FROM outstanding INDEXED BY outstanding_push
+    SELECT position, event, jti, accepted_at, hand_outs FROM outstanding INDEXED BY outstanding_push
     WHERE tpp = ?1 AND push_at <= ?2 ORDER BY push_at, position LIMIT ?3";
 
 pub(super) const OLDEST_DUE: &str = "
-    SELECT position, event, jti, accepted_at
+    SELECT position, event, jti, accepted_at, hand_outs
     FROM (SELECT * FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1)
     WHERE push_at <= ?2 AND due_at <= ?2 LIMIT ?3";
 
@@ -271,13 +272,13 @@ pub(super) const NEXT_PUSH: &str = "
     WHERE tpp = ?1 AND push_at IS NOT NULL";
 
 // max() of a NULL is NULL: the oldest waits for a poll, and everything behind it.
-const OLDEST_PUSH: &str =
+pub(super) const OLDEST_PUSH: &str =
     "SELECT max(push_at, due_at) FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1";
 
 pub(super) const TAKE_OFF: &str = "
     UPDATE outstanding SET due_at = max(due_at, ?3), push_at = ?3 WHERE tpp = ?1 AND position = ?2";
 
-const GIVE_BACK: &str = "
+pub(super) const GIVE_BACK: &str = "
     UPDATE outstanding SET due_at = ?3, push_at = iif(push_at IS NULL, NULL, ?4)
     WHERE tpp = ?1 AND position = ?2";
 
@@ -287,7 +288,7 @@ pub(super) const OPEN: &str =
 const FAILED: &str = "SELECT event FROM failed WHERE jti = ?2 AND tpp = ?1";
 
 // +tpp: by the jti, not by all of a TPP's history.
-const SETTLED: &str = "SELECT event FROM events WHERE jti = ?2 AND +tpp = ?1";
+pub(super) const SETTLED: &str = "SELECT event FROM events WHERE jti = ?2 AND +tpp = ?1";
 
 pub(super) const INSERT_ATTEMPT: &str = "
     INSERT INTO attempts (event, started_at, latency_ns, interaction_id, address, tls_version, thumbprint,

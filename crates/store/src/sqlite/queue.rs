@@ -68,6 +68,12 @@ impl<C: 'static> Queue<C> {
         answer.await.map_err(|_| self.closed())?
     }
 
+    /// How many stand in line now.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+
     /// Asks the thread to finish what is queued and to take nothing new.
     pub(super) async fn close(&self) {
         // Closed already is what was wanted.

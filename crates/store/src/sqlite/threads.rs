@@ -32,7 +32,7 @@ pub(super) fn start(
     (unit, writes): (Unit, Receiver<Message<Unit>>),
     (readers, reads): (Vec<Reader>, Receiver<Message<Reader>>),
     lock: Lock,
-    options: &Options,
+    options: Options,
 ) -> Result<Threads, Error> {
     let reads = Arc::new(Mutex::new(reads));
     let mut reading = Vec::with_capacity(readers.len());

@@ -1,0 +1,118 @@
+//! The schema's history, and the settings every promise rests on.
+
+use rusqlite::Connection;
+
+use super::{Home, accept, at, balance, poll, signed, subscribe, tpp};
+use crate::Store;
+use crate::sqlite::{Options, migrations};
+
+/// Rows that a schema can hold, and a question that must have the same answer in every later one.
+struct Sample {
+    rows: &'static str,
+    question: &'static str,
+    answer: i64,
+}
+
+/// One per schema, from the empty file to the newest: whoever adds a migration adds what it must keep.
+const SAMPLES: &[Sample] = &[
+    Sample {
+        rows: "",
+        question: "SELECT count(*) FROM tpps",
+        answer: 0,
+    },
+    Sample {
+        rows: "
+            INSERT INTO tpps VALUES (1, 'tpp', '{}', 0, NULL, NULL, 5, 5);
+            INSERT INTO queues (tpp, accepted, acknowledged) VALUES (1, 2, 1);
+            INSERT INTO registrations VALUES (1, 0, 's-1', '{}', 'v4.0', 5, 5);
+            INSERT INTO events VALUES (1, x'01', 1, 1, 5, 'r', NULL, '{}'), (2, x'02', 1, 2, 5, 'r', 't', '{}');
+            INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at)
+                VALUES (1, 2, 2, x'02', 0, 5, 5);
+            INSERT INTO sets VALUES (1, 'jws', 'k', 6);
+            INSERT INTO polls VALUES (1, 'i', 6);
+            INSERT INTO hand_outs VALUES (1, 1);
+            INSERT INTO set_errors VALUES (1, 1, 1, 'e', '');
+            INSERT INTO attempts (event, started_at, latency_ns, interaction_id, verdict) VALUES (1, 6, 1, 'j', 2);
+            INSERT INTO settlements VALUES (1, 0, 7, 11, NULL, 0);
+            INSERT INTO idempotency VALUES (1, 'k', x'00', x'01', 5);
+            INSERT INTO minutes VALUES (1, 0, 2, 1, 1, 1, 0, 0, 0);
+            INSERT INTO nodes VALUES ('n', 1, 9);
+            INSERT INTO lanes (tpp, wake_at) VALUES (1, 5);
+            INSERT INTO audit (at, actor, action, tpp) VALUES (5, 'system', 'tpp.registered', 1);",
+        question: "
+            SELECT (SELECT sum(accepted - acknowledged) FROM queues) + (SELECT count(*) FROM outstanding)
+                + (SELECT count(*) FROM events JOIN settlements USING (event) JOIN sets USING (event))",
+        answer: 3,
+    },
+];
+
+#[test]
+fn every_migration_keeps_what_was_there() {
+    let newest = usize::try_from(migrations::newest()).unwrap();
+    assert_eq!(SAMPLES.len(), newest + 1, "a sample for each schema");
+    for (schema, sample) in SAMPLES.iter().enumerate() {
+        let mut db = Connection::open_in_memory().unwrap();
+        for migration in &migrations::MIGRATIONS[..schema] {
+            db.execute_batch(migration.sql).unwrap();
+        }
+        db.pragma_update(None, "user_version", i64::try_from(schema).unwrap())
+            .unwrap();
+        db.execute_batch(sample.rows).unwrap();
+        migrations::apply(&mut db).unwrap();
+        let answer: i64 = db.query_row(sample.question, [], |row| row.get(0)).unwrap();
+        assert_eq!(answer, sample.answer, "rows of schema {schema}");
+        assert_eq!(migrations::version(&db).unwrap(), migrations::newest());
+    }
+}
+
+#[tokio::test]
+async fn the_settings_are_those_that_durability_needs() {
+    let home = Home::new(Options::default());
+    let setting = |name: &'static str| {
+        home.ledger.write(move |unit| {
+            let sql = format!("PRAGMA {name}");
+            Ok(unit
+                .db
+                .query_row(&sql, [], |row| row.get::<_, rusqlite::types::Value>(0))?)
+        })
+    };
+    assert_eq!(setting("synchronous").await.unwrap(), 2.into());
+    assert_eq!(
+        setting("journal_mode").await.unwrap(),
+        "wal".to_owned().into()
+    );
+    assert_eq!(setting("mmap_size").await.unwrap(), 0.into());
+    assert_eq!(setting("page_size").await.unwrap(), 8192.into());
+}
+
+#[tokio::test]
+async fn every_row_that_names_another_finds_it() {
+    let home = Home::new(Options::default());
+    let ledger = &home.ledger;
+    subscribe(ledger, &tpp()).await;
+    accept(ledger, &tpp(), 0..100).await;
+    let polled = ledger.poll(poll(&tpp(), vec![], 50), at(1)).await.unwrap();
+    let sets = polled
+        .work
+        .iter()
+        .map(|work| signed(&tpp(), work.jti))
+        .collect();
+    ledger.keep_sets(sets, at(1)).await.unwrap();
+    let acks = polled.work.iter().map(|work| work.jti).take(20).collect();
+    ledger.poll(poll(&tpp(), acks, 10), at(2)).await.unwrap();
+    let retention = oyez_domain::ledger::history::Retention {
+        settled_for: std::time::Duration::ZERO,
+        keys_for: std::time::Duration::ZERO,
+        minutes_for: std::time::Duration::ZERO,
+        batch_max: 7,
+    };
+    let swept = ledger.sweep(retention, at(10)).await.unwrap();
+    assert_eq!(swept.events, 7);
+    let dangling = ledger.read(|db| {
+        let mut statement = db.prepare("PRAGMA foreign_key_check")?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    });
+    assert_eq!(dangling.await.unwrap(), [""; 0]);
+    balance(ledger).await;
+}
