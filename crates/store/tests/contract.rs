@@ -56,7 +56,7 @@ async fn on_the_model() -> Backend {
 async fn in_a_file() -> Backend {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db");
-    let ledger = Ledger::open(&path, &Options::default(), making::rules()).unwrap();
+    let ledger = Ledger::open(&path, Options::default(), making::rules()).unwrap();
     Backend {
         store: Arc::new(ledger),
         lives_in: Box::new(directory),

@@ -70,7 +70,7 @@ fn campaign<T: Debug>(
         let rules = Arc::new(rules.clone());
         let directory = in_memory_if_there_is_room();
         let path = directory.path().join("ledger.db");
-        let backend = Ledger::open(&path, &Options::default(), Arc::clone(&rules)).unwrap();
+        let backend = Ledger::open(&path, Options::default(), Arc::clone(&rules)).unwrap();
         runtime.block_on(play(histories, Arc::new(backend), rules));
         Ok(())
     });

@@ -62,7 +62,7 @@ async fn slow_nothing_promised_is_lost_when_the_process_is_killed() {
         for promise in &promised {
             books.enter(promise);
         }
-        let ledger = Ledger::open(&path, &Options::default(), making::rules()).unwrap();
+        let ledger = Ledger::open(&path, Options::default(), making::rules()).unwrap();
         books.audit(&ledger, round, &promised).await;
         if number + 1 == rounds {
             books.audit_all(&ledger).await;

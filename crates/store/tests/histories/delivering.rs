@@ -8,18 +8,17 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::poll::{Poll, Polled, SetError};
 use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
 use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
-use oyez_store::Error;
 
 use super::{Player, both, whole};
 use crate::making::{UPDATE, interaction, keyed, notice, submission};
-use crate::step::{EventOf, Item, PollOf, VerdictOf};
+use crate::step::{Bytes, EventOf, Item, PollOf, VerdictOf};
 
 impl Player<'_> {
     pub(super) async fn accept(&mut self, items: Vec<Item>) {
         let tpps: Vec<usize> = items.iter().map(|item| item.tpp).collect();
         let batch: Vec<Submission> = items
             .into_iter()
-            .map(|item| self.submission(item))
+            .map(|item| self.submission(&item))
             .collect();
         let now = self.now;
         self.given.extend(batch.iter().map(|item| item.jti));
@@ -35,7 +34,7 @@ impl Player<'_> {
     pub(super) async fn accept_again(&self, items: Vec<Item>, tpp: usize) {
         let mut batch: Vec<Submission> = items
             .into_iter()
-            .map(|item| self.submission(item))
+            .map(|item| self.submission(&item))
             .collect();
         let Some(used) = self.accepted[tpp].last() else {
             return;
@@ -46,7 +45,7 @@ impl Player<'_> {
         both!(self, |it| it.accept(batch.clone(), now), whole).ok();
     }
 
-    fn submission(&self, item: Item) -> Submission {
+    fn submission(&self, item: &Item) -> Submission {
         let notice = notice(&self.name(item.tpp), item.family, &item.types);
         let submission = submission(self.jtis.next(self.now), notice);
         match item.key {
@@ -96,16 +95,19 @@ impl Player<'_> {
         }
     }
 
-    pub(super) async fn keep(&mut self, newest: usize, first_bytes: bool, purpose: &Purpose) {
+    pub(super) async fn keep(&mut self, newest: usize, bytes: Bytes, purpose: &Purpose) {
         let from = self.chosen.len().saturating_sub(newest);
-        let bytes = if first_bytes { "one" } else { "other" };
+        let signer = match bytes {
+            Bytes::One => "one",
+            Bytes::Other => "other",
+        };
         let signed: Vec<Signed> = self.chosen[from..]
             .iter()
             .map(|(client_id, jti, revision)| Signed {
                 client_id: client_id.clone(),
                 jti: *jti,
                 revision: *revision,
-                set: format!("{bytes}-set-of-{jti}"),
+                set: format!("{signer}-set-of-{jti}"),
                 kid: "key-1".to_owned(),
                 purpose: purpose.clone(),
             })

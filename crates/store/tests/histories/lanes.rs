@@ -7,51 +7,38 @@ use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::ledger::lanes::LaneReport;
 
 use super::{Player, agree, whole};
-use crate::step::Step;
+use crate::step::Turn;
 
 impl Player<'_> {
-    pub(super) async fn lanes(&mut self, step: Step) {
-        match step {
-            Step::Lease { node, renew, ttl } => {
-                let held = self.leases[node].clone().filter(|_| renew);
-                let epochs = held.map(|leases| leases.map(|lease| lease.epoch));
-                self.lease(node, epochs, ttl).await;
+    pub(super) async fn lane(&mut self, node: usize, turn: Turn) {
+        let held = self.leases[node].clone();
+        let [model, backend] = self.ledgers;
+        match (turn, held) {
+            (Turn::Join(ttl), _) | (Turn::Renew(ttl), None) => self.lease(node, None, ttl).await,
+            (Turn::Renew(ttl), Some(held)) => {
+                self.lease(node, Some(held.map(|lease| lease.epoch)), ttl)
+                    .await;
             }
-            Step::Release(node) => {
-                if let Some([model, backend]) = self.leases[node].clone() {
-                    self.ledgers[0].release_lease(model).await.unwrap();
-                    self.ledgers[1].release_lease(backend).await.unwrap();
-                }
+            (Turn::Release | Turn::Claim { .. } | Turn::Report { .. }, None) => {}
+            (Turn::Release, Some([first, second])) => {
+                model.release_lease(first).await.unwrap();
+                backend.release_lease(second).await.unwrap();
             }
-            Step::Claim { node, lanes_max } => {
-                if let Some([model, backend]) = self.leases[node].clone() {
-                    let first = self.ledgers[0]
-                        .claim_lanes(model, lanes_max, self.now)
-                        .await;
-                    let second = self.ledgers[1]
-                        .claim_lanes(backend, lanes_max, self.now)
-                        .await;
-                    agree(&whole(&first), &whole(&second));
-                }
+            (Turn::Claim { lanes_max }, Some([first, second])) => {
+                let first = model.claim_lanes(first, lanes_max, self.now).await;
+                let second = backend.claim_lanes(second, lanes_max, self.now).await;
+                agree(&whole(&first), &whole(&second));
             }
-            Step::Report {
-                node,
-                tpp,
-                health,
-                hold,
-            } => {
-                if let Some([model, backend]) = self.leases[node].clone() {
-                    let reports = vec![LaneReport {
-                        client_id: self.name(tpp),
-                        health,
-                        hold,
-                    }];
-                    let first = self.ledgers[0].report_lanes(model, reports.clone()).await;
-                    let second = self.ledgers[1].report_lanes(backend, reports).await;
-                    agree(&whole(&first), &whole(&second));
-                }
+            (Turn::Report { tpp, health, hold }, Some([first, second])) => {
+                let reports = vec![LaneReport {
+                    client_id: self.name(tpp),
+                    health,
+                    hold,
+                }];
+                let first = model.report_lanes(first, reports.clone()).await;
+                let second = backend.report_lanes(second, reports).await;
+                agree(&whole(&first), &whole(&second));
             }
-            other => unreachable!("no lane's step: {other:?}"),
         }
     }
 

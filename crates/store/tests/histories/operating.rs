@@ -8,14 +8,14 @@ use oyez_domain::version::ApiVersion;
 
 use super::{Player, both, whole};
 use crate::making::{callback, everything, profile, pushed_to};
-use crate::step::{Step, WishOf};
+use crate::step::{Act, Change, Mend, WishOf};
 
 impl Player<'_> {
-    pub(super) async fn operate(&mut self, step: Step) {
-        let (by, now) = (Actor::Operator("ada".to_owned()), self.now);
-        match step {
-            Step::Register(tpp) => {
-                let (id, profile) = (self.name(tpp), profile(Overrides::default()));
+    pub(super) async fn govern(&self, tpp: usize, act: Act) {
+        let (by, id, now) = (operator(), self.name(tpp), self.now);
+        match act {
+            Act::Register => {
+                let profile = profile(Overrides::default());
                 both!(
                     self,
                     |it| it.register_tpp(by.clone(), id.clone(), profile.clone(), now),
@@ -23,12 +23,12 @@ impl Player<'_> {
                 )
                 .unwrap();
             }
-            Step::ChangeTpp(tpp, order) => {
-                let overrides = Overrides {
-                    delivery_order: Some(order),
+            Act::Change(order) => {
+                let delivery_order = Some(order);
+                let profile = profile(Overrides {
+                    delivery_order,
                     ..Overrides::default()
-                };
-                let (id, profile) = (self.name(tpp), profile(overrides));
+                });
                 both!(
                     self,
                     |it| it.change_tpp(by.clone(), id.clone(), profile.clone(), now),
@@ -36,140 +36,135 @@ impl Player<'_> {
                 )
                 .unwrap();
             }
-            Step::Disable(tpp) => {
+            Act::Disable => {
                 let standing = Standing::Disabled {
                     at: now,
                     reason: "by a test".to_owned(),
                 };
+                self.stand(tpp, standing).await;
+            }
+            Act::Enable => self.stand(tpp, Standing::Active).await,
+            Act::Pause => {
                 both!(
                     self,
-                    |it| it.set_standing(by.clone(), self.name(tpp), standing.clone(), now),
+                    |it| it.pause_endpoint(by.clone(), id.clone(), now),
                     whole
                 )
                 .unwrap();
             }
-            Step::Enable(tpp) => {
+            Act::Resume => {
                 both!(
                     self,
-                    |it| it.set_standing(by.clone(), self.name(tpp), Standing::Active, now),
+                    |it| it.resume_endpoint(by.clone(), id.clone(), now),
                     whole
                 )
                 .unwrap();
             }
-            Step::Withdraw(tpp, events) => {
+        }
+    }
+
+    async fn stand(&self, tpp: usize, standing: Standing) {
+        let (by, id, now) = (operator(), self.name(tpp), self.now);
+        both!(
+            self,
+            |it| it.set_standing(by.clone(), id.clone(), standing.clone(), now),
+            whole
+        )
+        .unwrap();
+    }
+
+    pub(super) async fn mend(&self, tpp: usize, mend: Mend) {
+        let (by, id, now) = (operator(), self.name(tpp), self.now);
+        match mend {
+            Mend::Withdraw(events) => {
                 let jtis = self.named(tpp, &events);
                 both!(
                     self,
-                    |it| it.withdraw(by.clone(), self.name(tpp), jtis.clone(), now),
+                    |it| it.withdraw(by.clone(), id.clone(), jtis.clone(), now),
                     whole
                 )
                 .unwrap();
             }
-            Step::RetryPushes(tpp, events) => {
+            Mend::RetryPushes(events) => {
                 let jtis = self.named(tpp, &events);
                 both!(
                     self,
-                    |it| it.retry_pushes(by.clone(), self.name(tpp), jtis.clone(), now),
+                    |it| it.retry_pushes(by.clone(), id.clone(), jtis.clone(), now),
                     whole
                 )
                 .unwrap();
             }
-            Step::Requeue {
-                tpp,
+            Mend::Requeue {
                 accepted_ago,
                 events_max,
             } => {
                 let range = now - accepted_ago..now;
                 both!(
                     self,
-                    |it| it.requeue_failed(
-                        by.clone(),
-                        self.name(tpp),
-                        range.clone(),
-                        events_max,
-                        now
-                    ),
+                    |it| it.requeue_failed(by.clone(), id.clone(), range.clone(), events_max, now),
                     whole
                 )
                 .unwrap();
             }
-            Step::Pause(tpp) => {
-                both!(
-                    self,
-                    |it| it.pause_endpoint(by.clone(), self.name(tpp), now),
-                    whole
-                )
-                .unwrap();
-            }
-            Step::Resume(tpp) => {
-                both!(
-                    self,
-                    |it| it.resume_endpoint(by.clone(), self.name(tpp), now),
-                    whole
-                )
-                .unwrap();
-            }
-            other => unreachable!("no operator's step: {other:?}"),
         }
     }
 
-    pub(super) async fn register(&mut self, step: Step) {
-        let now = self.now;
-        match step {
-            Step::Create { tpp, wish, api } => {
+    pub(super) async fn register(&mut self, tpp: usize, change: Change) {
+        let (client_id, now) = (self.name(tpp), self.now);
+        match change {
+            Change::Create { wish, api } => {
                 self.registrations_made += 1;
                 let id = RegistrationId::new(format!("r-{}", self.registrations_made)).unwrap();
                 let (_, wish) = wish_of(tpp, &wish);
                 both!(
                     self,
-                    |it| it.create_registration(self.name(tpp), id.clone(), wish.clone(), api, now),
+                    |it| it.create_registration(
+                        client_id.clone(),
+                        id.clone(),
+                        wish.clone(),
+                        api,
+                        now
+                    ),
                     whole
                 )
                 .unwrap()
                 .ok();
             }
-            Step::Replace {
-                tpp,
-                owner,
-                wish,
-                api,
-            } => {
+            Change::Replace { owner, wish, api } => {
                 let (kind, wish) = wish_of(tpp, &wish);
                 let target = self.target(owner, kind, api).await;
                 both!(
                     self,
-                    |it| it.replace_registration(self.name(tpp), target.clone(), wish.clone(), now),
+                    |it| it.replace_registration(
+                        client_id.clone(),
+                        target.clone(),
+                        wish.clone(),
+                        now
+                    ),
                     whole
                 )
                 .unwrap()
                 .ok();
             }
-            Step::Delete {
-                tpp,
-                owner,
-                kind,
-                api,
-            } => {
+            Change::Delete { owner, kind, api } => {
                 let target = self.target(owner, kind, api).await;
                 both!(
                     self,
-                    |it| it.delete_registration(self.name(tpp), target.clone(), now),
+                    |it| it.delete_registration(client_id.clone(), target.clone(), now),
                     whole
                 )
                 .unwrap()
                 .ok();
             }
-            Step::Remove(tpp, kind) => {
-                let by = Actor::Operator("ada".to_owned());
+            Change::Remove(kind) => {
                 both!(
                     self,
-                    |it| it.remove_registration(by.clone(), self.name(tpp), kind, now),
+                    |it| it.remove_registration(operator(), client_id.clone(), kind, now),
                     whole
                 )
                 .unwrap()
                 .ok();
             }
-            other => unreachable!("no registration's step: {other:?}"),
         }
     }
 
@@ -183,6 +178,10 @@ impl Player<'_> {
         let id = id.unwrap_or_else(|| RegistrationId::new("nobody's").unwrap());
         Target { kind, id, api }
     }
+}
+
+fn operator() -> Actor {
+    Actor::Operator("ada".to_owned())
 }
 
 fn wish_of(tpp: usize, wish: &WishOf) -> (Kind, Wish) {

@@ -11,15 +11,14 @@ mod operating;
 use std::time::Duration;
 
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::history::Retention;
 use oyez_domain::ledger::lanes::Lease;
-use oyez_domain::ledger::sets::{Look, Purpose};
+use oyez_domain::ledger::sets::Purpose;
 use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
 use oyez_store::{Error, Store};
 
 use crate::making::{DAWN, Jtis, client, interaction};
-use crate::step::{EventOf, NODES, Step, TPPS, WishOf};
+use crate::step::{Act, Change, EventOf, NODES, Step, TPPS, WishOf};
 
 /// The two ledgers, and the names that a history's numbers stand for.
 pub(crate) struct Player<'a> {
@@ -63,7 +62,7 @@ macro_rules! both {
             $ask.await
         };
         let said = $said;
-        agree(&said(&first), &said(&second));
+        $crate::player::agree(&said(&first), &said(&second));
         first
     }};
 }
@@ -116,53 +115,43 @@ impl<'a> Player<'a> {
             self.lease(node, None, Duration::from_secs(3_600)).await;
         }
         for tpp in 0..TPPS - 1 {
-            self.play(Step::Register(tpp)).await;
+            self.play(Step::Govern(tpp, Act::Register)).await;
             let wish = WishOf::Subscription {
                 pushed: tpp == 0,
                 types: None,
                 version: "4.0",
             };
-            self.play(Step::Create {
-                tpp,
-                wish,
-                api: ApiVersion::V4_0,
-            })
-            .await;
+            let api = ApiVersion::V4_0;
+            self.play(Step::Register(tpp, Change::Create { wish, api }))
+                .await;
         }
     }
 
     pub(crate) async fn play(&mut self, step: Step) {
+        let now = self.now;
         match step {
-            Step::Expire { .. } | Step::Sweep { .. } if self.company != Company::Alone => {}
-            Step::Pass(time) => self.now = self.now + time,
-            Step::Register(_)
-            | Step::ChangeTpp(..)
-            | Step::Disable(_)
-            | Step::Enable(_)
-            | Step::Withdraw(..)
-            | Step::RetryPushes(..)
-            | Step::Requeue { .. }
-            | Step::Pause(_)
-            | Step::Resume(_) => self.operate(step).await,
-            Step::Create { .. } | Step::Replace { .. } | Step::Delete { .. } | Step::Remove(..) => {
-                self.register(step).await;
-            }
+            Step::Expire { .. } | Step::Sweep(_) if self.company != Company::Alone => {}
+            Step::Pass(time) => self.now = now + time,
+            Step::Govern(tpp, act) => self.govern(tpp, act).await,
+            Step::Mend(tpp, mend) => self.mend(tpp, mend).await,
+            Step::Register(tpp, change) => self.register(tpp, change).await,
+            Step::Lane(node, turn) => self.lane(node, turn).await,
             Step::Accept(items) => self.accept(items).await,
             Step::AcceptAgain(items, tpp) => self.accept_again(items, tpp).await,
             Step::Poll(poll) => self.poll(*poll).await,
             Step::Keep {
                 newest,
-                first_bytes,
+                bytes,
                 handed_out,
             } => {
                 let purpose = handed_out.map_or(Purpose::Push, |cap| Purpose::HandOut {
                     cap,
                     interaction_id: interaction("kept"),
                 });
-                self.keep(newest, first_bytes, &purpose).await;
+                self.keep(newest, bytes, &purpose).await;
             }
             Step::Recheck(tpp, events) => {
-                let (id, jtis, now) = (self.name(tpp), self.named(tpp, &events), self.now);
+                let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
                 both!(
                     self,
                     |it| it.recheck(id.clone(), jtis.clone(), Purpose::Push, now),
@@ -170,48 +159,16 @@ impl<'a> Player<'a> {
                 )
                 .ok();
             }
-            Step::Look {
-                tpp,
-                events_max,
-                in_flight_for,
-            } => {
-                self.look(
-                    tpp,
-                    Look {
-                        events_max,
-                        in_flight_for,
-                    },
-                )
-                .await;
-            }
-            Step::Attempt {
-                tpp,
-                event,
-                verdict,
-            } => self.attempt(tpp, event, &verdict).await,
-            Step::Lease { .. } | Step::Release(_) | Step::Claim { .. } | Step::Report { .. } => {
-                self.lanes(step).await;
-            }
+            Step::Look(tpp, look) => self.look(tpp, look).await,
+            Step::Attempt(tpp, event, verdict) => self.attempt(tpp, event, &verdict).await,
             Step::Expire {
                 accepted_ago,
                 events_max,
             } => {
-                let (before, now) = (self.now - accepted_ago, self.now);
+                let before = now - accepted_ago;
                 both!(self, |it| it.expire(before, events_max, now), whole).unwrap();
             }
-            Step::Sweep {
-                settled_for,
-                keys_for,
-                minutes_for,
-            } => {
-                self.sweep(Retention {
-                    settled_for,
-                    keys_for,
-                    minutes_for,
-                    batch_max: 2,
-                })
-                .await;
-            }
+            Step::Sweep(retention) => self.sweep(retention).await,
         }
     }
 
