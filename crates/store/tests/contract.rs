@@ -7,6 +7,10 @@
     clippy::duplicate_mod,
     reason = "one suite, compiled once for each backend"
 )]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a fixture cannot do fails its test"
+)]
 
 #[path = "contract/fixture.rs"]
 mod fixture;

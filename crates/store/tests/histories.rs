@@ -2,6 +2,9 @@
 //!
 //! A failing history is shrunk and printed with its seed. Sizes go by `OYEZ_TEST_SCALE`.
 
+#![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
+#![expect(clippy::print_stderr, reason = "seeds are for people")]
+
 #[path = "contract/making.rs"]
 #[expect(dead_code, reason = "the contract says more of these words")]
 mod making;
