@@ -1,2 +1,98 @@
-//! placeholder
-fn main() {}
+//! `oyez`: the command line of the UK Open Banking Event Notification API.
+//!
+//! This is the only place that reads the clock, the environment and the arguments; everything below is told. The order is
+//! always the same: parse, do, answer, exit code.
+
+mod args;
+mod commands;
+mod config;
+mod development;
+mod durable;
+mod failure;
+mod key_directory;
+mod ledger;
+mod operators;
+mod output;
+
+use std::env;
+use std::process::ExitCode;
+use std::time::UNIX_EPOCH;
+
+use clap::Parser;
+use oyez_jose::UnixTime;
+
+use args::{Arguments, Command};
+use commands::Surroundings;
+use config::Variables;
+use failure::Failure;
+use output::{Format, Paint, Reply, Verdict};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(asked_for_help_or_wrong) => {
+            output::help_or_usage(&asked_for_help_or_wrong);
+            return ExitCode::from(if asked_for_help_or_wrong.use_stderr() {
+                2
+            } else {
+                0
+            });
+        }
+    };
+    let format = if arguments.json {
+        Format::Scripts
+    } else {
+        Format::People
+    };
+    let answered = run(&arguments.command, &surroundings()).and_then(|reply| {
+        output::reply(&reply, format).map_err(|error| {
+            let mend = "check where standard output goes";
+            Failure::environment("cannot write the answer", mend).because(&error)
+        })?;
+        Ok(reply.verdict)
+    });
+    match answered {
+        Ok(Verdict::Yes) => ExitCode::SUCCESS,
+        Ok(Verdict::No) => ExitCode::from(1),
+        Err(failure) => {
+            output::aside(format_args!("error: {failure}"));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(command: &Command, around: &Surroundings) -> Result<Reply, Failure> {
+    match command {
+        Command::Check(args) => commands::check::run(args, around),
+        Command::Init(args) => commands::init::run(args, around),
+        Command::Keys(command) => commands::keys::run(command, around),
+        Command::Migrate(args) => commands::migrate::run(args, around),
+        Command::Verify(args) => commands::verify::run(args, around),
+    }
+}
+
+fn surroundings() -> Surroundings {
+    let no_colour = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
+    Surroundings {
+        now: now(),
+        random,
+        variables: Variables::pick(env::vars_os()),
+        paint: Paint::for_stdout(no_colour),
+    }
+}
+
+/// The one source of randomness, besides the cryptographic library's own for keys.
+fn random() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::environment("the system has no random numbers", "try again").because(&error)
+    })?;
+    Ok(bytes)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one clock")]
+fn now() -> UnixTime {
+    let since_1970 = std::time::SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since_1970.map_or(0, |since| since.as_secs());
+    UnixTime::from_seconds(i64::try_from(seconds).expect("the seconds of 292 billion years fit"))
+}

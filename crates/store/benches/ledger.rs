@@ -86,13 +86,14 @@ fn arguments() -> Arguments {
 /// Each step in groups, the ledger and bare SQLite in turn.
 async fn groups(events: u64) -> Value {
     println!(
-        "\nper event           group    ledger/s      bare/s   ledger cpu us   bare cpu us   cpu ratio"
+        "\nper event           group    ledger/s      bare/s   ledger cpu us   bare cpu us   ratio   to bare insert"
     );
     let mut rows = Vec::new();
     for group in [1, 10, 100, 1000] {
         let events = if group == 1 { events / 10 } else { events };
         let ours = product::in_groups(events, group).await;
         let bare = bare::in_groups(events, group);
+        let inserts = bare.accept.cpu_us;
         for (name, ours, bare) in [
             ("accept", &ours.accept, &bare.accept),
             ("keep", &ours.keep, &bare.keep),
@@ -100,13 +101,15 @@ async fn groups(events: u64) -> Value {
             ("settle", &ours.settle, &bare.settle),
         ] {
             let ratio = ours.cpu_us / bare.cpu_us;
+            let insert_ratio = ours.cpu_us / inserts;
             println!(
-                "{name:<18} {group:>6} {:>11.0} {:>11.0} {:>15.1} {:>13.1} {ratio:>11.2}",
+                "{name:<18} {group:>6} {:>11.0} {:>11.0} {:>15.1} {:>13.1} {ratio:>7.2} {insert_ratio:>16.2}",
                 ours.rate, bare.rate, ours.cpu_us, bare.cpu_us
             );
             rows.push(json!({
                 "step": name, "group": group, "rate": ours.rate, "bare_rate": bare.rate,
                 "cpu_us_per_event": ours.cpu_us, "bare_cpu_us_per_event": bare.cpu_us, "cpu_ratio": ratio,
+                "cpu_ratio_to_bare_insert": insert_ratio,
             }));
         }
     }

@@ -7,6 +7,10 @@
     clippy::duplicate_mod,
     reason = "one suite, compiled once for each backend"
 )]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a fixture cannot do fails its test"
+)]
 
 #[path = "contract/fixture.rs"]
 mod fixture;
@@ -52,7 +56,7 @@ async fn on_the_model() -> Backend {
 async fn in_a_file() -> Backend {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db");
-    let ledger = Ledger::open(&path, &Options::default(), making::rules()).unwrap();
+    let ledger = Ledger::open(&path, Options::default(), making::rules()).unwrap();
     Backend {
         store: Arc::new(ledger),
         lives_in: Box::new(directory),

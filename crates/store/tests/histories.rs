@@ -2,6 +2,9 @@
 //!
 //! A failing history is shrunk and printed with its seed. Sizes go by `OYEZ_TEST_SCALE`.
 
+#![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
+#![expect(clippy::print_stderr, reason = "seeds are for people")]
+
 #[path = "contract/making.rs"]
 #[expect(dead_code, reason = "the contract says more of these words")]
 mod making;
@@ -67,7 +70,7 @@ fn campaign<T: Debug>(
         let rules = Arc::new(rules.clone());
         let directory = in_memory_if_there_is_room();
         let path = directory.path().join("ledger.db");
-        let backend = Ledger::open(&path, &Options::default(), Arc::clone(&rules)).unwrap();
+        let backend = Ledger::open(&path, Options::default(), Arc::clone(&rules)).unwrap();
         runtime.block_on(play(histories, Arc::new(backend), rules));
         Ok(())
     });

@@ -4,6 +4,9 @@
 //! The victim is this same binary, run for one ignored test; it learns its round from standard input and tells its promises to
 //! standard output. It is killed by the count of its promises, so nothing here waits for time to pass.
 
+#![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
+#![expect(clippy::print_stderr, reason = "seeds are for people")]
+
 #[path = "kill/books.rs"]
 mod books;
 #[path = "kill/dice.rs"]
@@ -59,7 +62,7 @@ async fn slow_nothing_promised_is_lost_when_the_process_is_killed() {
         for promise in &promised {
             books.enter(promise);
         }
-        let ledger = Ledger::open(&path, &Options::default(), making::rules()).unwrap();
+        let ledger = Ledger::open(&path, Options::default(), making::rules()).unwrap();
         books.audit(&ledger, round, &promised).await;
         if number + 1 == rounds {
             books.audit_all(&ledger).await;

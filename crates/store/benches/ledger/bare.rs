@@ -16,7 +16,7 @@ bare: a file with the ledger's schema, page size and settings (WAL, synchronous=
 per group. It writes the rows that the ledger writes for the same group, with the same sizes and indexes (accept: events,
 outstanding; keep: sets; hand out: outstanding, hand_outs, one poll, and it reads the SETs it hands out; settle: outstanding,
 settlements), each by one prepared statement, keys known beforehand. No queue, no second thread, no savepoint, no JSON, no rules,
-no choice, no totals, no minutes.";
+no choice, no totals, no minutes. The last column sets each step against bare accept: inserting an event's two rows.";
 
 pub(crate) fn in_groups(events: u64, group: u64) -> Steps {
     let directory = tempfile::tempdir().unwrap();

@@ -27,7 +27,8 @@ pub(super) struct Handed<'a> {
     pub(super) owner: &'a ClientId,
     pub(super) jti: Jti,
     pub(super) event: i64,
-    pub(super) position: u64,
+    /// How often it has gone out, this time included.
+    pub(super) hand_outs: u32,
 }
 
 impl HandOuts {
@@ -49,8 +50,8 @@ impl HandOuts {
         Ok(row)
     }
 
-    /// Counts and records one hand-out.
-    pub(super) fn count(
+    /// Records one hand-out, which the event's row has counted; settles the event if it was the last that the cap allows.
+    pub(super) fn record(
         &mut self,
         unit: &mut Unit,
         handed: &Handed<'_>,
@@ -67,11 +68,7 @@ impl HandOuts {
             .prepare_cached(INSERT_HAND_OUT)?
             .execute(params![handed.event, poll])?;
         unit.tally.flow(handed.tpp, now).handed_out += 1;
-        let hand_outs: u32 = unit
-            .db
-            .prepare_cached(COUNT_HAND_OUT)?
-            .query_row(params![handed.tpp, handed.position], |row| row.get(0))?;
-        if cap.is_some_and(|cap| hand_outs >= cap.get()) {
+        if cap.is_some_and(|cap| handed.hand_outs >= cap.get()) {
             let end = End {
                 tpp: handed.tpp,
                 owner: handed.owner,
@@ -87,7 +84,3 @@ impl HandOuts {
 const INSERT_POLL: &str = "INSERT INTO polls (interaction_id, at) VALUES (?1, ?2)";
 
 pub(super) const INSERT_HAND_OUT: &str = "INSERT INTO hand_outs (event, poll) VALUES (?1, ?2)";
-
-pub(super) const COUNT_HAND_OUT: &str = "
-    UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2
-    RETURNING hand_outs";

@@ -135,22 +135,24 @@ fn hand_out(
         let Some(ready) = signer.prepare(unit, &chosen, now)? else {
             continue;
         };
+        let goes_out = matches!(ready.set, SetState::Kept(_));
         let changed = unit.db.prepare_cached(HOLD_BACK)?.execute(params![
             known.id,
             chosen.position,
-            again_at.unix_ms()
+            again_at.unix_ms(),
+            goes_out
         ])?;
         expect_rows(changed, 1, "holding a handed-out event back")?;
-        if let SetState::Kept(_) = ready.set {
+        if goes_out {
             let handed = Handed {
                 tpp: known.id,
                 owner: &poll.client_id,
                 jti: chosen.jti,
                 event: chosen.event,
-                position: chosen.position,
+                hand_outs: chosen.hand_outs + 1,
             };
             let cap = poll.limits.hand_out_cap;
-            hand_outs.count(unit, &handed, cap, &poll.interaction_id, now)?;
+            hand_outs.record(unit, &handed, cap, &poll.interaction_id, now)?;
         }
         work.push(ready);
     }
@@ -227,24 +229,25 @@ fn visible(poll: &Poll) -> impl Iterator<Item = i64> {
         .map(family_code)
 }
 
-/// A choice from `due_at, family, position, event, jti, accepted_at`.
+/// A choice from `due_at, family, position, event, jti, accepted_at, hand_outs`.
 fn chosen(row: &Row<'_>) -> rusqlite::Result<(Timestamp, i64, Chosen)> {
     let chosen = Chosen {
         position: row.get(2)?,
         event: row.get(3)?,
         jti: jti(row, 4)?,
         accepted_at: moment(row, 5)?,
+        hand_outs: row.get(6)?,
     };
     Ok((moment(row, 0)?, row.get(1)?, chosen))
 }
 
 pub(super) const CHOOSE: &str = "
-    SELECT due_at, family, position, event, jti, accepted_at
+    SELECT due_at, family, position, event, jti, accepted_at, hand_outs
     FROM outstanding INDEXED BY outstanding_due
     WHERE tpp = ?1 AND family = ?2 AND due_at <= ?3 ORDER BY due_at, position LIMIT ?4";
 
 pub(super) const OLDEST: &str = "
-    SELECT due_at, family, position, event, jti, accepted_at
+    SELECT due_at, family, position, event, jti, accepted_at, hand_outs
     FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1";
 
 pub(super) const NEXT_DUE: &str = "
@@ -252,7 +255,8 @@ pub(super) const NEXT_DUE: &str = "
 
 // max() of a NULL is NULL: what is not pushed stays so.
 pub(super) const HOLD_BACK: &str = "
-    UPDATE outstanding SET due_at = ?3, polled_until = ?3, push_at = max(push_at, ?3)
+    UPDATE outstanding SET due_at = ?3, polled_until = ?3, push_at = max(push_at, ?3),
+        hand_outs = hand_outs + ?4
     WHERE tpp = ?1 AND position = ?2";
 
 const COUNT_ERROR: &str = "

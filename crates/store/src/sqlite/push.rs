@@ -243,13 +243,14 @@ fn next_push_at(unit: &Unit, known: Known) -> Result<Option<Timestamp>, Error> {
     Ok(next.optional()?.flatten())
 }
 
-/// A choice from `position, event, jti, accepted_at`.
+/// A choice from `position, event, jti, accepted_at, hand_outs`.
 fn chosen(row: &Row<'_>) -> rusqlite::Result<Chosen> {
     Ok(Chosen {
         position: row.get(0)?,
         event: row.get(1)?,
         jti: jti(row, 2)?,
         accepted_at: moment(row, 3)?,
+        hand_outs: row.get(4)?,
     })
 }
 
@@ -258,11 +259,11 @@ pub(super) const REFUSED: i64 = 1;
 pub(super) const ENDPOINT_FAILED: i64 = 2;
 
 pub(super) const DUE: &str = "
-    SELECT position, event, jti, accepted_at FROM outstanding INDEXED BY outstanding_push
+    SELECT position, event, jti, accepted_at, hand_outs FROM outstanding INDEXED BY outstanding_push
     WHERE tpp = ?1 AND push_at <= ?2 ORDER BY push_at, position LIMIT ?3";
 
 pub(super) const OLDEST_DUE: &str = "
-    SELECT position, event, jti, accepted_at
+    SELECT position, event, jti, accepted_at, hand_outs
     FROM (SELECT * FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1)
     WHERE push_at <= ?2 AND due_at <= ?2 LIMIT ?3";
 

@@ -8,7 +8,7 @@ use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::errors::contradiction;
+use super::errors::{contradiction, expect_rows};
 use super::hand_outs::{HandOuts, Handed};
 use super::registrations;
 use super::tpps::{TppId, know};
@@ -49,7 +49,7 @@ pub(super) fn recheck(unit: &Unit, client_id: &ClientId, jtis: &[Jti]) -> Result
     };
     jtis.iter()
         .map(|jti| {
-            let Some((event, _)) = outstanding(unit, known.id, *jti)? else {
+            let Some(Open { event, .. }) = outstanding(unit, known.id, *jti)? else {
                 return Ok(Kept::NoLongerOutstanding);
             };
             kept(&unit.db, event)?
@@ -57,6 +57,13 @@ pub(super) fn recheck(unit: &Unit, client_id: &ClientId, jtis: &[Jti]) -> Result
                 .ok_or_else(|| contradiction(format!("no SET was ever kept for {jti}")))
         })
         .collect()
+}
+
+/// An outstanding event, as far as keeping its SET needs it.
+struct Open {
+    event: i64,
+    position: u64,
+    hand_outs: u32,
 }
 
 fn owner(unit: &Unit, client_id: &ClientId) -> Result<Option<(TppId, u64)>, Error> {
@@ -76,7 +83,12 @@ fn keep_one(
     hand_outs: &mut HandOuts,
     now: Timestamp,
 ) -> Result<Kept, Error> {
-    let Some((event, position)) = outstanding(unit, tpp, signed.jti)? else {
+    let Some(Open {
+        event,
+        position,
+        hand_outs: gone_out,
+    }) = outstanding(unit, tpp, signed.jti)?
+    else {
         return Ok(Kept::NoLongerOutstanding);
     };
     let is_current = revision == signed.revision;
@@ -94,14 +106,19 @@ fn keep_one(
         interaction_id,
     } = &signed.purpose
     {
+        let changed = unit
+            .db
+            .prepare_cached(COUNT_HAND_OUT)?
+            .execute(params![tpp, position])?;
+        expect_rows(changed, 1, "counting a hand-out")?;
         let handed = Handed {
             tpp,
             owner: &signed.client_id,
             jti: signed.jti,
             event,
-            position,
+            hand_outs: gone_out + 1,
         };
-        hand_outs.count(unit, &handed, *cap, interaction_id, now)?;
+        hand_outs.record(unit, &handed, *cap, interaction_id, now)?;
     }
     Ok(Kept::Send(bytes))
 }
@@ -121,12 +138,16 @@ fn insert_if_absent(
     Ok(inserted == 1)
 }
 
-fn outstanding(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<(i64, u64)>, Error> {
+fn outstanding(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Open>, Error> {
     Ok(unit
         .db
         .prepare_cached(FIND_OUTSTANDING)?
         .query_row(params![tpp, jti.as_bytes()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok(Open {
+                event: row.get(0)?,
+                position: row.get(1)?,
+                hand_outs: row.get(2)?,
+            })
         })
         .optional()?)
 }
@@ -135,4 +156,7 @@ pub(super) const KEEP: &str = "
     INSERT INTO sets (event, jws, kid, kept_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 
 pub(super) const FIND_OUTSTANDING: &str =
-    "SELECT event, position FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+    "SELECT event, position, hand_outs FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+
+pub(super) const COUNT_HAND_OUT: &str =
+    "UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2";

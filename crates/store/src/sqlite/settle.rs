@@ -15,6 +15,7 @@ use crate::Error;
 /// An event that just left `outstanding` or `failed`.
 #[derive(Debug, Clone, Copy)]
 struct Left {
+    position: u64,
     event: i64,
     ends: u32,
 }
@@ -44,7 +45,7 @@ pub(super) fn acknowledge(
     if settle(unit, &end, jti, now)? {
         return Ok(true);
     }
-    let Some(left) = take(unit, TAKE_FAILED, tpp, jti)? else {
+    let Some(left) = take(unit, &FAILED_ROWS, tpp, jti)? else {
         return Ok(false);
     };
     supersede(unit, left.event, left.ends)?;
@@ -60,7 +61,7 @@ pub(super) fn settle(
     jti: Jti,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let Some(left) = take(unit, TAKE_OUTSTANDING, end.tpp, jti)? else {
+    let Some(left) = take(unit, &OUTSTANDING, end.tpp, jti)? else {
         return Ok(false);
     };
     write_end(unit, end, left, now)?;
@@ -98,17 +99,27 @@ pub(super) fn supersede(unit: &Unit, event: i64, ends: u32) -> Result<(), Error>
     expect_rows(changed, 1, "superseding a failure")
 }
 
-fn take(unit: &Unit, statement: &str, tpp: TppId, jti: Jti) -> Result<Option<Left>, Error> {
-    let taken = unit
+/// Finds a row and removes it by its key: measured faster than one DELETE that returns what it removed.
+fn take(unit: &Unit, rows: &Rows, tpp: TppId, jti: Jti) -> Result<Option<Left>, Error> {
+    let found = unit
         .db
-        .prepare_cached(statement)?
+        .prepare_cached(rows.find)?
         .query_row(params![tpp, jti.as_bytes()], |row| {
             Ok(Left {
-                event: row.get(0)?,
-                ends: row.get(1)?,
+                position: row.get(0)?,
+                event: row.get(1)?,
+                ends: row.get(2)?,
             })
         });
-    Ok(taken.optional()?)
+    let Some(left) = found.optional()? else {
+        return Ok(None);
+    };
+    let changed = unit
+        .db
+        .prepare_cached(rows.delete)?
+        .execute(params![tpp, left.position])?;
+    expect_rows(changed, 1, "taking an event out")?;
+    Ok(Some(left))
 }
 
 fn write_end(unit: &mut Unit, end: &End<'_>, left: Left, now: Timestamp) -> Result<(), Error> {
@@ -126,11 +137,21 @@ fn write_end(unit: &mut Unit, end: &End<'_>, left: Left, now: Timestamp) -> Resu
 /// The code of [`Outcome::Failed`].
 pub(super) const FAILED: i64 = outcome_code(Outcome::Failed);
 
-pub(super) const TAKE_OUTSTANDING: &str =
-    "DELETE FROM outstanding WHERE jti = ?2 AND tpp = ?1 RETURNING event, ends";
+/// A narrow table that an event can leave.
+pub(super) struct Rows {
+    pub(super) find: &'static str,
+    pub(super) delete: &'static str,
+}
 
-pub(super) const TAKE_FAILED: &str =
-    "DELETE FROM failed WHERE jti = ?2 AND tpp = ?1 RETURNING event, ends";
+pub(super) const OUTSTANDING: Rows = Rows {
+    find: "SELECT position, event, ends FROM outstanding WHERE jti = ?2 AND tpp = ?1",
+    delete: "DELETE FROM outstanding WHERE tpp = ?1 AND position = ?2",
+};
+
+pub(super) const FAILED_ROWS: Rows = Rows {
+    find: "SELECT position, event, ends FROM failed WHERE jti = ?2 AND tpp = ?1",
+    delete: "DELETE FROM failed WHERE tpp = ?1 AND position = ?2",
+};
 
 const SET_ASIDE: &str = "
     INSERT INTO failed (tpp, position, event, jti, family, accepted_at, ends)

@@ -21,7 +21,7 @@ use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
 use super::{
-    Ledger, accept, audit, event_list, history, lanes, poll, push, registrations, requeue,
+    Ledger, accept, audit, event_list, history, lanes, leases, poll, push, registrations, requeue,
     retention, sets, tpps, withdraw,
 };
 use crate::{Answer, Store};
@@ -196,11 +196,11 @@ impl Store for Ledger {
         renew: Option<u64>,
         ttl: Duration,
     ) -> Answer<'_, Option<Lease>> {
-        Box::pin(self.write(move |unit| lanes::hold_lease(unit, node_id, renew, ttl)))
+        Box::pin(self.write(move |unit| leases::hold(unit, node_id, renew, ttl)))
     }
 
     fn release_lease(&self, lease: Lease) -> Answer<'_, ()> {
-        Box::pin(self.write(move |unit| lanes::release_lease(unit, &lease)))
+        Box::pin(self.write(move |unit| leases::release(unit, &lease)))
     }
 
     fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {

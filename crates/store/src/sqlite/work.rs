@@ -24,6 +24,7 @@ pub(super) struct Chosen {
     pub(super) event: i64,
     pub(super) jti: Jti,
     pub(super) accepted_at: Timestamp,
+    pub(super) hand_outs: u32,
 }
 
 /// What the chosen events of one TPP are reduced by before they are signed.

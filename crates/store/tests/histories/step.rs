@@ -5,9 +5,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use oyez_domain::event::Family;
+use oyez_domain::ledger::history::Retention;
 use oyez_domain::ledger::lanes::{Health, Hold};
 use oyez_domain::ledger::poll::{Limits, Patience};
 use oyez_domain::ledger::registering::Kind;
+use oyez_domain::ledger::sets::Look;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_domain::version::ApiVersion;
 use proptest::collection::vec;
@@ -19,82 +21,92 @@ use crate::making::{DAWN, LINKED, REVOKED, UPDATE};
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Pass(Duration),
-    Register(usize),
-    ChangeTpp(usize, DeliveryOrder),
-    Disable(usize),
-    Enable(usize),
-    Create {
-        tpp: usize,
-        wish: WishOf,
-        api: ApiVersion,
-    },
-    Replace {
-        tpp: usize,
-        owner: usize,
-        wish: WishOf,
-        api: ApiVersion,
-    },
-    Delete {
-        tpp: usize,
-        owner: usize,
-        kind: Kind,
-        api: ApiVersion,
-    },
-    Remove(usize, Kind),
+    Govern(usize, Act),
+    Mend(usize, Mend),
+    Register(usize, Change),
+    Lane(usize, Turn),
     Accept(Vec<Item>),
     /// A batch whose last item has the jti of an event that was accepted before.
     AcceptAgain(Vec<Item>, usize),
     Poll(Box<PollOf>),
     Keep {
         newest: usize,
-        first_bytes: bool,
+        bytes: Bytes,
         handed_out: Option<Option<NonZeroU32>>,
     },
     Recheck(usize, Vec<EventOf>),
-    Look {
-        tpp: usize,
-        events_max: u32,
-        in_flight_for: Duration,
-    },
-    Attempt {
-        tpp: usize,
-        event: EventOf,
-        verdict: VerdictOf,
-    },
-    Withdraw(usize, Vec<EventOf>),
-    RetryPushes(usize, Vec<EventOf>),
-    Requeue {
-        tpp: usize,
-        accepted_ago: Duration,
-        events_max: u32,
-    },
-    Lease {
-        node: usize,
-        renew: bool,
-        ttl: Duration,
-    },
-    Release(usize),
-    Claim {
-        node: usize,
-        lanes_max: u32,
-    },
-    Report {
-        node: usize,
-        tpp: usize,
-        health: Health,
-        hold: Hold,
-    },
-    Pause(usize),
-    Resume(usize),
+    Look(usize, Look),
+    Attempt(usize, EventOf, VerdictOf),
     Expire {
         accepted_ago: Duration,
         events_max: u32,
     },
-    Sweep {
-        settled_for: Duration,
-        keys_for: Duration,
-        minutes_for: Duration,
+    Sweep(Retention),
+}
+
+/// What an operator does to a TPP.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    Register,
+    Change(DeliveryOrder),
+    Disable,
+    Enable,
+    Pause,
+    Resume,
+}
+
+/// What an operator does to a TPP's events.
+#[derive(Debug, Clone)]
+pub(crate) enum Mend {
+    Withdraw(Vec<EventOf>),
+    RetryPushes(Vec<EventOf>),
+    Requeue {
+        accepted_ago: Duration,
+        events_max: u32,
     },
+}
+
+/// A change of a TPP's registrations; `owner` has the one that is named.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Create {
+        wish: WishOf,
+        api: ApiVersion,
+    },
+    Replace {
+        owner: usize,
+        wish: WishOf,
+        api: ApiVersion,
+    },
+    Delete {
+        owner: usize,
+        kind: Kind,
+        api: ApiVersion,
+    },
+    Remove(Kind),
+}
+
+/// What a node does.
+#[derive(Debug, Clone)]
+pub(crate) enum Turn {
+    Join(Duration),
+    Renew(Duration),
+    Release,
+    Claim {
+        lanes_max: u32,
+    },
+    Report {
+        tpp: usize,
+        health: Health,
+        hold: Hold,
+    },
+}
+
+/// Which of two signers' bytes are to be kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bytes {
+    One,
+    Other,
 }
 
 /// What a registration says, before it is the TPP's own.
@@ -176,12 +188,14 @@ pub(crate) fn history(steps_max: usize, nodes: Lanes) -> impl Strategy<Value = V
 }
 
 fn events() -> impl Strategy<Value = Step> {
+    let handed_out = option::of(option::weighted(0.3, cap(3)));
+    let bytes = prop_oneof![Just(Bytes::One), Just(Bytes::Other)];
     prop_oneof![
         6 => vec(item(), 1..5).prop_map(Step::Accept),
         1 => (vec(item(), 0..3), tpp()).prop_map(|(items, tpp)| Step::AcceptAgain(items, tpp)),
         6 => poll().prop_map(|poll| Step::Poll(Box::new(poll))),
-        4 => (1..4_usize, any::<bool>(), option::of(option::weighted(0.3, cap(3))))
-            .prop_map(|(newest, first_bytes, handed_out)| Step::Keep { newest, first_bytes, handed_out }),
+        4 => (1..4_usize, bytes, handed_out)
+            .prop_map(|(newest, bytes, handed_out)| Step::Keep { newest, bytes, handed_out }),
         2 => (tpp(), vec(event(), 1..3)).prop_map(|(tpp, events)| Step::Recheck(tpp, events)),
     ]
 }
@@ -193,49 +207,56 @@ fn delivery() -> impl Strategy<Value = Step> {
         Just(VerdictOf::RefusedForGood),
         Just(VerdictOf::EndpointFailed),
     ];
+    let look = (0..4_u32, span()).prop_map(|(events_max, in_flight_for)| Look {
+        events_max,
+        in_flight_for,
+    });
     prop_oneof![
-        (tpp(), 0..4_u32, span()).prop_map(|(tpp, events_max, in_flight_for)| Step::Look {
-            tpp,
-            events_max,
-            in_flight_for
-        }),
-        (tpp(), event(), verdict).prop_map(|(tpp, event, verdict)| Step::Attempt {
-            tpp,
-            event,
-            verdict
-        }),
+        (tpp(), look).prop_map(|(tpp, look)| Step::Look(tpp, look)),
+        (tpp(), event(), verdict)
+            .prop_map(|(tpp, event, verdict)| Step::Attempt(tpp, event, verdict)),
     ]
 }
 
 fn registrations() -> impl Strategy<Value = Step> {
+    let owned = || (tpp(), option::weighted(0.2, tpp()));
     prop_oneof![
-        3 => (tpp(), wish(), api()).prop_map(|(tpp, wish, api)| Step::Create { tpp, wish, api }),
-        3 => (tpp(), owner(), wish(), api())
-            .prop_map(|(tpp, owner, wish, api)| Step::Replace { tpp, owner: owner.unwrap_or(tpp), wish, api }),
-        1 => (tpp(), owner(), kind(), api())
-            .prop_map(|(tpp, owner, kind, api)| Step::Delete { tpp, owner: owner.unwrap_or(tpp), kind, api }),
-        1 => (tpp(), kind()).prop_map(|(tpp, kind)| Step::Remove(tpp, kind)),
+        3 => (tpp(), wish(), api())
+            .prop_map(|(tpp, wish, api)| Step::Register(tpp, Change::Create { wish, api })),
+        3 => (owned(), wish(), api()).prop_map(|((tpp, owner), wish, api)| {
+            Step::Register(tpp, Change::Replace { owner: owner.unwrap_or(tpp), wish, api })
+        }),
+        1 => (owned(), kind(), api()).prop_map(|((tpp, owner), kind, api)| {
+            Step::Register(tpp, Change::Delete { owner: owner.unwrap_or(tpp), kind, api })
+        }),
+        1 => (tpp(), kind()).prop_map(|(tpp, kind)| Step::Register(tpp, Change::Remove(kind))),
     ]
 }
 
 fn operators() -> impl Strategy<Value = Step> {
     let order = prop_oneof![Just(DeliveryOrder::Concurrent), Just(DeliveryOrder::Strict)];
+    let act = prop_oneof![
+        2 => Just(Act::Register),
+        1 => order.prop_map(Act::Change),
+        1 => Just(Act::Disable),
+        2 => Just(Act::Enable),
+        1 => Just(Act::Pause),
+        1 => Just(Act::Resume),
+    ];
+    let mend = prop_oneof![
+        1 => vec(event(), 1..4).prop_map(Mend::Withdraw),
+        2 => vec(event(), 1..4).prop_map(Mend::RetryPushes),
+        3 => (span(), 0..3_u32)
+            .prop_map(|(accepted_ago, events_max)| Mend::Requeue { accepted_ago, events_max }),
+    ];
     prop_oneof![
-        2 => tpp().prop_map(Step::Register),
-        1 => (tpp(), order).prop_map(|(tpp, order)| Step::ChangeTpp(tpp, order)),
-        1 => tpp().prop_map(Step::Disable),
-        2 => tpp().prop_map(Step::Enable),
-        1 => (tpp(), vec(event(), 1..4)).prop_map(|(tpp, events)| Step::Withdraw(tpp, events)),
-        2 => (tpp(), vec(event(), 1..4)).prop_map(|(tpp, events)| Step::RetryPushes(tpp, events)),
-        3 => (tpp(), span(), 0..3_u32).prop_map(|(tpp, accepted_ago, events_max)| {
-            Step::Requeue { tpp, accepted_ago, events_max }
-        }),
+        (tpp(), act).prop_map(|(tpp, act)| Step::Govern(tpp, act)),
+        (tpp(), mend).prop_map(|(tpp, mend)| Step::Mend(tpp, mend)),
     ]
 }
 
 fn lanes() -> impl Strategy<Value = Step> {
-    let node = || 0..NODES;
-    let ttl = prop_oneof![6 => Just(LONG), 1 => Just(Duration::ZERO)];
+    let ttl = || prop_oneof![6 => Just(LONG), 1 => Just(Duration::ZERO)];
     let health = prop_oneof![
         2 => Just(Health::Responsive),
         1 => (1..5_u32).prop_map(|failures| Health::Failing {
@@ -249,29 +270,30 @@ fn lanes() -> impl Strategy<Value = Step> {
         Just(Hold::Keep),
         wake_at.prop_map(|wake_at| Hold::LetGo { wake_at })
     ];
-    prop_oneof![
-        1 => (node(), any::<bool>(), ttl)
-            .prop_map(|(node, renew, ttl)| Step::Lease { node, renew, ttl }),
-        1 => node().prop_map(Step::Release),
-        4 => (node(), 1..3_u32).prop_map(|(node, lanes_max)| Step::Claim { node, lanes_max }),
-        4 => (node(), tpp(), health, hold)
-            .prop_map(|(node, tpp, health, hold)| Step::Report { node, tpp, health, hold }),
-        1 => tpp().prop_map(Step::Pause),
-        1 => tpp().prop_map(Step::Resume),
-    ]
+    let turn = prop_oneof![
+        1 => ttl().prop_map(Turn::Join),
+        1 => ttl().prop_map(Turn::Renew),
+        1 => Just(Turn::Release),
+        6 => (1..3_u32).prop_map(|lanes_max| Turn::Claim { lanes_max }),
+        6 => (tpp(), health, hold)
+            .prop_map(|(tpp, health, hold)| Turn::Report { tpp, health, hold }),
+    ];
+    (0..NODES, turn).prop_map(|(node, turn)| Step::Lane(node, turn))
 }
 
 fn retention() -> impl Strategy<Value = Step> {
-    let time = span;
     prop_oneof![
         (span(), 0..3_u32).prop_map(|(accepted_ago, events_max)| Step::Expire {
             accepted_ago,
             events_max
         }),
-        (time(), time(), time()).prop_map(|(settled_for, keys_for, minutes_for)| Step::Sweep {
-            settled_for,
-            keys_for,
-            minutes_for
+        (span(), span(), span()).prop_map(|(settled_for, keys_for, minutes_for)| {
+            Step::Sweep(Retention {
+                settled_for,
+                keys_for,
+                minutes_for,
+                batch_max: 2,
+            })
         }),
     ]
 }
@@ -355,11 +377,6 @@ const LONG: Duration = Duration::from_secs(3_600);
 
 fn tpp() -> impl Strategy<Value = usize> {
     prop_oneof![6 => Just(0), 2 => Just(1), 1 => Just(TPPS - 1)]
-}
-
-/// Whose registration is named, where it is another's.
-fn owner() -> impl Strategy<Value = Option<usize>> {
-    option::weighted(0.2, tpp())
 }
 
 fn event() -> impl Strategy<Value = EventOf> {

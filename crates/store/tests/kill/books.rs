@@ -1,11 +1,12 @@
 //! What was promised over all rounds, and the audit of a ledger against it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use oyez_domain::event::Family;
 use oyez_domain::ids::Jti;
 use oyez_domain::ledger::acceptance::Acceptance;
-use oyez_domain::ledger::history::{EventFilter, EventSummary, StateFilter};
+use oyez_domain::ledger::history::{EventFile, EventFilter, EventSummary, StateFilter};
 use oyez_domain::life::{Ending, State};
 use oyez_domain::time::Timestamp;
 use oyez_store::Store;
@@ -73,34 +74,38 @@ impl Books {
     /// Holds the ledger to what this round promised, and to what no round may undo.
     pub(crate) async fn audit(&mut self, ledger: &Ledger, round: Round, promised: &[Promise]) {
         let fresh = list(ledger, since(round.begins_at())).await;
-        self.audit_events(&fresh, promised);
+        audit_events(&fresh, promised);
         self.audit_positions(ledger, &fresh).await;
         audit_batches(&fresh);
-        for promise in promised {
-            self.audit_file(ledger, promise).await;
-        }
+        audit_files(ledger, promised).await;
         self.audit_outstanding(ledger).await;
         self.audit_registration(ledger).await;
         self.audit_keys(ledger, round, promised).await;
     }
 
-    /// Holds the ledger to everything that was ever promised.
+    /// Holds the ledger to everything that was ever promised: where all events stand, and the whole of every hundredth.
     pub(crate) async fn audit_all(&self, ledger: &Ledger) {
-        let accepted = self
-            .accepted
-            .iter()
-            .map(|(jti, (tpp, batch))| Promise::Accepted {
-                tpp: *tpp,
-                jti: *jti,
-                batch: batch.clone(),
-            });
+        let all = list(ledger, EventFilter::default()).await;
+        audit_batches(&all);
+        for tpp in 0..TPPS {
+            let counts = ledger.counts(client_of(tpp)).await.unwrap();
+            assert_gapless(&all, tpp, 1..=counts.accepted);
+        }
+        let found: BTreeMap<Jti, &EventSummary> =
+            all.iter().map(|event| (event.jti, event)).collect();
+        for (jti, (tpp, batch)) in &self.accepted {
+            let event = found.get(jti).unwrap_or_else(|| panic!("{jti} is gone"));
+            assert_eq!(
+                (&event.client_id, event.resource_id.as_str()),
+                (&client_of(*tpp), &**batch)
+            );
+        }
+        for (jti, how) in &self.settled {
+            assert_settled(&found[jti].state, *jti, *how);
+        }
         let sent = self.sent.iter().map(|(jti, set)| Promise::Sent {
             jti: *jti,
             set: set.clone(),
-        });
-        let settled = self.settled.iter().map(|(jti, how)| Promise::Settled {
-            jti: *jti,
-            how: *how,
         });
         let attempted = self
             .attempted
@@ -109,79 +114,15 @@ impl Books {
                 jti: *jti,
                 interaction: interaction.clone(),
             });
-        for promise in accepted.chain(sent).chain(settled).chain(attempted) {
-            self.audit_file(ledger, &promise).await;
-        }
-        let all = list(ledger, EventFilter::default()).await;
-        audit_batches(&all);
-        for tpp in 0..TPPS {
-            let counts = ledger.counts(client_of(tpp)).await.unwrap();
-            let mut positions: Vec<u64> = of(&all, tpp).map(|event| event.position).collect();
-            positions.sort_unstable();
-            let gapless: Vec<u64> = (1..=counts.accepted).collect();
-            assert!(positions == gapless, "tpp {tpp} has gaps in its positions");
-        }
-    }
-
-    fn audit_events(&self, fresh: &[EventSummary], promised: &[Promise]) {
-        let found: BTreeSet<Jti> = fresh.iter().map(|event| event.jti).collect();
-        for promise in promised {
-            if let Promise::Accepted { jti, .. } = promise {
-                assert!(found.contains(jti), "{jti} was accepted and is not listed");
-            }
-        }
+        let some: Vec<Promise> = sent.chain(attempted).step_by(100).collect();
+        audit_files(ledger, &some).await;
     }
 
     async fn audit_positions(&mut self, ledger: &Ledger, fresh: &[EventSummary]) {
         for tpp in 0..TPPS {
-            let mut positions: Vec<u64> = of(fresh, tpp).map(|event| event.position).collect();
-            positions.sort_unstable();
             let counts = ledger.counts(client_of(tpp)).await.unwrap();
-            let gapless: Vec<u64> = (self.positions[tpp] + 1..=counts.accepted).collect();
-            assert!(positions == gapless, "tpp {tpp} has gaps in its positions");
+            assert_gapless(fresh, tpp, self.positions[tpp] + 1..=counts.accepted);
             self.positions[tpp] = counts.accepted;
-        }
-    }
-
-    async fn audit_file(&self, ledger: &Ledger, promise: &Promise) {
-        let (Promise::Accepted { jti, .. }
-        | Promise::Sent { jti, .. }
-        | Promise::Settled { jti, .. }
-        | Promise::Attempted { jti, .. }) = promise
-        else {
-            return;
-        };
-        let file = ledger.find_event(*jti).await.unwrap();
-        let file = file.unwrap_or_else(|| panic!("{jti} is gone: {promise}"));
-        match promise {
-            Promise::Accepted { tpp, batch, .. } => {
-                assert_eq!(file.notice.client_id, client_of(*tpp));
-                assert_eq!(file.notice.resource.id.as_str(), batch);
-            }
-            Promise::Sent { set, .. } => {
-                let kept: Vec<&str> = file.sets.iter().map(|kept| kept.set.as_str()).collect();
-                assert_eq!(kept, [set], "{jti} has other bytes than went out");
-            }
-            Promise::Settled { how, .. } => {
-                let State::Settled(settlement) = &file.summary.state else {
-                    panic!("{jti} was settled and is outstanding again");
-                };
-                let ending = settlement.outcome.ending();
-                let late = *how == How::Failed && ending == Ending::Acknowledged;
-                let same = match how {
-                    How::Acknowledged => ending == Ending::Acknowledged,
-                    How::Failed => ending == Ending::Failed || late,
-                };
-                assert!(same, "{jti}: {promise}, and now {settlement:?}");
-            }
-            Promise::Attempted { interaction, .. } => {
-                let mut known = file.attempts.iter().map(|it| it.interaction_id.as_str());
-                assert!(
-                    known.any(|it| it == interaction),
-                    "an attempt of {jti} is gone"
-                );
-            }
-            Promise::Registered { .. } | Promise::Deleted { .. } => {}
         }
     }
 
@@ -253,6 +194,79 @@ impl Books {
     }
 }
 
+fn audit_events(fresh: &[EventSummary], promised: &[Promise]) {
+    let found: BTreeSet<Jti> = fresh.iter().map(|event| event.jti).collect();
+    for promise in promised {
+        if let Promise::Accepted { jti, .. } = promise {
+            assert!(found.contains(jti), "{jti} was accepted and is not listed");
+        }
+    }
+}
+
+/// Holds each event's file to everything that was promised of it.
+async fn audit_files(ledger: &Ledger, promised: &[Promise]) {
+    let mut of_each: BTreeMap<Jti, Vec<&Promise>> = BTreeMap::new();
+    for promise in promised {
+        if let Some(jti) = promise.jti() {
+            of_each.entry(jti).or_default().push(promise);
+        }
+    }
+    for (jti, promises) in of_each {
+        let file = ledger.find_event(jti).await.unwrap();
+        let file = file.unwrap_or_else(|| panic!("{jti} is gone: {promises:?}"));
+        for promise in promises {
+            audit_file(&file, promise);
+        }
+    }
+}
+
+fn audit_file(file: &EventFile, promise: &Promise) {
+    match promise {
+        Promise::Accepted { tpp, batch, .. } => {
+            assert_eq!(file.notice.client_id, client_of(*tpp));
+            assert_eq!(file.notice.resource.id.as_str(), batch);
+        }
+        Promise::Sent { jti, set } => {
+            let kept: Vec<&str> = file.sets.iter().map(|kept| kept.set.as_str()).collect();
+            assert_eq!(kept, [set], "{jti} has other bytes than went out");
+        }
+        Promise::Settled { jti, how } => assert_settled(&file.summary.state, *jti, *how),
+        Promise::Attempted { jti, interaction } => {
+            let mut known = file.attempts.iter().map(|it| it.interaction_id.as_str());
+            assert!(
+                known.any(|it| it == interaction),
+                "an attempt of {jti} is gone"
+            );
+        }
+        Promise::Registered { .. } | Promise::Deleted { .. } => {}
+    }
+}
+
+/// What was acknowledged stays so; what failed may have been acknowledged late.
+fn assert_settled(state: &State, jti: Jti, how: How) {
+    let State::Settled(settlement) = state else {
+        panic!("{jti} was settled and is outstanding again");
+    };
+    let ending = settlement.outcome.ending();
+    let holds = match how {
+        How::Acknowledged => ending == Ending::Acknowledged,
+        How::Failed => matches!(ending, Ending::Failed | Ending::Acknowledged),
+    };
+    assert!(holds, "{jti} was {how:?}, and now it is {settlement:?}");
+}
+
+fn assert_gapless(events: &[EventSummary], tpp: usize, wanted: RangeInclusive<u64>) {
+    let of_tpp = events
+        .iter()
+        .filter(|event| event.client_id == client_of(tpp));
+    let mut positions: Vec<u64> = of_tpp.map(|event| event.position).collect();
+    positions.sort_unstable();
+    assert!(
+        wanted.clone().eq(positions),
+        "tpp {tpp}: not all of {wanted:?} is there, once each"
+    );
+}
+
 /// A batch's size is the last part of its name.
 fn audit_batches(events: &[EventSummary]) {
     let mut batches: BTreeMap<&str, usize> = BTreeMap::new();
@@ -263,12 +277,6 @@ fn audit_batches(events: &[EventSummary]) {
         let size = batch.rsplit('-').next().and_then(|size| size.parse().ok());
         assert_eq!(Some(found), size, "half of batch {batch} is there");
     }
-}
-
-fn of(events: &[EventSummary], tpp: usize) -> impl Iterator<Item = &EventSummary> {
-    events
-        .iter()
-        .filter(move |event| event.client_id == client_of(tpp))
 }
 
 fn since(accepted_from: Timestamp) -> EventFilter {

@@ -29,6 +29,19 @@ pub(crate) enum How {
     Failed,
 }
 
+impl Promise {
+    /// The event it is about.
+    pub(crate) const fn jti(&self) -> Option<Jti> {
+        match self {
+            Self::Accepted { jti, .. }
+            | Self::Sent { jti, .. }
+            | Self::Settled { jti, .. }
+            | Self::Attempted { jti, .. } => Some(*jti),
+            Self::Registered { .. } | Self::Deleted { .. } => None,
+        }
+    }
+}
+
 /// The line's first word: the test harness writes to the same pipe.
 const WORD: &str = "promise";
 

@@ -44,7 +44,7 @@ struct Victim {
 
 /// Runs until it is killed.
 pub(crate) async fn run(path: PathBuf, round: Round) {
-    let ledger = Ledger::open(&path, &Options::default(), rules()).unwrap();
+    let ledger = Ledger::open(&path, Options::default(), rules()).unwrap();
     let victim = Arc::new(Victim {
         ledger,
         round: round.number,

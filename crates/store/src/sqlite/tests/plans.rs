@@ -7,7 +7,7 @@ use oyez_domain::life::Ending;
 use rusqlite::Connection;
 
 use super::tpp;
-use crate::sqlite::{event_list, hand_outs, migrations, poll, push, retention, sets, settle, work};
+use crate::sqlite::{event_list, migrations, poll, push, retention, sets, settle, work};
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
     let mut explained = db
@@ -30,8 +30,6 @@ fn empty() -> Connection {
 #[test]
 fn hot_statements_use_their_index() {
     let by_jti = "outstanding USING INDEX outstanding_by_jti (jti=?)";
-    // A WITHOUT ROWID table's indexes end in its key: enough to delete by.
-    let by_jti_alone = "outstanding USING COVERING INDEX outstanding_by_jti (jti=?)";
     let by_key = "outstanding USING PRIMARY KEY (tpp=? AND position=?)";
     let oldest = "outstanding USING PRIMARY KEY (tpp=?)";
     let expected: &[(&str, &[&str])] = &[
@@ -45,7 +43,7 @@ fn hot_statements_use_their_index() {
         ),
         (poll::OLDEST, &[oldest]),
         (poll::HOLD_BACK, &[by_key]),
-        (hand_outs::COUNT_HAND_OUT, &[by_key]),
+        (sets::COUNT_HAND_OUT, &[by_key]),
         (
             push::DUE,
             &["outstanding USING INDEX outstanding_push (tpp=? AND push_at<?)"],
@@ -58,10 +56,11 @@ fn hot_statements_use_their_index() {
         (push::GIVE_BACK, &[by_key]),
         (push::OPEN, &[by_jti]),
         (push::SETTLED, &["events USING INDEX events_by_jti (jti=?)"]),
-        (settle::TAKE_OUTSTANDING, &[by_jti_alone]),
+        (settle::OUTSTANDING.find, &[by_jti]),
+        (settle::OUTSTANDING.delete, &[by_key]),
         (
-            settle::TAKE_FAILED,
-            &["failed USING COVERING INDEX failed_by_jti (jti=?)"],
+            settle::FAILED_ROWS.find,
+            &["failed USING INDEX failed_by_jti (jti=?)"],
         ),
         (sets::FIND_OUTSTANDING, &[by_jti]),
         (work::KEPT, &["sets USING INTEGER PRIMARY KEY (rowid=?)"]),

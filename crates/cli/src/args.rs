@@ -1,0 +1,218 @@
+//! The command line. What each command does is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use oyez_jose::{KeyKind, UnixTime};
+
+/// The UK Open Banking Event Notification API.
+#[derive(Debug, Parser)]
+#[command(name = "oyez", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Answer in JSON instead of tables.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a directory to start from.
+    #[command(after_help = INIT_HELP)]
+    Init(Init),
+    /// Say everything that is wrong with a configuration, its keys and its ledger, and how to mend it.
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
+    /// Bring the ledger's schema up to date.
+    #[command(after_help = MIGRATE_HELP)]
+    Migrate(Migrate),
+    /// The bank's own signing keys.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Say what a SET says, and why it is to be believed or not.
+    #[command(after_help = VERIFY_HELP)]
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// A directory that does not exist yet, or is empty.
+    pub(crate) directory: PathBuf,
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration file.
+    #[arg(
+        short = 'c',
+        long = "config",
+        value_name = "FILE",
+        default_value = "oyez.toml"
+    )]
+    pub(crate) path: PathBuf,
+}
+
+/// As of when.
+#[derive(Debug, Args)]
+pub(crate) struct AsOf {
+    /// Answer as if it were this moment: 2026-11-30T12:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) at: Option<UnixTime>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key that signs as soon as it has been published long enough; older ones stay as spares.
+    #[command(after_help = NEW_HELP)]
+    New(NewKey),
+    /// Say what each key is doing.
+    List(ListKeys),
+    /// Make a key that takes over from all others as soon as it has been published long enough.
+    #[command(after_help = ROTATE_HELP)]
+    Rotate(Rotate),
+    /// The public key set as it is to be served.
+    Jwks(ListKeys),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListKeys {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewKey {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    #[command(flatten)]
+    pub(crate) shape: KeyShape,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// A key that somebody else may have: from now on it neither signs nor is published.
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
+    pub(crate) compromised: Option<String>,
+    #[command(flatten)]
+    pub(crate) shape: KeyShape,
+}
+
+/// What key to make.
+#[derive(Debug, Args)]
+pub(crate) struct KeyShape {
+    /// The algorithm it is for; the standard asks for PS256.
+    #[arg(long, value_enum, default_value_t = Alg::Ps256)]
+    alg: Alg,
+    /// Size of an RSA key; signing costs three times as much with 3072, six times with 4096.
+    #[arg(long, value_enum)]
+    bits: Option<Bits>,
+    /// Its name in headers; the key's thumbprint (RFC 7638) if absent.
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) kid: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Alg {
+    #[value(name = "PS256")]
+    Ps256,
+    #[value(name = "ES256")]
+    Es256,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Bits {
+    #[value(name = "2048")]
+    B2048,
+    #[value(name = "3072")]
+    B3072,
+    #[value(name = "4096")]
+    B4096,
+}
+
+impl KeyShape {
+    /// The kind of key; `None` for a size that goes with no such key.
+    pub(crate) fn kind(&self) -> Option<KeyKind> {
+        match (self.alg, self.bits) {
+            (Alg::Ps256, None | Some(Bits::B2048)) => Some(KeyKind::Rsa2048),
+            (Alg::Ps256, Some(Bits::B3072)) => Some(KeyKind::Rsa3072),
+            (Alg::Ps256, Some(Bits::B4096)) => Some(KeyKind::Rsa4096),
+            (Alg::Es256, None) => Some(KeyKind::P256),
+            (Alg::Es256, Some(_)) => None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The file with the SET; standard input if absent or `-`.
+    pub(crate) token: Option<PathBuf>,
+    /// The key set of the bank.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwks: PathBuf,
+    /// What `iss` must be.
+    #[arg(long, value_name = "URI")]
+    pub(crate) issuer: Option<String>,
+    /// What `aud` must be: your client_id.
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub(crate) audience: Option<String>,
+    #[command(flatten)]
+    pub(crate) as_of: AsOf,
+}
+
+fn moment(text: &str) -> Result<UnixTime, String> {
+    let at: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| "a moment is written as 2026-11-30T12:00:00Z".to_owned())?;
+    Ok(UnixTime::from_seconds(at.as_second()))
+}
+
+const EXIT_CODES: &str = "\
+Standard output is data, standard error the rest. Exit codes:
+  0  done, or the answer is yes
+  1  the answer is no: the token does not verify, the configuration has faults
+  2  the command line makes no sense
+  3  files, configuration, ledger or system did not let it; nothing is left half done";
+const INIT_HELP: &str = "Example:\n  oyez init bank && oyez check -c bank/oyez.toml";
+const CHECK_HELP: &str = "\
+Examples:
+  oyez check -c bank/oyez.toml
+  oyez check -c bank/oyez.toml --at 2027-01-01T00:00:00Z     will a key sign then?
+  oyez check -c bank/oyez.toml --json | jq '.findings[] | select(.level == \"error\")'";
+const MIGRATE_HELP: &str = "Stop the server first, and keep a copy of the ledger's file. Example:\n  \
+  oyez migrate -c bank/oyez.toml --dry-run";
+const NEW_HELP: &str = "\
+A key is published for twice [signing] jwks_max_age before it signs (the very first excepted).
+Keep a spare one: it takes over at once when the signing key is compromised.";
+const ROTATE_HELP: &str = "\
+Examples:
+  oyez keys rotate -c bank/oyez.toml
+  oyez keys rotate -c bank/oyez.toml --compromised KID && oyez keys jwks -c bank/oyez.toml";
+const VERIFY_HELP: &str = "\
+Examples:
+  oyez verify set.jwt --jwks bank.jwks --issuer https://bank.example --audience my-client-id
+  oyez verify --jwks bank.jwks --json < set.jwt";

@@ -1,0 +1,256 @@
+//! What the configuration decides: where it departs from the standard, and what TPPs will see of it (W-01).
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use oyez_domain::time::span::print as length;
+use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
+use serde_json::Value;
+
+use super::finding::Finding;
+use crate::config::{Bank, Config, Polling, Push, Retention, SignaturePolicy};
+
+/// Everything about a configuration that is without fault.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    departures(config, &mut findings);
+    retention(&config.retention, &mut findings);
+    event_types(config, &mut findings);
+    findings.push(identity(&config.bank));
+    findings.extend([polling(&config.polling), push(&config.push), retry(config)]);
+    findings
+}
+
+fn departures(config: &Config, findings: &mut Vec<Finding>) {
+    let mut warn = |key: &str, what: &str, mend: &str| {
+        findings.push(Finding::warning(key, what, mend));
+    };
+    let required = "set it to \"required\"";
+    match config.signatures.policy {
+        SignaturePolicy::Required => {}
+        SignaturePolicy::IfPresent => {
+            warn(
+                "signatures.policy",
+                "unsigned requests are accepted, which does not conform (M-01)",
+                required,
+            );
+        }
+        SignaturePolicy::Off => {
+            warn(
+                "signatures.policy",
+                "signatures are not checked, which does not conform (M-01)",
+                required,
+            );
+        }
+    }
+    if config
+        .polling
+        .hand_out_cap
+        .is_some_and(|cap| cap.get() == 1)
+    {
+        let what = "an event is handed out once and then taken as acknowledged: a TPP that loses a response loses events (P-12)";
+        warn(
+            "polling.hand_out_cap",
+            what,
+            "leave it out, unless TPPs are told and want it so",
+        );
+    }
+    if config.push.acknowledgement == Acknowledgement::Lenient {
+        let what = "any 2xx counts as an acknowledgement; the standard knows 202 alone (D-02)";
+        warn(
+            "push.acknowledgement",
+            what,
+            "set it to \"standard\", or to \"lenient\" per TPP",
+        );
+    }
+    if config.push.private_addresses {
+        let what = "a TPP can make oyez call addresses inside the bank's network (S-07)";
+        warn(
+            "push.private_addresses",
+            what,
+            "set it to false outside of demonstrations",
+        );
+    }
+    if config.signing.header_profile != HeaderProfile::OpenBanking {
+        let what = "SETs go out without the standard's header members (T-07)";
+        warn(
+            "signing.header_profile",
+            what,
+            "set it to \"openbanking\", and to others per TPP",
+        );
+    }
+    if config.bank.base_url.as_str().starts_with("http:") {
+        let what = "links are http, in the clear";
+        warn(
+            "bank.base_url",
+            what,
+            "use the https address that TPPs call",
+        );
+    }
+}
+
+fn retention(retention: &Retention, findings: &mut Vec<Finding>) {
+    if retention.unacknowledged < EXPIRY_WARNED_UNDER {
+        let what = format!(
+            "events expire unacknowledged after {} (I-06)",
+            length(retention.unacknowledged)
+        );
+        let mend = "30d or more: a TPP that is away for a month comes back to its news";
+        findings.push(Finding::warning("retention.unacknowledged", what, mend));
+    }
+    findings.push(Finding::note(
+        "retention",
+        format!(
+            "unacknowledged events expire after {}; settled ones are kept for {}, idempotency keys for {}, counters for {}",
+            length(retention.unacknowledged),
+            length(retention.settled),
+            length(retention.idempotency_keys),
+            length(retention.minutes),
+        ),
+    ));
+}
+
+/// The bank's own event types: their schemas, and then the whole catalogue by the domain's rules.
+fn event_types(config: &Config, findings: &mut Vec<Finding>) {
+    let mut schemas = Vec::new();
+    for (index, own) in config.event_types.own.iter().enumerate() {
+        let subject = format!("event_types.own[{index}].schema");
+        schemas.push(match own.schema.as_deref().map(read_json).transpose() {
+            Ok(schema) => schema,
+            Err(what) => {
+                findings.push(Finding::error(
+                    subject,
+                    what,
+                    "name a file that holds a JSON Schema",
+                ));
+                None
+            }
+        });
+    }
+    match config.rules(schemas) {
+        Ok(rules) => findings.push(Finding::note(
+            "catalogue",
+            format!(
+                "{} event types and {} resource types, in {}",
+                rules.catalogue.types().len(),
+                rules.resources.rows().len(),
+                rules
+                    .versions
+                    .rows()
+                    .iter()
+                    .map(|row| row.api.to_string())
+                    .collect::<Vec<_>>()
+                    .join(" and "),
+            ),
+        )),
+        Err(faults) => findings.extend(faults.into_iter().map(|fault| {
+            let subject = format!("event_types.own{}", fault.path.unwrap_or_default());
+            Finding::error(subject, fault.message, "correct the schema file")
+        })),
+    }
+}
+
+fn read_json(path: &Path) -> Result<Value, String> {
+    let text =
+        fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| format!("{} is not JSON: {error}", path.display()))
+}
+
+fn identity(bank: &Bank) -> Finding {
+    let what = format!(
+        "SETs are issued by {}, signed as {} of {}, and link to {}",
+        bank.issuer, bank.org_id, bank.trust_anchor, bank.base_url
+    );
+    Finding::note("bank", what)
+}
+
+fn polling(polling: &Polling) -> Finding {
+    let wait = match polling.long_poll {
+        Some(wait) if polling.absent_means_long_poll => {
+            format!(
+                "it waits up to {} unless returnImmediately is true",
+                length(wait)
+            )
+        }
+        Some(wait) => format!(
+            "with returnImmediately false it waits up to {}",
+            length(wait)
+        ),
+        None => "it is always answered at once".to_owned(),
+    };
+    let cap = match polling.hand_out_cap {
+        Some(cap) => format!(", and taken as acknowledged after so many hand-outs: {cap}"),
+        None => String::new(),
+    };
+    let scope = if polling.by_scope {
+        "events that the token's scopes cover"
+    } else {
+        "events of all scopes"
+    };
+    let what = format!(
+        "a poll is handed at most {} {scope}; {wait}. Unacknowledged, an event is offered again after {}, set aside after {} errors{cap}",
+        polling.events_max,
+        length(polling.redelivery_delay),
+        polling.error_cap,
+    );
+    Finding::note("polling", what)
+}
+
+fn push(push: &Push) -> Finding {
+    let order = match push.order {
+        DeliveryOrder::Concurrent => format!("{} at a time per endpoint", push.at_once_max),
+        DeliveryOrder::Strict => "one after the other".to_owned(),
+    };
+    let probe = match push.slow_probe {
+        Some(every) => format!("every {}", length(every)),
+        None => "only after a PUT or by an operator".to_owned(),
+    };
+    let what = format!(
+        "an attempt has {} to connect and {} in all, {order}; an endpoint that was given up is tried {probe}",
+        length(push.connect_timeout),
+        length(push.total_timeout),
+    );
+    Finding::note("push", what)
+}
+
+/// The shortest and the longest time that the three limits give (D-05).
+fn retry(config: &Config) -> Finding {
+    let policy = config.retry.policy();
+    let windows = policy.windows();
+    let what = format!(
+        "a failed push is tried again at most {} times, for at least {} and at most {}",
+        policy.retries_max,
+        about(windows.shortest),
+        about(windows.longest),
+    );
+    Finding::note("retry", what)
+}
+
+/// A length of time in its two largest units, rounded down: `2d 6h`.
+fn about(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [
+        ("d", seconds / 86_400),
+        ("h", seconds / 3_600 % 24),
+        ("m", seconds / 60 % 60),
+        ("s", seconds % 60),
+    ];
+    let largest = units.iter().position(|(_, count)| *count > 0).unwrap_or(3);
+    let shown = units[largest..]
+        .iter()
+        .take(2)
+        .filter(|(_, count)| *count > 0);
+    let words: Vec<_> = shown
+        .map(|(unit, count)| format!("{count}{unit}"))
+        .collect();
+    if words.is_empty() {
+        length(time)
+    } else {
+        words.join(" ")
+    }
+}
+
+/// I-06: never under 30 days without a warning.
+const EXPIRY_WARNED_UNDER: Duration = Duration::from_secs(30 * 24 * 60 * 60);

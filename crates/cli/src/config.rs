@@ -1,0 +1,200 @@
+//! The configuration: one TOML file, overridden key by key by `OYEZ_SECTION__KEY`.
+//!
+//! [`Config::read`] is a function of the file's text, its directory and the environment that the caller brings. It reports
+//! every fault at once: text that is no TOML, unknown names, wrong forms, missing keys, keys that contradict each other.
+//! What only a look at the outside can tell (are the key files there? is the ledger sound?) is `oyez check`'s work.
+//!
+//! The keys are declared once, by `section!` in the files beside this one; reading, the commented `oyez.toml` and the
+//! search for unknown names all follow from that.
+
+mod catalogue;
+mod contradictions;
+mod delivery;
+mod fault;
+mod form;
+mod identity;
+mod keeping;
+mod list;
+mod reader;
+mod rules;
+mod section;
+mod template;
+mod text;
+mod variables;
+
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+pub(crate) use catalogue::{EventTypes, Internal, Resources};
+pub(crate) use delivery::{Polling, Push, Retry};
+pub(crate) use fault::Fault;
+pub(crate) use identity::{Bank, Features, SignaturePolicy, Signatures, Versions};
+pub(crate) use keeping::{Backend, Retention, Signing, Store};
+
+pub(crate) use section::Secret;
+pub(crate) use template::render;
+pub(crate) use variables::Variables;
+
+use fault::{Place, nearest};
+use reader::{Reader, Sink};
+use section::{Key, Section};
+
+/// Declares the sections of the file, in its order.
+macro_rules! config {
+    ($($field:ident: $section:ty,)*) => {
+        /// Everything that is configured.
+        #[cfg_attr(test, derive(PartialEq))]
+        #[derive(Debug, Clone)]
+        pub(crate) struct Config {
+            $(pub(crate) $field: $section,)*
+        }
+
+        /// The sections as far as they could be read.
+        struct Draft {
+            $($field: Option<$section>,)*
+        }
+
+        impl Draft {
+            fn read(file: &DeTable<'_>, variables: &Variables, sink: &mut Sink<'_>) -> Self {
+                Self { $($field: read_section(file, variables, sink),)* }
+            }
+
+            fn whole(self) -> Option<Config> {
+                Some(Config { $($field: self.$field?,)* })
+            }
+        }
+
+        /// The sections of the file.
+        fn outlines() -> Vec<Outline> {
+            vec![$(Outline {
+                name: <$section>::NAME,
+                doc: <$section>::DOC,
+                keys: <$section>::keys(),
+            }),*]
+        }
+    };
+}
+
+config! {
+    bank: Bank,
+    versions: Versions,
+    features: Features,
+    signatures: Signatures,
+    polling: Polling,
+    push: Push,
+    retry: Retry,
+    signing: Signing,
+    store: Store,
+    retention: Retention,
+    event_types: EventTypes,
+    resources: Resources,
+    internal: Internal,
+}
+
+/// A section as people see it.
+struct Outline {
+    name: &'static str,
+    doc: &'static [&'static str],
+    keys: Vec<Key>,
+}
+
+impl Outline {
+    /// Its keys as `section.key`.
+    fn paths(&self) -> impl Iterator<Item = String> {
+        let names = self.keys.iter().flat_map(Key::names);
+        names.map(|name| format!("{}.{name}", self.name))
+    }
+}
+
+impl Config {
+    /// Reads the text of a file in `directory`, overridden by `variables`; or everything that is wrong.
+    pub(crate) fn read(
+        text: &str,
+        directory: &Path,
+        variables: &Variables,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut sink = Sink::new(text, directory);
+        let (file, errors) = DeTable::parse_recoverable(text);
+        let torn = !errors.is_empty();
+        for error in errors {
+            let offset = error.span().map_or(0, |span| span.start);
+            let mend =
+                "correct the line; strings need quotes, and a [section] stands on its own line";
+            sink.fault_at("", offset, error.message().to_owned(), mend.to_owned());
+        }
+        refuse_unknown_sections(file.get_ref(), &mut sink);
+        let keys: Vec<_> = outlines()
+            .iter()
+            .flat_map(|one| one.paths().collect::<Vec<_>>())
+            .collect();
+        variables.refuse_unfit(&keys, &mut sink);
+        let draft = Draft::read(file.get_ref(), variables, &mut sink);
+        contradictions::judge(&draft, &mut sink);
+        let mut faults = sink.into_faults();
+        if torn {
+            // What seems to be missing may stand behind the tear.
+            faults.retain(|fault| fault.place != Place::Nowhere);
+        }
+        match draft.whole() {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(faults),
+        }
+    }
+}
+
+/// The section that has a key of exactly this name, if only one has.
+fn section_of(name: &str) -> Option<&'static str> {
+    let all = outlines();
+    let mut homes = all
+        .iter()
+        .filter(|outline| outline.keys.iter().any(|key| key.name == name));
+    let home = homes.next()?.name;
+    homes.next().is_none().then_some(home)
+}
+
+fn read_section<S: Section>(
+    file: &DeTable<'_>,
+    variables: &Variables,
+    sink: &mut Sink<'_>,
+) -> Option<S> {
+    let mut reader = Reader::section(S::NAME, file.get(S::NAME), variables, sink);
+    let section = S::read(&mut reader);
+    reader.finish();
+    section
+}
+
+fn refuse_unknown_sections(file: &DeTable<'_>, sink: &mut Sink<'_>) {
+    let outlines = outlines();
+    for (name, value) in file {
+        let offset = name.span().start;
+        let known = outlines.iter().map(|outline| outline.name);
+        match value.get_ref() {
+            DeValue::Table(_) if known.clone().any(|one| one == name.get_ref()) => {}
+            DeValue::Table(_) => {
+                let mend = match nearest(name.get_ref(), known.clone()) {
+                    Some(meant) => format!("did you mean [{meant}]?"),
+                    None => format!(
+                        "remove it; there are [{}]",
+                        known.collect::<Vec<_>>().join("], [")
+                    ),
+                };
+                sink.fault_at(name.get_ref(), offset, "no such section".to_owned(), mend);
+            }
+            _ if known.clone().any(|one| one == name.get_ref()) => {
+                let what = "is no section".to_owned();
+                let mend = format!("head it [{}], once", name.get_ref());
+                sink.fault_at(name.get_ref(), offset, what, mend);
+            }
+            _ => {
+                let what = "stands outside of any section".to_owned();
+                let home = section_of(name.get_ref()).unwrap_or(outlines[0].name);
+                let mend = format!("put it below the heading of its section, such as [{home}]");
+                sink.fault_at(name.get_ref(), offset, what, mend);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

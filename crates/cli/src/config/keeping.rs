@@ -1,0 +1,75 @@
+//! What is kept, where and for how long: the bank's keys and the ledger.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use oyez_domain::tpp::HeaderProfile;
+
+use super::form::{Choice, File, Span};
+use super::section::{default, section};
+
+section! {
+    /// The bank's own signing keys and the tokens that they sign (M-06, T-07).
+    Signing = "signing" {
+        /// The directory of key files and their manifest; `oyez keys` writes it.
+        keys: PathBuf = default(PathBuf::from("keys"), File("a directory"));
+        /// The JOSE header of SETs: "openbanking" as the standard says; "jwt" or "rfc8417" for libraries that cannot read
+        /// it. Can be overridden per TPP (T-07).
+        header_profile: HeaderProfile = default(HeaderProfile::OpenBanking, Choice(&[
+            ("openbanking", HeaderProfile::OpenBanking),
+            ("jwt", HeaderProfile::Jwt),
+            ("rfc8417", HeaderProfile::Rfc8417),
+        ]));
+        /// For how long TPPs may keep a copy of the key set. A new key is published twice as long before it signs.
+        jwks_max_age: Duration = default(JWKS_MAX_AGE, Span(MINUTE..=7 * DAY));
+        /// For how long a retired key stays published after nothing that it signed can be outstanding any more (M-06).
+        retirement_margin: Duration = default(RETIREMENT_MARGIN, Span(HOUR..=400 * DAY));
+    }
+}
+
+section! {
+    /// The ledger: what must not be lost.
+    Store = "store" {
+        /// "sqlite" is embedded and needs nothing installed; one process uses it at a time.
+        backend: Backend = default(Backend::Sqlite, Choice(&[("sqlite", Backend::Sqlite)]));
+        /// Its file.
+        path: PathBuf = default(PathBuf::from("oyez.db"), File("a file"));
+    }
+}
+
+section! {
+    /// How long things are kept (I-02, I-06).
+    Retention = "retention" {
+        /// Events that nobody acknowledged expire after this, visibly. Under 30 days `oyez check` warns.
+        unacknowledged: Duration = default(UNACKNOWLEDGED, Span(DAY..=3650 * DAY));
+        /// Settled events with their attempts are deleted after this.
+        settled: Duration = default(SETTLED, Span(DAY..=3650 * DAY));
+        /// Idempotency keys of publishers are remembered for this long; at least a day.
+        idempotency_keys: Duration = default(IDEMPOTENCY_KEYS, Span(DAY..=90 * DAY));
+        /// The counters per minute and TPP.
+        minutes: Duration = default(MINUTES, Span(DAY..=3650 * DAY));
+    }
+}
+
+/// See [`Store::backend`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Short enough that a compromised key is gone within the hour, long enough to be fetched seldom.
+const JWKS_MAX_AGE: Duration = HOUR;
+/// A TPP that stores SETs and verifies them overnight still finds the key.
+const RETIREMENT_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// A quarter: a TPP that was away comes back to its news.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Disputes about deliveries come within a quarter.
+const SETTLED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Twice the day that is promised.
+const IDEMPOTENCY_KEYS: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// As long as the events that they count.
+const MINUTES: Duration = SETTLED;

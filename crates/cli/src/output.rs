@@ -1,0 +1,169 @@
+//! What leaves the program: data to standard output, everything else to standard error. Only this file writes to either.
+//!
+//! A command answers with a [`Reply`]: the same answer for people and for scripts. Colour is an addition for terminals; it
+//! never carries a meaning that the words do not.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal, Write};
+
+use oyez_jose::UnixTime;
+use serde_json::Value;
+
+/// What a command answers.
+pub(crate) struct Reply {
+    /// For people.
+    pub(crate) text: String,
+    /// For scripts: the same facts.
+    pub(crate) json: Value,
+    /// Beside the data: what to do next, what to beware of.
+    pub(crate) remarks: Vec<String>,
+    /// Whether the answer is yes.
+    pub(crate) verdict: Verdict,
+}
+
+/// Whether the answer of a command is yes: what its exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Done, or sound.
+    Yes,
+    /// The token does not verify, the configuration has faults.
+    No,
+}
+
+impl Reply {
+    pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
+        Self {
+            text: text.into(),
+            json,
+            remarks: Vec::new(),
+            verdict: Verdict::Yes,
+        }
+    }
+
+    pub(crate) fn remark(mut self, remark: impl Into<String>) -> Self {
+        self.remarks.push(remark.into());
+        self
+    }
+
+    pub(crate) fn verdict(self, verdict: Verdict) -> Self {
+        Self { verdict, ..self }
+    }
+}
+
+/// For whom to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Tables.
+    People,
+    /// JSON.
+    Scripts,
+}
+
+/// How to set words off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// Not at all.
+    Plain,
+    /// With colours, on a terminal.
+    Colour,
+}
+
+impl Paint {
+    /// Colours for standard output, if it is a terminal and nobody asked for none.
+    pub(crate) fn for_stdout(no_colour: bool) -> Self {
+        if io::stdout().is_terminal() && !no_colour {
+            Self::Colour
+        } else {
+            Self::Plain
+        }
+    }
+
+    pub(crate) fn red(self, text: &str) -> String {
+        self.wrap(text, "31")
+    }
+
+    pub(crate) fn yellow(self, text: &str) -> String {
+        self.wrap(text, "33")
+    }
+
+    pub(crate) fn green(self, text: &str) -> String {
+        self.wrap(text, "32")
+    }
+
+    fn wrap(self, text: &str, code: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Colour => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+}
+
+/// Writes an answer. A reader that went away (`| head`) is no failure.
+pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
+    let text = match format {
+        Format::People => reply.text.clone(),
+        Format::Scripts => format!("{:#}", reply.json),
+    };
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+        _ => {}
+    }
+    for remark in &reply.remarks {
+        aside(remark);
+    }
+    Ok(())
+}
+
+/// Writes beside the data. When even standard error is gone there is nobody left to tell.
+pub(crate) fn aside(text: impl fmt::Display) {
+    writeln!(io::stderr().lock(), "{text}").ok();
+}
+
+/// Writes the help that was asked for, or what is wrong with the command line.
+pub(crate) fn help_or_usage(error: &clap::Error) {
+    error.print().ok();
+}
+
+/// Columns with a heading, aligned.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(heading: &[&str]) -> Self {
+        Self {
+            rows: vec![heading.iter().map(|title| (*title).to_owned()).collect()],
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// The rows, each on its line.
+    pub(crate) fn render(&self) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<_> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                write!(line, "{cell:<width$}  ").expect("a string takes all text");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A moment for people and scripts alike: RFC 3339 in UTC, to the second.
+pub(crate) fn moment(at: UnixTime) -> String {
+    jiff::Timestamp::from_second(at.seconds())
+        .map_or_else(|_| format!("{at} s"), |moment| moment.to_string())
+}

@@ -1,0 +1,60 @@
+//! What is said to somebody who asks for help, or mistypes.
+
+use super::bank::{Desk, assert_session};
+
+#[test]
+fn help_says_what_each_command_does_and_what_exit_codes_mean() {
+    let commands = [
+        "--help",
+        "init --help",
+        "check --help",
+        "migrate --help",
+        "keys --help",
+        "keys new --help",
+        "keys rotate --help",
+        "verify --help",
+    ];
+    assert_session!(Desk::empty().session(&commands));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_code_2_on_standard_error() {
+    let commands = [
+        "",
+        "chek",
+        "check --jsn",
+        "keys list --at yesterday",
+        "keys new --bits 1024",
+    ];
+    assert_session!(Desk::empty().session(&commands));
+}
+
+#[test]
+fn the_version_is_data() {
+    let done = Desk::empty().run("--version");
+    assert_eq!(
+        (done.stdout.as_str(), done.code),
+        (concat!("oyez ", env!("CARGO_PKG_VERSION"), "\n"), 0)
+    );
+}
+
+#[test]
+fn a_missing_configuration_is_the_environments_fault() {
+    assert_session!(Desk::empty().session(&["check", "keys list", "migrate -c nowhere/oyez.toml"]));
+}
+
+#[test]
+fn the_exit_codes_of_help_and_of_the_page_are_the_same() {
+    let page = include_str!("../../../../docs/cli.md");
+    let help = Desk::empty().run("--help").stdout;
+    let codes: Vec<_> = help
+        .lines()
+        .skip_while(|line| !line.ends_with("Exit codes:"))
+        .skip(1)
+        .collect();
+    assert_eq!(codes.len(), 4);
+    for line in codes {
+        let (code, meaning) = line.trim().split_once("  ").unwrap();
+        assert!(page.contains(&format!("| {code} | {meaning} |")), "{line}");
+    }
+}

@@ -1,0 +1,102 @@
+//! What is compared when a history is over.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use oyez_domain::event::Family;
+use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::history::{AuditEntry, EventFilter, Page};
+use oyez_domain::ledger::poll::{Limits, Patience};
+use oyez_domain::ledger::sets::Look;
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::DeliveryOrder;
+use oyez_store::Error;
+
+use super::{Company, Player, both, whole};
+use crate::step::{PollOf, TPPS};
+
+impl Player<'_> {
+    /// Compares everything that can be looked up, and then what is due now, later and much later.
+    pub(crate) async fn end(&mut self) {
+        for jti in &self.given {
+            both!(self, |it| it.find_event(*jti), whole).unwrap();
+        }
+        if self.company == Company::Alone {
+            self.compare_lists(None).await;
+            both!(self, |it| it.list_tpps(None, 1_000), whole).unwrap();
+        }
+        for tpp in 0..TPPS {
+            let counts = both!(self, |it| it.counts(self.name(tpp)), whole).unwrap();
+            assert!(counts.balance(), "{counts:?}");
+            both!(self, |it| it.registrations(self.name(tpp)), whole).unwrap();
+            both!(self, |it| it.find_tpp(self.name(tpp)), whole).unwrap();
+            both!(self, |it| it.find_lane(self.name(tpp)), whole).unwrap();
+            self.compare_lists(Some(self.name(tpp))).await;
+        }
+        for time in [0, 60, 1_000_000] {
+            self.now = self.now + Duration::from_secs(time);
+            for tpp in 0..TPPS {
+                let look = Look {
+                    events_max: 2,
+                    in_flight_for: Duration::from_secs(10),
+                };
+                self.look(tpp, look).await;
+                self.poll(last_poll(tpp, Patience::WaitForDue)).await;
+                self.poll(last_poll(tpp, Patience::Immediate)).await;
+            }
+        }
+    }
+
+    async fn compare_lists(&self, client_id: Option<ClientId>) {
+        let always = Timestamp::from_unix_ms(0)..Timestamp::MAX;
+        both!(
+            self,
+            |it| it.minutes(client_id.clone(), always.clone()),
+            whole
+        )
+        .unwrap();
+        let filter = EventFilter {
+            client_id: client_id.clone(),
+            ..EventFilter::default()
+        };
+        both!(
+            self,
+            |it| it.list_events(filter.clone(), None, 1_000),
+            whole
+        )
+        .unwrap();
+        let entries = |answer: &Result<Page<AuditEntry, u64>, Error>| {
+            let mut page: Page<AuditEntry, u64> = Result::clone(answer).unwrap();
+            for entry in &mut page.rows {
+                (entry.before, entry.after) = (None, None);
+                if self.company != Company::Alone {
+                    entry.sequence = 0;
+                }
+            }
+            format!("{page:#?}")
+        };
+        both!(
+            self,
+            |it| it.list_audit(client_id.clone(), None, 1_000),
+            entries
+        )
+        .unwrap();
+    }
+}
+
+fn last_poll(tpp: usize, patience: Patience) -> PollOf {
+    PollOf {
+        tpp,
+        acks: Vec::new(),
+        errors: Vec::new(),
+        events_max: 3,
+        families: vec![Family::Aisp, Family::Pisp, Family::Cbpii, Family::Vrp],
+        patience,
+        limits: Limits {
+            redelivery_delay: Duration::from_secs(60),
+            error_cap: NonZeroU32::MIN,
+            hand_out_cap: None,
+            order: DeliveryOrder::Concurrent,
+        },
+    }
+}

@@ -1,0 +1,164 @@
+//! Events in, out and settled.
+
+use std::time::Duration;
+
+use oyez_domain::event::{Family, Submission};
+use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::acceptance::Acceptance;
+use oyez_domain::ledger::poll::{Poll, Polled, SetError};
+use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
+use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
+
+use super::{Player, both, whole};
+use crate::making::{UPDATE, interaction, keyed, notice, submission};
+use crate::step::{Bytes, EventOf, Item, PollOf, VerdictOf};
+
+impl Player<'_> {
+    pub(super) async fn accept(&mut self, items: Vec<Item>) {
+        let tpps: Vec<usize> = items.iter().map(|item| item.tpp).collect();
+        let batch: Vec<Submission> = items
+            .into_iter()
+            .map(|item| self.submission(&item))
+            .collect();
+        let now = self.now;
+        self.given.extend(batch.iter().map(|item| item.jti));
+        let answers = both!(self, |it| it.accept(batch.clone(), now), whole).unwrap();
+        for (tpp, answer) in tpps.into_iter().zip(answers) {
+            if let Acceptance::Accepted(jti) = answer {
+                self.accepted[tpp].push(jti);
+            }
+        }
+    }
+
+    /// Nothing of a batch that contradicts the ledger happens, whoever else is in the same commit.
+    pub(super) async fn accept_again(&self, items: Vec<Item>, tpp: usize) {
+        let mut batch: Vec<Submission> = items
+            .into_iter()
+            .map(|item| self.submission(&item))
+            .collect();
+        let Some(used) = self.accepted[tpp].last() else {
+            return;
+        };
+        let notice = notice(&self.name(tpp), Family::Aisp, &[UPDATE]);
+        batch.push(submission(*used, notice));
+        let now = self.now;
+        both!(self, |it| it.accept(batch.clone(), now), whole).ok();
+    }
+
+    fn submission(&self, item: &Item) -> Submission {
+        let notice = notice(&self.name(item.tpp), item.family, &item.types);
+        let submission = submission(self.jtis.next(self.now), notice);
+        match item.key {
+            Some((key, content)) => keyed(submission, &format!("k-{key}"), content),
+            None => submission,
+        }
+    }
+
+    pub(super) async fn poll(&mut self, poll: PollOf) {
+        self.interactions += 1;
+        let error = |err: &str| SetError {
+            err: err.to_owned(),
+            description: String::new(),
+        };
+        let named = |event: EventOf| self.named(poll.tpp, &[event])[0];
+        let poll = Poll {
+            client_id: self.name(poll.tpp),
+            acks: self.named(poll.tpp, &poll.acks),
+            errors: poll
+                .errors
+                .iter()
+                .map(|(event, err)| (named(*event), error(err)))
+                .collect(),
+            events_max: poll.events_max,
+            families: poll.families,
+            patience: poll.patience,
+            limits: poll.limits,
+            interaction_id: interaction(&format!("poll-{}", self.interactions)),
+        };
+        let now = self.now;
+        let polled = both!(self, |it| it.poll(poll.clone(), now), |answer: &Result<
+            _,
+            _,
+        >| {
+            let mut answer: Polled = Result::clone(answer).unwrap();
+            answer.settled.sort_unstable();
+            format!("{answer:#?}")
+        });
+        self.remember(&poll.client_id, polled.unwrap().work);
+    }
+
+    fn remember(&mut self, client_id: &ClientId, work: Vec<Work>) {
+        for work in work {
+            if let SetState::Unsigned { revision, .. } = work.set {
+                self.chosen.push((client_id.clone(), work.jti, revision));
+            }
+        }
+    }
+
+    pub(super) async fn keep(&mut self, newest: usize, bytes: Bytes, purpose: &Purpose) {
+        let from = self.chosen.len().saturating_sub(newest);
+        let signer = match bytes {
+            Bytes::One => "one",
+            Bytes::Other => "other",
+        };
+        let signed: Vec<Signed> = self.chosen[from..]
+            .iter()
+            .map(|(client_id, jti, revision)| Signed {
+                client_id: client_id.clone(),
+                jti: *jti,
+                revision: *revision,
+                set: format!("{signer}-set-of-{jti}"),
+                kid: "key-1".to_owned(),
+                purpose: purpose.clone(),
+            })
+            .collect();
+        let now = self.now;
+        both!(self, |it| it.keep_sets(signed.clone(), now), whole).unwrap();
+    }
+
+    pub(super) async fn look(&mut self, tpp: usize, look: Look) {
+        let now = self.now;
+        let due = both!(self, |it| it.due_for_push(self.name(tpp), look, now), whole).unwrap();
+        let spins = due.next_at.is_some_and(|next_at| next_at <= now);
+        assert!(
+            look.events_max == 0 || !due.work.is_empty() || !spins,
+            "looks again at once"
+        );
+        self.remember(&self.name(tpp), due.work);
+    }
+
+    pub(super) async fn attempt(&mut self, tpp: usize, event: EventOf, verdict: &VerdictOf) {
+        self.interactions += 1;
+        let verdict = match verdict {
+            VerdictOf::Acknowledged => Verdict::Acknowledged,
+            VerdictOf::RefusedFor(time) => Verdict::Refused {
+                again_at: Some(self.now + *time),
+            },
+            VerdictOf::RefusedForGood => Verdict::Refused { again_at: None },
+            VerdictOf::EndpointFailed => Verdict::EndpointFailed,
+        };
+        let attempt = Attempt {
+            jti: self.named(tpp, &[event])[0],
+            started_at: self.now,
+            latency: Duration::from_millis(self.interactions),
+            interaction_id: interaction(&format!("push-{}", self.interactions)),
+            peer: Peer {
+                address: Some(([192, 0, 2, 1], 443).into()),
+                tls_version: Some("TLSv1.3".to_owned()),
+                certificate_thumbprint: None,
+            },
+            answer: Answer::Error {
+                class: "timeout".to_owned(),
+                detail: "no head".to_owned(),
+            },
+            verdict,
+        };
+        let now = self.now;
+        both!(
+            self,
+            |it| it.record_attempts(self.name(tpp), vec![attempt.clone()], now),
+            whole
+        )
+        .unwrap();
+    }
+}

@@ -1,0 +1,85 @@
+//! Nodes, lanes and retention.
+
+use std::time::Duration;
+
+use oyez_domain::ids::NodeId;
+use oyez_domain::ledger::history::{Retention, Swept};
+use oyez_domain::ledger::lanes::LaneReport;
+
+use super::{Player, agree, whole};
+use crate::step::Turn;
+
+impl Player<'_> {
+    pub(super) async fn lane(&mut self, node: usize, turn: Turn) {
+        let held = self.leases[node].clone();
+        let [model, backend] = self.ledgers;
+        match (turn, held) {
+            (Turn::Join(ttl), _) | (Turn::Renew(ttl), None) => self.lease(node, None, ttl).await,
+            (Turn::Renew(ttl), Some(held)) => {
+                self.lease(node, Some(held.map(|lease| lease.epoch)), ttl)
+                    .await;
+            }
+            (Turn::Release | Turn::Claim { .. } | Turn::Report { .. }, None) => {}
+            (Turn::Release, Some([first, second])) => {
+                model.release_lease(first).await.unwrap();
+                backend.release_lease(second).await.unwrap();
+            }
+            (Turn::Claim { lanes_max }, Some([first, second])) => {
+                let first = model.claim_lanes(first, lanes_max, self.now).await;
+                let second = backend.claim_lanes(second, lanes_max, self.now).await;
+                agree(&whole(&first), &whole(&second));
+            }
+            (Turn::Report { tpp, health, hold }, Some([first, second])) => {
+                let reports = vec![LaneReport {
+                    client_id: self.name(tpp),
+                    health,
+                    hold,
+                }];
+                let first = model.report_lanes(first, reports.clone()).await;
+                let second = backend.report_lanes(second, reports).await;
+                agree(&whole(&first), &whole(&second));
+            }
+        }
+    }
+
+    /// Renews the epochs that are named, or joins anew.
+    pub(super) async fn lease(&mut self, node: usize, renew: Option<[u64; 2]>, ttl: Duration) {
+        let node_id = || NodeId::new(format!("node-{node}")).unwrap();
+        let [model, backend] = self.ledgers;
+        let first = model
+            .hold_lease(node_id(), renew.map(|it| it[0]), ttl)
+            .await
+            .unwrap();
+        let second = backend
+            .hold_lease(node_id(), renew.map(|it| it[1]), ttl)
+            .await
+            .unwrap();
+        assert_eq!(
+            first.is_some(),
+            second.is_some(),
+            "one renews what the other refuses"
+        );
+        if let (Some(first), Some(second)) = (first, second) {
+            self.leases[node] = Some([first, second]);
+        }
+    }
+
+    /// Batches differ in which of two that settled together goes first; what has gone at the end does not.
+    pub(super) async fn sweep(&self, retention: Retention) {
+        let mut totals = Vec::new();
+        for ledger in self.ledgers {
+            let mut total = Swept::default();
+            loop {
+                let swept = ledger.sweep(retention, self.now).await.unwrap();
+                if swept == Swept::default() {
+                    break;
+                }
+                total.events += swept.events;
+                total.keys += swept.keys;
+                total.minutes += swept.minutes;
+            }
+            totals.push(total);
+        }
+        assert_eq!(totals[0], totals[1], "the model and the backend swept");
+    }
+}
