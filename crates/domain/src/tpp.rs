@@ -92,15 +92,19 @@ pub struct Overrides {
 }
 
 /// The shape of a SET's JOSE header (T-07).
+///
+/// The standard's event profile signs SETs "using the approach defined in the R/W API specification", so the private members
+/// belong into their header and are critical. Versions up to v3.1.3 also ask there for `b64: false`; a compact JWS cannot have
+/// that (RFC 7797 forbids it to JWTs, and the payload's dots would break the token), so no profile writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HeaderProfile {
-    /// The standard's: private claims, all critical.
+    /// The standard's: `typ` JOSE and the three private members, all critical.
     #[default]
     OpenBanking,
-    /// `typ: JWT` and no private claims, for libraries that cannot register critical headers.
+    /// `typ` JWT and nothing private, for libraries that cannot register critical members.
     Jwt,
-    /// `typ: secevent+jwt`.
+    /// `typ` secevent+jwt, as RFC 8417 recommends.
     Rfc8417,
 }
 

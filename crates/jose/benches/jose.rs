@@ -20,7 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oyez_jose::compact::{Compact, Verifier};
 use oyez_jose::{
-    Algorithm, HeaderTemplate, Jwk, Jwks, KeyKind, LocalKey, Profile, Signatory, UnixTime,
+    Algorithm, HeaderProfile, HeaderTemplate, Jwk, Jwks, KeyKind, LocalKey, Signatory, UnixTime,
     Zeroizing,
 };
 
@@ -80,7 +80,7 @@ fn measure(subject: &Subject) -> Figures {
     };
     let public = subject.key.public_key();
     let template = HeaderTemplate::set(
-        Profile::OpenBanking,
+        HeaderProfile::OpenBanking,
         &public.thumbprint(),
         public,
         &signatory,

@@ -15,7 +15,7 @@ use crate::header::{Header, Malformed, three_parts};
 use crate::jwks::{Jwks, NoKey};
 use crate::limits::DETACHED_BYTES_MAX;
 use crate::open_banking::{ClaimFault, MEMBERS, Rules};
-use crate::profile::Form;
+use crate::signatory::Form;
 use crate::unix_time::UnixTime;
 
 /// The name of the HTTP header, in the lower case that HTTP/2 uses.

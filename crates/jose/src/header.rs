@@ -26,7 +26,7 @@ pub enum Malformed {
         max: usize,
     },
     /// Not three parts between two dots.
-    #[error("{found} parts instead of three")]
+    #[error("not three parts between two dots, but {found}")]
     Parts {
         /// How many there are.
         found: usize,

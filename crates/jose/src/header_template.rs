@@ -3,13 +3,14 @@
 
 use std::io::Write as _;
 
+use oyez_domain::tpp::HeaderProfile;
 use serde_json::{Value, json};
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::open_banking::{IAT, ISS, MEMBERS, TAN};
-use crate::profile::{Form, Profile, Signatory};
 use crate::public_key::PublicKey;
+use crate::signatory::{Form, Signatory};
 use crate::signing_input::SigningInput;
 use crate::unix_time::UnixTime;
 
@@ -33,12 +34,12 @@ pub(crate) enum Layout {
 
 impl HeaderTemplate {
     /// The header of SETs.
-    pub fn set(profile: Profile, kid: &str, key: &PublicKey, signatory: &Signatory) -> Self {
+    pub fn set(profile: HeaderProfile, kid: &str, key: &PublicKey, signatory: &Signatory) -> Self {
         let text = Text::start(key, kid);
         let text = match profile {
-            Profile::OpenBanking => text.string("typ", "JOSE").private(&MEMBERS, signatory),
-            Profile::Jwt => text.string("typ", "JWT").end(),
-            Profile::Rfc8417 => text.string("typ", "secevent+jwt").end(),
+            HeaderProfile::OpenBanking => text.string("typ", "JOSE").private(&MEMBERS, signatory),
+            HeaderProfile::Jwt => text.string("typ", "JWT").end(),
+            HeaderProfile::Rfc8417 => text.string("typ", "secevent+jwt").end(),
         };
         Self::encode(&text, Layout::Compact, key)
     }

@@ -14,6 +14,7 @@ mod manifest;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oyez_domain::tpp::HeaderProfile;
 use zeroize::Zeroizing;
 
 use crate::header_template::HeaderTemplate;
@@ -21,9 +22,9 @@ use crate::jwk::Jwk;
 use crate::jwks::Jwks;
 use crate::key_error::KeyError;
 use crate::local_key::LocalKey;
-use crate::profile::{Form, Profile, Signatory};
 use crate::public_key::PublicKey;
 use crate::sign::Sign;
+use crate::signatory::{Form, Signatory};
 use crate::unix_time::UnixTime;
 
 pub use manifest::{KeyEntry, KeyState, Manifest, ManifestError, Revocation, RevocationReason};
@@ -204,7 +205,7 @@ impl BankKey {
     }
 
     /// The header of SETs that this key signs.
-    pub fn set_header(&self, profile: Profile, signatory: &Signatory) -> HeaderTemplate {
+    pub fn set_header(&self, profile: HeaderProfile, signatory: &Signatory) -> HeaderTemplate {
         HeaderTemplate::set(profile, &self.kid, self.public_key(), signatory)
     }
 

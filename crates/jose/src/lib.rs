@@ -7,7 +7,7 @@
 //!
 //! # Signing
 //!
-//! [`HeaderTemplate`] holds the encoded header of one key and one [`Profile`] up to the part that changes with time;
+//! [`HeaderTemplate`] holds the encoded header of one key and one [`HeaderProfile`] up to the part that changes with time;
 //! it makes a [`SigningInput`], which a [`LocalKey`] signs on the spot and any [`Sign`] (an HSM) signs asynchronously.
 //! Which key signs now, which are published, and when the next one takes over is answered by [`key_set::KeySet`].
 //!
@@ -19,7 +19,7 @@
 //!
 //! ```
 //! use oyez_jose::compact::{Compact, Verifier};
-//! use oyez_jose::{HeaderTemplate, Jwk, Jwks, KeyKind, LocalKey, Profile, Signatory, UnixTime};
+//! use oyez_jose::{HeaderTemplate, Jwk, Jwks, KeyKind, LocalKey, HeaderProfile, Signatory, UnixTime};
 //!
 //! let key = LocalKey::generate(KeyKind::P256)?;
 //! let kid = key.public_key().thumbprint();
@@ -30,7 +30,7 @@
 //! let now = UnixTime::from_seconds(1_700_000_000);
 //!
 //! // Once for each key and profile; then for each SET.
-//! let header = HeaderTemplate::set(Profile::OpenBanking, &kid, key.public_key(), &bank);
+//! let header = HeaderTemplate::set(HeaderProfile::OpenBanking, &kid, key.public_key(), &bank);
 //! let token = header.signing_input(br#"{"jti":"1"}"#, now).sign_now(&key)?;
 //!
 //! let published: Jwks = [Jwk::new(kid, key.public_key().clone())].into_iter().collect();
@@ -73,10 +73,10 @@ mod jwks;
 mod key_error;
 mod local_key;
 mod pem;
-mod profile;
 mod public_key;
 mod set_detection;
 mod sign;
+mod signatory;
 mod signing_input;
 mod unix_time;
 
@@ -88,10 +88,11 @@ pub use jwk::{Jwk, KeyUse, SkipReason};
 pub use jwks::{Jwks, JwksError, NoKey, Skipped};
 pub use key_error::KeyError;
 pub use local_key::{KeyKind, LocalKey};
-pub use profile::{Form, Profile, Signatory, UnknownProfile};
+pub use oyez_domain::tpp::HeaderProfile;
 pub use public_key::PublicKey;
 pub use set_detection::looks_like_set;
 pub use sign::{Sign, SignError, SigningFuture};
+pub use signatory::{Form, Signatory};
 pub use signing_input::SigningInput;
 pub use unix_time::UnixTime;
 pub use zeroize::Zeroizing;

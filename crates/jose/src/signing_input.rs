@@ -5,8 +5,8 @@ use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::header_template::{HeaderTemplate, Layout};
 use crate::local_key::LocalKey;
-use crate::profile::Form;
 use crate::sign::{Sign, SignError};
+use crate::signatory::Form;
 use crate::unix_time::UnixTime;
 
 /// A token without its signature. Sign it once; it is consumed.

@@ -16,8 +16,8 @@ use oyez_jose::compact::{Compact, Verifier};
 use oyez_jose::detached::{Forms, Policy, Signature};
 use oyez_jose::open_banking::MEMBERS;
 use oyez_jose::{
-    Algorithm, Form, Header, HeaderTemplate, Jwk, Jwks, LocalKey, Profile, Signatory, UnixTime,
-    Zeroizing,
+    Algorithm, Form, Header, HeaderProfile, HeaderTemplate, Jwk, Jwks, LocalKey, Signatory,
+    UnixTime, Zeroizing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,14 +49,14 @@ fn jose_for_node_and_oyez_read_each_other() {
 /// One kind of token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Set(Profile),
+    Set(HeaderProfile),
     Detached(Form),
 }
 
 const KINDS: [Kind; 5] = [
-    Kind::Set(Profile::OpenBanking),
-    Kind::Set(Profile::Jwt),
-    Kind::Set(Profile::Rfc8417),
+    Kind::Set(HeaderProfile::OpenBanking),
+    Kind::Set(HeaderProfile::Jwt),
+    Kind::Set(HeaderProfile::Rfc8417),
     Kind::Detached(Form::Encoded),
     Kind::Detached(Form::Unencoded),
 ];

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use oyez_jose::key_set::{KeySet, Manifest};
-use oyez_jose::{Profile, Signatory, UnixTime, Zeroizing};
+use oyez_jose::{HeaderProfile, Signatory, UnixTime, Zeroizing};
 use serde_json::{Value, json};
 
 use super::bank::{Desk, assert_session};
@@ -14,14 +14,14 @@ const AT: i64 = 1_900_000_000;
 const VERIFY: &str = "verify set.jwt --jwks bank.jwks --at 2030-03-17T17:46:40Z";
 
 /// A bank, its published keys and a SET.
-fn desk(profile: Profile, claims: &Value) -> Desk {
+fn desk(profile: HeaderProfile, claims: &Value) -> Desk {
     let desk = Desk::with_bank();
     desk.write("bank.jwks", &desk.run("keys jwks -c bank/oyez.toml").stdout);
     desk.write("set.jwt", &(set(&desk, profile, claims) + "\n"));
     desk
 }
 
-fn set(desk: &Desk, profile: Profile, claims: &Value) -> String {
+fn set(desk: &Desk, profile: HeaderProfile, claims: &Value) -> String {
     let manifest: Manifest = serde_json::from_str(&desk.read("bank/keys/manifest.json")).unwrap();
     let now = UnixTime::from_seconds(AT);
     let read = |entry: &oyez_jose::key_set::KeyEntry| {
@@ -64,7 +64,7 @@ fn claims() -> Value {
 // T-01, T-03, T-07
 #[test]
 fn a_sound_set_is_verified_and_shown() {
-    let desk = desk(Profile::OpenBanking, &claims());
+    let desk = desk(HeaderProfile::OpenBanking, &claims());
     let words = format!("{VERIFY} --issuer https://localhost:8443 --audience development-tpp");
     assert_session!(desk.session(&[&words]));
 }
@@ -72,7 +72,11 @@ fn a_sound_set_is_verified_and_shown() {
 // T-07
 #[test]
 fn every_header_profile_verifies_and_standard_input_will_do() {
-    for profile in [Profile::OpenBanking, Profile::Jwt, Profile::Rfc8417] {
+    for profile in [
+        HeaderProfile::OpenBanking,
+        HeaderProfile::Jwt,
+        HeaderProfile::Rfc8417,
+    ] {
         let desk = desk(profile, &claims());
         let words = VERIFY.replace("set.jwt", "-");
         let done = desk.run_with(&words, &desk.read("set.jwt"), &[]);
@@ -97,12 +101,12 @@ fn all_that_is_wrong_with_the_claims_is_listed() {
         .as_object_mut()
         .unwrap()
         .remove("http://openbanking.org.uk/rid");
-    assert_session!(desk(Profile::OpenBanking, &claims).session(&[VERIFY]));
+    assert_session!(desk(HeaderProfile::OpenBanking, &claims).session(&[VERIFY]));
 }
 
 #[test]
 fn a_set_for_somebody_else_or_from_the_future_is_not_to_be_believed() {
-    let desk = desk(Profile::OpenBanking, &claims());
+    let desk = desk(HeaderProfile::OpenBanking, &claims());
     let words = "verify set.jwt --jwks bank.jwks --at 2030-03-17T17:00:00Z --issuer https://bank.example --audience me --json";
     let done = desk.run(words);
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
@@ -117,11 +121,11 @@ fn a_set_for_somebody_else_or_from_the_future_is_not_to_be_believed() {
 
 #[test]
 fn a_tampered_set_fails_at_its_signature_and_a_foreign_one_at_its_kid() {
-    let desk = desk(Profile::Jwt, &claims());
+    let desk = desk(HeaderProfile::Jwt, &claims());
     let token = desk.read("set.jwt");
     let mut claims = claims();
     claims["aud"] = json!("somebody-else");
-    let other = set(&desk, Profile::Jwt, &claims);
+    let other = set(&desk, HeaderProfile::Jwt, &claims);
     let parts: Vec<_> = token.split('.').collect();
     let other: Vec<_> = other.split('.').collect();
     desk.write("set.jwt", &[parts[0], other[1], parts[2]].join("."));
@@ -145,7 +149,7 @@ fn a_tampered_set_fails_at_its_signature_and_a_foreign_one_at_its_kid() {
 
 #[test]
 fn what_is_no_set_at_all_is_said_to_be_none() {
-    let desk = desk(Profile::Jwt, &claims());
+    let desk = desk(HeaderProfile::Jwt, &claims());
     desk.write("set.jwt", "not a token");
     let mut shown = desk.session(&[VERIFY, &VERIFY.replace("set.jwt", "nowhere.jwt")]);
     desk.write("bank.jwks", "{}");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use oyez_jose::{HeaderTemplate, Jwks, LocalKey, Profile, Signatory, UnixTime, Zeroizing};
+use oyez_jose::{HeaderProfile, HeaderTemplate, Jwks, LocalKey, Signatory, UnixTime, Zeroizing};
 use serde_json::{Value, json};
 
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
@@ -46,7 +46,7 @@ pub(crate) fn signatory(issuer: &str) -> Signatory {
 }
 
 /// A SET header of `key` under the kid `rsa` or `ec`.
-pub(crate) fn set_header(profile: Profile, key: &LocalKey) -> HeaderTemplate {
+pub(crate) fn set_header(profile: HeaderProfile, key: &LocalKey) -> HeaderTemplate {
     HeaderTemplate::set(profile, kid(key), key.public_key(), &signatory(ISSUER))
 }
 

@@ -2,12 +2,16 @@
 
 use oyez_jose::compact::{Compact, Error, Verifier};
 use oyez_jose::detached::{self, Forms, Policy, Signature};
-use oyez_jose::{Algorithm, Form, HeaderTemplate, LocalKey, NoKey, Profile};
+use oyez_jose::{Algorithm, Form, HeaderProfile, HeaderTemplate, LocalKey, NoKey};
 use proptest::prelude::*;
 
 use crate::fixtures::{ANCHOR, NOW, TPP, key_set, kid, p256, rsa, set_header, signatory};
 
-const PROFILES: [Profile; 3] = [Profile::OpenBanking, Profile::Jwt, Profile::Rfc8417];
+const PROFILES: [HeaderProfile; 3] = [
+    HeaderProfile::OpenBanking,
+    HeaderProfile::Jwt,
+    HeaderProfile::Rfc8417,
+];
 
 // T-07, T-08
 #[test]
@@ -27,7 +31,10 @@ fn sets_of_every_profile_and_algorithm_verify_and_return_their_payload() {
 #[test]
 fn every_change_of_one_byte_of_a_set_is_refused() {
     let (rsa, p256, keys) = (rsa(), p256(), key_set());
-    for (key, profile) in [(&rsa, Profile::OpenBanking), (&p256, Profile::Rfc8417)] {
+    for (key, profile) in [
+        (&rsa, HeaderProfile::OpenBanking),
+        (&p256, HeaderProfile::Rfc8417),
+    ] {
         let token = sign(&set_header(profile, key), b"{\"jti\":\"1\"}", key);
         for mutant in mutants(&token) {
             let verified = Compact::parse(&mutant)
@@ -78,7 +85,7 @@ fn a_signature_of_one_form_does_not_pass_for_the_other() {
 #[test]
 fn a_verifier_can_be_narrowed_and_says_when_a_newer_key_set_could_help() {
     let rsa = rsa();
-    let token = sign(&set_header(Profile::OpenBanking, &rsa), b"{}", &rsa);
+    let token = sign(&set_header(HeaderProfile::OpenBanking, &rsa), b"{}", &rsa);
     let verify = |verifier: &Verifier| {
         verifier
             .verify(Compact::parse(&token).unwrap(), &key_set(), NOW)
@@ -114,7 +121,7 @@ proptest! {
     #[test]
     fn any_payload_comes_back_as_it_was_signed(payload: Vec<u8>) {
         let p256 = p256();
-        let token = sign(&set_header(Profile::Jwt, &p256), &payload, &p256);
+        let token = sign(&set_header(HeaderProfile::Jwt, &p256), &payload, &p256);
         let parsed = Compact::parse(&token).unwrap();
         prop_assert_eq!(Verifier::sets().verify(parsed, &key_set(), NOW).unwrap().payload, payload);
     }
