@@ -14,7 +14,7 @@ use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
-use oyez_domain::ledger::sets::{Kept, Look, Purpose, Signed};
+use oyez_domain::ledger::sets::{Kept, Look, Signed};
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
@@ -136,13 +136,7 @@ impl Store for Ledger {
         Box::pin(self.write(move |unit| sets::keep(unit, signed, now)))
     }
 
-    fn recheck(
-        &self,
-        client_id: ClientId,
-        jtis: Vec<Jti>,
-        _purpose: Purpose,
-        _now: Timestamp,
-    ) -> Answer<'_, Vec<Kept>> {
+    fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>> {
         Box::pin(self.write(move |unit| sets::recheck(unit, &client_id, &jtis)))
     }
 
