@@ -26,7 +26,7 @@ use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
-use oyez_domain::ledger::sets::{Kept, Look, Purpose, Signed};
+use oyez_domain::ledger::sets::{Kept, Look, Signed};
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
@@ -139,13 +139,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Checks again that events whose SETs were kept earlier are still outstanding, before a retry or a late hand-out; one
     /// outcome per jti, in order (P-14).
-    fn recheck(
-        &self,
-        client_id: ClientId,
-        jtis: Vec<Jti>,
-        purpose: Purpose,
-        now: Timestamp,
-    ) -> Answer<'_, Vec<Kept>>;
+    fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>>;
 
     /// Records ended attempts and applies their verdicts; one outcome per attempt, in order (D-02 … D-07, D-14).
     fn record_attempts(

@@ -10,9 +10,12 @@ mod codes;
 mod errors;
 mod event_list;
 mod file;
+mod follow;
 mod hand_outs;
+mod health;
 mod history;
 mod lanes;
+mod leases;
 mod migrations;
 mod options;
 mod poll;
@@ -122,7 +125,7 @@ impl Ledger {
     pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection, Error> {
         let resolved = file::resolve(path.as_ref())?;
         file::judge(&resolved)?;
-        let db = file::open_for_reading(&resolved)?;
+        let db = file::open_for_looking(&resolved)?;
         let schema = migrations::version(&db)?;
         let count = |statement: &str| db.query_row(statement, [], |row| row.get(0));
         Ok(Inspection {

@@ -53,7 +53,7 @@ pub(super) fn list(
     let mut statement = db.prepare_cached(statement)?;
     let mut rows = statement.query(params![
         client_id.map(ClientId::as_str),
-        before.unwrap_or(u64::MAX >> 1),
+        before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX)),
         rows_wanted(rows_max) + 1
     ])?;
     let mut entries = Vec::new();

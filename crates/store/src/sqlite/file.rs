@@ -116,10 +116,30 @@ pub(super) fn open_for_reading(resolved: &Path) -> Result<Connection, Error> {
     Ok(db)
 }
 
+/// Opens a connection for a look from outside, that leaves nothing behind. A ledger that was closed has no log, and then the
+/// file alone is everything: it is read as if it could not change. Should a process open it meanwhile, that process writes to
+/// a log for a long time before it writes to the file.
+pub(super) fn open_for_looking(resolved: &Path) -> Result<Connection, Error> {
+    let has_log = fs::metadata(beside(resolved, "-wal")).is_ok_and(|log| log.len() > 0);
+    let Some(path) = resolved.to_str().filter(|_| !has_log) else {
+        return open_for_reading(resolved);
+    };
+    let escaped = path
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    Ok(Connection::open_with_flags(
+        format!("file:{escaped}?immutable=1"),
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI,
+    )?)
+}
+
 /// Looks at a file without writing to it: is it a ledger, sound as far as can be told quickly, and not newer than we are?
 pub(super) fn judge(resolved: &Path) -> Result<(), Error> {
     judge_header(resolved)?;
-    let mut db = open_for_reading(resolved)?;
+    let mut db = open_for_looking(resolved)?;
     migrations::refuse_newer(&db)?;
     let until = Instant::now() + CHECK_TIME_MAX;
     db.progress_handler(CHECK_STEPS, Some(move || Instant::now() >= until))?;

@@ -1,65 +1,21 @@
-//! Leases and lanes: who pushes to whom, and what is known of endpoints (D-05, D-06).
+//! Lanes: who pushes to whom, and what is known of endpoints (D-05, D-06).
 //!
 //! A wake-up is never lost: news is written into the lane whoever owns it, and an owner that lets go is woken again by news
 //! that came since it claimed. A lane that is held back is left alone by news.
 
-use std::time::Duration;
-
 use oyez_domain::actor::Actor;
-use oyez_domain::ids::{ClientId, NodeId};
+use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::{Health, Hold, Lane, LaneReport, Lease, Reported};
 use oyez_domain::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 
 use super::audit::{self, Change};
-use super::codes::{moment_or_null, parse};
-use super::errors::{contradiction, expect_rows};
+use super::errors::expect_rows;
+use super::health::{HealthColumns, lane};
+use super::leases::{clock, is_live};
 use super::tpps::{TppId, know};
 use super::writer::Unit;
 use crate::Error;
-
-/// See [`crate::Store::hold_lease`].
-pub(super) fn hold_lease(
-    unit: &Unit,
-    node_id: NodeId,
-    renew: Option<u64>,
-    ttl: Duration,
-) -> Result<Option<Lease>, Error> {
-    let clock = clock(&unit.db)?;
-    let expires_at = clock + ttl;
-    let epoch: Option<u64> = match renew {
-        Some(epoch) => {
-            let renewed = unit.db.prepare_cached(RENEW_LEASE)?.execute(params![
-                node_id.as_str(),
-                epoch,
-                expires_at.unix_ms(),
-                clock.unix_ms()
-            ])?;
-            (renewed == 1).then_some(epoch)
-        }
-        None => unit
-            .db
-            .prepare_cached(TAKE_LEASE)?
-            .query_row(params![node_id.as_str(), expires_at.unix_ms()], |row| {
-                row.get(0)
-            })
-            .optional()?,
-    };
-    Ok(epoch.map(|epoch| Lease {
-        node_id,
-        epoch,
-        expires_at,
-    }))
-}
-
-/// See [`crate::Store::release_lease`].
-pub(super) fn release_lease(unit: &Unit, lease: &Lease) -> Result<(), Error> {
-    // An epoch that is over already is what was wanted.
-    unit.db
-        .prepare_cached(RELEASE_LEASE)?
-        .execute(params![lease.node_id.as_str(), lease.epoch])?;
-    Ok(())
-}
 
 /// See [`crate::Store::claim_lanes`].
 pub(super) fn claim(
@@ -260,119 +216,6 @@ fn note_health(
 fn health_of(db: &Connection, client_id: &ClientId) -> Result<Health, Error> {
     Ok(find(db, client_id)?.map_or(Health::Responsive, |lane| lane.health))
 }
-
-/// The database's clock, by which leases go.
-fn clock(db: &Connection) -> Result<Timestamp, Error> {
-    let ms = db
-        .prepare_cached("SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER)")?
-        .query_row([], |row| row.get(0))?;
-    Ok(Timestamp::from_unix_ms(ms))
-}
-
-fn is_live(db: &Connection, lease: &Lease, clock: Timestamp) -> Result<bool, Error> {
-    Ok(db.prepare_cached(IS_LIVE)?.query_row(
-        params![lease.node_id.as_str(), lease.epoch, clock.unix_ms()],
-        |row| row.get(0),
-    )?)
-}
-
-/// A health as it stands in columns.
-struct HealthColumns {
-    state: i64,
-    since: Option<i64>,
-    declared_at: Option<i64>,
-    failures: u32,
-    next_probe_at: Option<i64>,
-}
-
-impl HealthColumns {
-    const fn of(health: Health) -> Self {
-        let (state, since, declared_at, failures, next_probe_at) = match health {
-            Health::Responsive => (RESPONSIVE, None, None, 0, None),
-            Health::Failing {
-                since,
-                failures,
-                next_probe_at,
-            } => (FAILING, Some(since), None, failures, Some(next_probe_at)),
-            Health::Unresponsive {
-                since,
-                declared_at,
-                failures,
-                next_probe_at,
-            } => (
-                UNRESPONSIVE,
-                Some(since),
-                Some(declared_at),
-                failures,
-                next_probe_at,
-            ),
-            Health::Paused { since } => (PAUSED, Some(since), None, 0, None),
-        };
-        Self {
-            state,
-            since: ms(since),
-            declared_at: ms(declared_at),
-            failures,
-            next_probe_at: ms(next_probe_at),
-        }
-    }
-}
-
-const fn ms(moment: Option<Timestamp>) -> Option<i64> {
-    match moment {
-        Some(moment) => Some(moment.unix_ms()),
-        None => None,
-    }
-}
-
-/// A lane from `tpp, client_id, health, since, declared_at, failures, next_probe_at`.
-fn lane(row: &Row<'_>) -> Result<Lane, Error> {
-    let client_id: String = row.get(1)?;
-    let (since, declared_at) = (moment_or_null(row, 3)?, moment_or_null(row, 4)?);
-    let (failures, next_probe_at) = (row.get(5)?, moment_or_null(row, 6)?);
-    let health = match (row.get(2)?, since, declared_at, next_probe_at) {
-        (RESPONSIVE, None, None, None) => Health::Responsive,
-        (FAILING, Some(since), None, Some(next_probe_at)) => Health::Failing {
-            since,
-            failures,
-            next_probe_at,
-        },
-        (UNRESPONSIVE, Some(since), Some(declared_at), next_probe_at) => Health::Unresponsive {
-            since,
-            declared_at,
-            failures,
-            next_probe_at,
-        },
-        (PAUSED, Some(since), None, None) => Health::Paused { since },
-        other => {
-            return Err(contradiction(format!(
-                "the health of {client_id}: {other:?}"
-            )));
-        }
-    };
-    Ok(Lane {
-        client_id: parse(&client_id, "client_id")?,
-        health,
-    })
-}
-
-const RESPONSIVE: i64 = 0;
-const FAILING: i64 = 1;
-const UNRESPONSIVE: i64 = 2;
-const PAUSED: i64 = 3;
-
-const TAKE_LEASE: &str = "
-    INSERT INTO nodes (node_id, epoch, expires_at) VALUES (?1, 1, ?2)
-    ON CONFLICT (node_id) DO UPDATE SET epoch = epoch + 1, expires_at = excluded.expires_at
-    RETURNING epoch";
-
-const RENEW_LEASE: &str = "
-    UPDATE nodes SET expires_at = ?3 WHERE node_id = ?1 AND epoch = ?2 AND expires_at > ?4";
-
-const RELEASE_LEASE: &str = "UPDATE nodes SET expires_at = 0 WHERE node_id = ?1 AND epoch = ?2";
-
-const IS_LIVE: &str = "
-    SELECT EXISTS (SELECT 1 FROM nodes WHERE node_id = ?1 AND epoch = ?2 AND expires_at > ?3)";
 
 const FREE_LANES: &str = "
     SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at

@@ -1,20 +1,18 @@
-//! Registrations, changed under the TPP's lock together with what they do to outstanding events (S, C, D-06, D-07).
+//! What TPPs have registered, read and changed under the TPP's lock (S, C). What a change does to outstanding events is
+//! `follow`'s.
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, RegistrationId};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::registration::{CallbackUrl, Registrations, Subscription};
-use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::audit::{self, Change};
 use super::codes::{from_json, kind_code, moment, parse, to_json};
 use super::errors::{contradiction, expect_rows};
-use super::lanes;
+use super::follow::{Done, finish};
 use super::tpps::{TppId, know};
-use super::withdraw;
 use super::writer::Unit;
 use crate::Error;
 
@@ -177,16 +175,6 @@ pub(super) fn remove(
     remove_row(unit, &done, now).map(Ok)
 }
 
-/// A change of a registration, written but for what follows from it.
-struct Done<'a> {
-    tpp: TppId,
-    client_id: &'a ClientId,
-    actor: &'a Actor,
-    action: &'static str,
-    is_replacement: bool,
-    kind: Kind,
-}
-
 fn served(unit: &Unit, client_id: &ClientId) -> Result<Option<TppId>, Error> {
     let known = know(&unit.db, client_id)?;
     Ok(known.filter(|known| known.served).map(|known| known.id))
@@ -256,76 +244,6 @@ fn remove_row(unit: &mut Unit, done: &Done<'_>, now: Timestamp) -> Result<Effect
     finish(unit, done, &before, now)
 }
 
-/// What follows from any change: the revision, the trail, what is no longer wanted, where the rest goes.
-fn finish(
-    unit: &mut Unit,
-    done: &Done<'_>,
-    before: &Registrations,
-    now: Timestamp,
-) -> Result<Effect, Error> {
-    let after = of(&unit.db, done.tpp)?;
-    let changed = unit.db.prepare_cached(BUMP_REVISION)?.execute([done.tpp])?;
-    expect_rows(changed, 1, "bumping a revision")?;
-    let change = Change {
-        actor: done.actor,
-        action: done.action,
-        tpp: done.tpp,
-        before: Some(before),
-        after: Some(&after),
-    };
-    audit::note(unit, &change, now)?;
-    let withdrawn = if wants_the_same(before, &after) {
-        0
-    } else {
-        let owner = (done.tpp, done.client_id);
-        withdraw::unwanted(unit, owner, done.actor, &after, now)?
-    };
-    follow_address(unit, done, before, &after, now)?;
-    Ok(Effect { withdrawn })
-}
-
-/// Whether a change leaves untouched everything that `routing::outlives` looks at. Every outstanding event outlived the
-/// registrations before, so then it outlives those after, and no notice need be read.
-fn wants_the_same(before: &Registrations, after: &Registrations) -> bool {
-    match (&before.subscription, &after.subscription) {
-        (Some(before), Some(after)) => {
-            before.wish.version == after.wish.version
-                && before.wish.event_types == after.wish.event_types
-        }
-        (None, None) => before.callback_url.is_some() == after.callback_url.is_some(),
-        (Some(_), None) | (None, Some(_)) => false,
-    }
-}
-
-/// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-06, D-07).
-fn follow_address(
-    unit: &Unit,
-    done: &Done<'_>,
-    before: &Registrations,
-    after: &Registrations,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let had_address = routing::push_address(before).is_some();
-    let has_address = routing::push_address(after).is_some();
-    let db = &unit.db;
-    if done.is_replacement {
-        lanes::mend(unit, done.tpp)?;
-    }
-    if !has_address {
-        db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
-    } else if done.is_replacement {
-        db.prepare_cached(PUSH_ALL)?
-            .execute(params![done.tpp, now.unix_ms()])?;
-    } else if !had_address {
-        db.prepare_cached(PUSH_UNPUSHED)?
-            .execute(params![done.tpp, now.unix_ms()])?;
-    }
-    if done.is_replacement || !had_address {
-        lanes::news_if_pushable(unit, done.tpp, now)?;
-    }
-    Ok(())
-}
-
 const SUBSCRIPTION: i64 = kind_code(Kind::Subscription);
 const CALLBACK_URL: i64 = kind_code(Kind::CallbackUrl);
 
@@ -336,8 +254,6 @@ const BY_ID: &str = "SELECT tpp, api, created_at FROM registrations WHERE kind =
 
 const REVISION: &str = "SELECT revision FROM queues WHERE tpp = ?1";
 
-const BUMP_REVISION: &str = "UPDATE queues SET revision = revision + 1 WHERE tpp = ?1";
-
 const WRITE: &str = "
     INSERT INTO registrations (tpp, kind, id, wish, api, created_at, changed_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -345,13 +261,3 @@ const WRITE: &str = "
         wish = excluded.wish, api = excluded.api, changed_at = excluded.changed_at";
 
 const DELETE: &str = "DELETE FROM registrations WHERE tpp = ?1 AND kind = ?2";
-
-const PUSH_NONE: &str =
-    "UPDATE outstanding SET push_at = NULL WHERE tpp = ?1 AND push_at IS NOT NULL";
-
-const PUSH_ALL: &str = "
-    UPDATE outstanding SET push_at = max(?2, polled_until)
-    WHERE tpp = ?1 AND (push_at IS NULL OR push_at > max(?2, polled_until))";
-
-const PUSH_UNPUSHED: &str = "
-    UPDATE outstanding SET push_at = max(?2, polled_until) WHERE tpp = ?1 AND push_at IS NULL";

@@ -14,14 +14,14 @@ use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
-use oyez_domain::ledger::sets::{Kept, Look, Purpose, Signed};
+use oyez_domain::ledger::sets::{Kept, Look, Signed};
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
 use super::{
-    Ledger, accept, audit, event_list, history, lanes, poll, push, registrations, requeue,
+    Ledger, accept, audit, event_list, history, lanes, leases, poll, push, registrations, requeue,
     retention, sets, tpps, withdraw,
 };
 use crate::{Answer, Store};
@@ -136,13 +136,7 @@ impl Store for Ledger {
         Box::pin(self.write(move |unit| sets::keep(unit, signed, now)))
     }
 
-    fn recheck(
-        &self,
-        client_id: ClientId,
-        jtis: Vec<Jti>,
-        _purpose: Purpose,
-        _now: Timestamp,
-    ) -> Answer<'_, Vec<Kept>> {
+    fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>> {
         Box::pin(self.write(move |unit| sets::recheck(unit, &client_id, &jtis)))
     }
 
@@ -196,11 +190,11 @@ impl Store for Ledger {
         renew: Option<u64>,
         ttl: Duration,
     ) -> Answer<'_, Option<Lease>> {
-        Box::pin(self.write(move |unit| lanes::hold_lease(unit, node_id, renew, ttl)))
+        Box::pin(self.write(move |unit| leases::hold(unit, node_id, renew, ttl)))
     }
 
     fn release_lease(&self, lease: Lease) -> Answer<'_, ()> {
-        Box::pin(self.write(move |unit| lanes::release_lease(unit, &lease)))
+        Box::pin(self.write(move |unit| leases::release(unit, &lease)))
     }
 
     fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {

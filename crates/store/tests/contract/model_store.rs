@@ -16,7 +16,7 @@ use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
-use oyez_domain::ledger::sets::{Kept, Look, Purpose, Signed};
+use oyez_domain::ledger::sets::{Kept, Look, Signed};
 use oyez_domain::model::{Contradiction, Ledger};
 use oyez_domain::registration::Registrations;
 use oyez_domain::rules::Rules;
@@ -166,13 +166,7 @@ impl Store for ModelStore {
         answer(self.ledger().keep_sets(signed, now))
     }
 
-    fn recheck(
-        &self,
-        client_id: ClientId,
-        jtis: Vec<Jti>,
-        _purpose: Purpose,
-        _now: Timestamp,
-    ) -> Answer<'_, Vec<Kept>> {
+    fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>> {
         checked(self.ledger().recheck(&client_id, &jtis))
     }
 

@@ -152,12 +152,7 @@ impl<'a> Player<'a> {
             }
             Step::Recheck(tpp, events) => {
                 let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
-                both!(
-                    self,
-                    |it| it.recheck(id.clone(), jtis.clone(), Purpose::Push, now),
-                    whole
-                )
-                .ok();
+                both!(self, |it| it.recheck(id.clone(), jtis.clone()), whole).ok();
             }
             Step::Look(tpp, look) => self.look(tpp, look).await,
             Step::Attempt(tpp, event, verdict) => self.attempt(tpp, event, &verdict).await,

@@ -167,7 +167,7 @@ async fn a_crash_loses_nothing_that_was_answered() {
 #[tokio::test]
 async fn migrating_and_inspecting_say_what_they_found() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("ledger.db");
+    let path = directory.path().join("50% #1? ledger.db");
     let newest = migrations::newest();
     assert_eq!(
         Ledger::migrate(&path).unwrap(),
@@ -198,4 +198,14 @@ async fn migrating_and_inspecting_say_what_they_found() {
         outstanding: 3,
     };
     assert_eq!(Ledger::inspect(&path).unwrap(), expected);
+    let mut names: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["50% #1? ledger.db", "50% #1? ledger.db.lock"],
+        "nothing is left behind"
+    );
 }

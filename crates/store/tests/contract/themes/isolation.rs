@@ -162,10 +162,7 @@ async fn commit(it: Trespass, bolt: &Tpp, acme: &Tpp, jtis: &[Jti]) {
             bolt.keeps(bolt.signed(jtis[nth], 1, purpose)).await;
         }
         Trespass::Recheck(nth) => {
-            ledger
-                .recheck(id, vec![jtis[nth]], purpose, now)
-                .await
-                .unwrap();
+            ledger.recheck(id, vec![jtis[nth]]).await.unwrap();
         }
         Trespass::Push => {
             bolt.is_pushed().await;

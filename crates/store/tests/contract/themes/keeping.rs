@@ -215,9 +215,7 @@ async fn a_recheck_gives_the_bytes_only_while_the_event_is_outstanding() {
         .await
         .unwrap();
     let jtis = vec![news[0], news[1], news[2], ledger.jti()];
-    let answers = ledger
-        .recheck(acme.id.clone(), jtis, Purpose::Push, ledger.now())
-        .await;
+    let answers = ledger.recheck(acme.id.clone(), jtis).await;
     let bytes = acme.file(news[2]).await.sets.remove(0).set;
     let gone = Kept::NoLongerOutstanding;
     assert_eq!(
@@ -236,9 +234,7 @@ async fn after_a_deletion_a_recheck_lets_nothing_out() {
     let jti = acme.news().await;
     acme.is_pushed().await;
     acme.deletes(Kind::Subscription).await;
-    let answers = ledger
-        .recheck(acme.id.clone(), vec![jti], Purpose::Push, ledger.now())
-        .await;
+    let answers = ledger.recheck(acme.id.clone(), vec![jti]).await;
     assert_eq!(answers.unwrap(), [Kept::NoLongerOutstanding]);
 }
 
@@ -248,9 +244,7 @@ async fn a_recheck_of_what_was_never_kept_is_a_contradiction() {
     let ledger = ledger().await;
     let acme = ledger.subscriber("acme", everything()).await;
     let jti = acme.news().await;
-    let answer = ledger
-        .recheck(acme.id.clone(), vec![jti], Purpose::Push, ledger.now())
-        .await;
+    let answer = ledger.recheck(acme.id.clone(), vec![jti]).await;
     assert!(
         matches!(answer, Err(Error::Inconsistent { .. })),
         "{answer:?}"

@@ -1,0 +1,111 @@
+//! What follows from a change of registration: the trail, what is no longer wanted, where the rest goes (S-05, S-12, C-07a, D-06,
+//! D-07).
+
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::registering::{Effect, Kind};
+use oyez_domain::registration::Registrations;
+use oyez_domain::routing;
+use oyez_domain::time::Timestamp;
+use rusqlite::params;
+
+use super::audit::{self, Change};
+use super::errors::expect_rows;
+use super::lanes;
+use super::registrations::of;
+use super::tpps::TppId;
+use super::withdraw;
+use super::writer::Unit;
+use crate::Error;
+
+/// A change of a registration, written but for what follows from it.
+pub(super) struct Done<'a> {
+    pub(super) tpp: TppId,
+    pub(super) client_id: &'a ClientId,
+    pub(super) actor: &'a Actor,
+    pub(super) action: &'static str,
+    pub(super) is_replacement: bool,
+    pub(super) kind: Kind,
+}
+
+/// What follows from any change: the revision, the trail, what is no longer wanted, where the rest goes.
+pub(super) fn finish(
+    unit: &mut Unit,
+    done: &Done<'_>,
+    before: &Registrations,
+    now: Timestamp,
+) -> Result<Effect, Error> {
+    let after = of(&unit.db, done.tpp)?;
+    let changed = unit.db.prepare_cached(BUMP_REVISION)?.execute([done.tpp])?;
+    expect_rows(changed, 1, "bumping a revision")?;
+    let change = Change {
+        actor: done.actor,
+        action: done.action,
+        tpp: done.tpp,
+        before: Some(before),
+        after: Some(&after),
+    };
+    audit::note(unit, &change, now)?;
+    let withdrawn = if wants_the_same(before, &after) {
+        0
+    } else {
+        let owner = (done.tpp, done.client_id);
+        withdraw::unwanted(unit, owner, done.actor, &after, now)?
+    };
+    follow_address(unit, done, before, &after, now)?;
+    Ok(Effect { withdrawn })
+}
+
+/// Whether a change leaves untouched everything that `routing::outlives` looks at. Every outstanding event outlived the
+/// registrations before, so then it outlives those after, and no notice need be read.
+fn wants_the_same(before: &Registrations, after: &Registrations) -> bool {
+    match (&before.subscription, &after.subscription) {
+        (Some(before), Some(after)) => {
+            before.wish.version == after.wish.version
+                && before.wish.event_types == after.wish.event_types
+        }
+        (None, None) => before.callback_url.is_some() == after.callback_url.is_some(),
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+/// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-06, D-07).
+fn follow_address(
+    unit: &Unit,
+    done: &Done<'_>,
+    before: &Registrations,
+    after: &Registrations,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let had_address = routing::push_address(before).is_some();
+    let has_address = routing::push_address(after).is_some();
+    let db = &unit.db;
+    if done.is_replacement {
+        lanes::mend(unit, done.tpp)?;
+    }
+    if !has_address {
+        db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
+    } else if done.is_replacement {
+        db.prepare_cached(PUSH_ALL)?
+            .execute(params![done.tpp, now.unix_ms()])?;
+    } else if !had_address {
+        db.prepare_cached(PUSH_UNPUSHED)?
+            .execute(params![done.tpp, now.unix_ms()])?;
+    }
+    if done.is_replacement || !had_address {
+        lanes::news_if_pushable(unit, done.tpp, now)?;
+    }
+    Ok(())
+}
+
+const BUMP_REVISION: &str = "UPDATE queues SET revision = revision + 1 WHERE tpp = ?1";
+
+const PUSH_NONE: &str =
+    "UPDATE outstanding SET push_at = NULL WHERE tpp = ?1 AND push_at IS NOT NULL";
+
+const PUSH_ALL: &str = "
+    UPDATE outstanding SET push_at = max(?2, polled_until)
+    WHERE tpp = ?1 AND (push_at IS NULL OR push_at > max(?2, polled_until))";
+
+const PUSH_UNPUSHED: &str = "
+    UPDATE outstanding SET push_at = max(?2, polled_until) WHERE tpp = ?1 AND push_at IS NULL";
