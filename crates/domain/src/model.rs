@@ -175,11 +175,12 @@ impl Ledger {
         true
     }
 
-    /// In strict order an end is news for the lane: whatever stood behind the oldest may go now (D-10).
+    /// In strict order an end is news for the lane, if there is one: what stood behind the oldest may go now (D-10).
     fn next_in_line(&mut self, client_id: &ClientId, now: Timestamp) {
         let row = &self.tpps[client_id];
         let is_pushed = routing::push_address(&row.registrations).is_some();
-        if is_pushed && row.order() == DeliveryOrder::Strict {
+        let in_order = row.order() == DeliveryOrder::Strict;
+        if is_pushed && in_order && self.lanes.contains_key(client_id) {
             self.news(client_id, now);
         }
     }
