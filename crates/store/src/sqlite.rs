@@ -97,7 +97,7 @@ impl Ledger {
             rules,
             tally: tally::Tally::default(),
         };
-        let readers = (0..options.readers)
+        let readers = (0..options.readers.max(1))
             .map(|_| Reader::new(file::open_for_reading(&resolved)?, options.read_time_max))
             .collect::<Result<_, Error>>()?;
         let (writes, write_queue) =

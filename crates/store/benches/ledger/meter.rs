@@ -1,5 +1,7 @@
 //! Wall time, and the CPU time of all threads.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 
 use tokio::time::Instant;
@@ -13,10 +15,10 @@ pub(crate) struct Figures {
     pub(crate) cpu_us: f64,
 }
 
-/// A stretch of work being measured.
+/// A stretch of work being measured. The threads that do the work must live until it stops.
 pub(crate) struct Meter {
     started: Instant,
-    cpu_ns: u64,
+    cpu_ns: HashMap<OsString, u64>,
 }
 
 impl Meter {
@@ -32,7 +34,10 @@ impl Meter {
         reason = "figures are rounded to three digits"
     )]
     pub(crate) fn stop(&self, events: u64) -> Figures {
-        let cpu_ns = cpu_ns() - self.cpu_ns;
+        let threads = cpu_ns().into_iter();
+        let cpu_ns: u64 = threads
+            .map(|(thread, ns)| ns - self.cpu_ns.get(&thread).unwrap_or(&0))
+            .sum();
         Figures {
             rate: events as f64 / self.started.elapsed().as_secs_f64(),
             cpu_us: cpu_ns as f64 / 1000.0 / events as f64,
@@ -40,11 +45,14 @@ impl Meter {
     }
 }
 
-/// Nanoseconds on a processor, of the threads that live now.
-fn cpu_ns() -> u64 {
+/// Nanoseconds on a processor, by thread.
+fn cpu_ns() -> HashMap<OsString, u64> {
     let threads = fs::read_dir("/proc/self/task").unwrap();
     threads
-        .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("schedstat")).ok())
-        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .sum()
+        .filter_map(|thread| {
+            let thread = thread.ok()?;
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            Some((thread.file_name(), text.split(' ').next()?.parse().ok()?))
+        })
+        .collect()
 }

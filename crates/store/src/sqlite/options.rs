@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// How an embedded ledger is run. The defaults are right for a server; tests make them small.
+/// How an embedded ledger is run. The defaults are right for a server; tests make them small. A bound of 0 counts
+/// as 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Requests that may wait for the writer. At a bad 1 ms each the last of them waits about as long as `wait_max`.

@@ -44,7 +44,7 @@ impl<C: 'static> Queue<C> {
         places: usize,
         wait_max: Duration,
     ) -> (Self, mpsc::Receiver<Message<C>>) {
-        let (sender, receiver) = mpsc::channel(places);
+        let (sender, receiver) = mpsc::channel(places.max(1));
         let queue = Self {
             sender,
             wait_max,

@@ -139,6 +139,7 @@ fn a_directory_that_is_not_there_and_one_that_cannot_be_written_are_told_apart()
     assert!(matches!(refused, Error::ReadOnly { .. }), "{refused}");
 }
 
+// D-08, P-03, P-09
 #[tokio::test]
 async fn a_crash_loses_nothing_that_was_answered() {
     let (directory, path) = ledger_file().await;

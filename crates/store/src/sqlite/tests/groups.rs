@@ -125,6 +125,7 @@ async fn a_group_takes_no_more_requests_than_its_bound() {
     assert_eq!(commits.load(Ordering::SeqCst), 2);
 }
 
+// D-08
 #[tokio::test]
 async fn a_request_that_fails_or_panics_is_rolled_back_alone() {
     let home = Arc::new(Home::new(Options::default()));
@@ -155,6 +156,7 @@ async fn a_request_that_fails_or_panics_is_rolled_back_alone() {
     assert_eq!(lines(&home).await, ["first", "good", "last"]);
 }
 
+// D-08, P-03
 #[tokio::test]
 async fn a_commit_that_fails_fails_everybody_in_the_group_and_nothing_happened() {
     let home = Arc::new(Home::new(Options::default()));
@@ -177,6 +179,7 @@ async fn a_commit_that_fails_fails_everybody_in_the_group_and_nothing_happened()
     assert_eq!(lines(&home).await, ["later"]);
 }
 
+// D-08
 #[tokio::test]
 async fn a_request_whose_caller_went_away_is_still_done() {
     let home = Arc::new(Home::new(Options::default()));
@@ -216,6 +219,7 @@ async fn callers_wait_for_a_place_and_are_told_when_there_is_none() {
     assert_eq!(lines(&home).await, ["queued", "served"]);
 }
 
+// D-08
 #[tokio::test]
 async fn closing_finishes_what_is_queued_and_refuses_what_comes_after() {
     let home = Arc::new(Home::new(Options::default()));
@@ -247,6 +251,7 @@ async fn fill_up(home: &Home, pages_left: i64) {
     home.ledger.write(limit).await.unwrap();
 }
 
+// D-08
 #[tokio::test]
 async fn a_full_disk_fails_what_does_not_fit_and_loses_nothing() {
     let home = Home::with_tpp(Options::default(), &tpp()).await;

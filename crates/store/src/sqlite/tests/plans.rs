@@ -112,7 +112,6 @@ fn strict_order_looks_at_the_oldest_alone() {
     }
 }
 
-/// Whatever filters are combined, a list never walks all of history when one of them is narrower (I-03).
 // I-03
 #[test]
 fn lists_begin_at_the_narrowest_filter_and_are_never_sorted_when_they_may_be_long() {

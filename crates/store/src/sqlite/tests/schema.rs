@@ -85,6 +85,7 @@ async fn the_settings_are_those_that_durability_needs() {
     assert_eq!(setting("page_size").await.unwrap(), 8192.into());
 }
 
+// I-03, I-06
 #[tokio::test]
 async fn every_row_that_names_another_finds_it() {
     let home = Home::new(Options::default());
