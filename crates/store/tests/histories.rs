@@ -101,47 +101,52 @@ async fn in_company(histories: Vec<Vec<Step>>, backend: Arc<dyn Store>, rules: A
     }
 }
 
-// P-02, P-04, P-05, P-08, P-09, P-12, P-14, I-02, I-03, I-06, S-02, S-05, S-12, C-08, D-07, D-10
-#[test]
-fn slow_a_backend_answers_every_history_as_the_model_does() {
-    let history = step::history(120, Lanes::Played);
-    campaign(
-        "histories",
-        scale::rounds(3_000),
-        history,
-        Switches::default(),
-        alone,
-    );
-}
+/// `./test --quick` leaves these out.
+mod slow {
+    use super::*;
 
-// P-10, C-07a, S-05
-#[test]
-fn slow_a_backend_answers_as_the_model_does_where_polling_needs_no_subscription() {
-    let switches = Switches {
-        polling_requires_subscription: false,
-        polling_with_callback_url: true,
-        ..Switches::default()
-    };
-    let history = step::history(120, Lanes::Played);
-    campaign(
-        "histories of open polling",
-        scale::rounds(1_000),
-        history,
-        switches,
-        alone,
-    );
-}
+    // P-02, P-04, P-05, P-08, P-09, P-12, P-14, I-02, I-03, I-06, S-02, S-05, S-12, C-08, D-07, D-10
+    #[test]
+    fn a_backend_answers_every_history_as_the_model_does() {
+        let history = step::history(120, Lanes::Played);
+        campaign(
+            "histories",
+            scale::rounds(3_000),
+            history,
+            Switches::default(),
+            alone,
+        );
+    }
 
-// A-07, D-09, I-01, I-02, I-03
-#[test]
-fn slow_histories_of_many_at_once_go_as_if_each_were_alone() {
-    let histories = proptest::collection::vec(step::history(80, Lanes::LeftOut), 2..8);
-    let cases = scale::rounds(500);
-    campaign(
-        "histories in company",
-        cases,
-        histories,
-        Switches::default(),
-        in_company,
-    );
+    // P-10, C-07a, S-05
+    #[test]
+    fn a_backend_answers_as_the_model_does_where_polling_needs_no_subscription() {
+        let switches = Switches {
+            polling_requires_subscription: false,
+            polling_with_callback_url: true,
+            ..Switches::default()
+        };
+        let history = step::history(120, Lanes::Played);
+        campaign(
+            "histories of open polling",
+            scale::rounds(1_000),
+            history,
+            switches,
+            alone,
+        );
+    }
+
+    // A-07, D-09, I-01, I-02, I-03
+    #[test]
+    fn histories_of_many_at_once_go_as_if_each_were_alone() {
+        let histories = proptest::collection::vec(step::history(80, Lanes::LeftOut), 2..8);
+        let cases = scale::rounds(500);
+        campaign(
+            "histories in company",
+            cases,
+            histories,
+            Switches::default(),
+            in_company,
+        );
+    }
 }

@@ -41,35 +41,40 @@ const PROMISES_MAX: usize = 5_000;
 /// No answer takes so long; a victim that is silent for it has hung.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
-// D-08, G-10, I-01, I-02, P-03, P-09, S-05
-#[tokio::test]
-async fn slow_nothing_promised_is_lost_when_the_process_is_killed() {
-    let seed = scale::seed("kill");
-    let mut dice = Dice::new(seed);
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("ledger.db");
-    let mut books = Books::default();
-    let mut promises_kept = 0;
-    let rounds = u64::from(scale::rounds(500));
-    for number in 0..rounds {
-        let round = Round {
-            number,
-            seed: dice.split().below(usize::MAX) as u64,
-            registered: books.registered(),
-        };
-        let promised = live_and_die(&path, round, 1 + dice.below(PROMISES_MAX));
-        promises_kept += promised.len();
-        for promise in &promised {
-            books.enter(promise);
+/// `./test --quick` leaves these out.
+mod slow {
+    use super::*;
+
+    // D-08, G-10, I-01, I-02, P-03, P-09, S-05
+    #[tokio::test]
+    async fn nothing_promised_is_lost_when_the_process_is_killed() {
+        let seed = scale::seed("kill");
+        let mut dice = Dice::new(seed);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        let mut books = Books::default();
+        let mut promises_kept = 0;
+        let rounds = u64::from(scale::rounds(500));
+        for number in 0..rounds {
+            let round = Round {
+                number,
+                seed: dice.split().below(usize::MAX) as u64,
+                registered: books.registered(),
+            };
+            let promised = live_and_die(&path, round, 1 + dice.below(PROMISES_MAX));
+            promises_kept += promised.len();
+            for promise in &promised {
+                books.enter(promise);
+            }
+            let ledger = Ledger::open(&path, Options::default(), making::rules()).unwrap();
+            books.audit(&ledger, round, &promised).await;
+            if number + 1 == rounds {
+                books.audit_all(&ledger).await;
+            }
+            ledger.close().await.unwrap();
         }
-        let ledger = Ledger::open(&path, Options::default(), making::rules()).unwrap();
-        books.audit(&ledger, round, &promised).await;
-        if number + 1 == rounds {
-            books.audit_all(&ledger).await;
-        }
-        ledger.close().await.unwrap();
+        eprintln!("{rounds} kills, {promises_kept} promises kept");
     }
-    eprintln!("{rounds} kills, {promises_kept} promises kept");
 }
 
 /// Starts a victim, kills it after so many promises, and answers all that it told, to the last whole line.
@@ -134,7 +139,7 @@ fn lines_of(victim: &mut Child) -> Receiver<String> {
 }
 
 #[test]
-#[ignore = "the campaign starts it, once for each kill"]
+#[ignore = "started by the test above, once for each kill"]
 fn the_process_that_is_killed() {
     let mut orders = String::new();
     std::io::stdin().read_line(&mut orders).unwrap();
