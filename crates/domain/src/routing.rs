@@ -188,7 +188,9 @@ fn subscribed(rules: &Rules, wish: &SubscriptionWish, urn: &EventType) -> bool {
     };
     let asked = wish.event_types.as_deref().unwrap_or_default();
     if asked.is_empty() {
-        found.since <= release.map_or(wish.version, |release| release.version)
+        release
+            .map_or(wish.version, |release| release.version)
+            .knows(found.since)
     } else {
         asked.iter().any(|name| found.is_called(name))
     }
