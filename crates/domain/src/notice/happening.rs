@@ -8,11 +8,13 @@ use crate::event::{Happening, Subject};
 use crate::fault::{Code, Fault};
 use crate::json::members::{Faults, Members, Place};
 use crate::rules::Rules;
+use crate::version::ApiVersion;
 
-/// Every event of an item; at least one.
+/// Every event of an item about a resource of this version; at least one.
 pub(super) fn read_all(
     rules: &Rules,
     place: &Place<'_>,
+    created_in: ApiVersion,
     faults: &mut Faults,
 ) -> Option<Vec<Happening>> {
     let elements = place.elements(faults)?;
@@ -21,7 +23,7 @@ pub(super) fn read_all(
     }
     let mut happenings: Vec<Happening> = Vec::with_capacity(elements.len());
     for element in elements {
-        let Some(happening) = read_one(rules, &element, faults) else {
+        let Some(happening) = read_one(rules, &element, created_in, faults) else {
             continue;
         };
         let twin = rules
@@ -43,7 +45,12 @@ pub(super) fn read_all(
     Some(happenings)
 }
 
-fn read_one(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Happening> {
+fn read_one(
+    rules: &Rules,
+    place: &Place<'_>,
+    created_in: ApiVersion,
+    faults: &mut Faults,
+) -> Option<Happening> {
     let members = place.members(faults)?;
     members.only(&["type", "reason", "subject", "payload"], faults);
     let find = |text: &str| {
@@ -55,7 +62,7 @@ fn read_one(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Hap
     let event_type = required(&members, "type", find, faults);
     let subject = members
         .optional("subject")
-        .and_then(|place| read_subject(rules, &place, faults));
+        .and_then(|place| read_subject(rules, &place, created_in, faults));
     let event_type = event_type?;
     Some(Happening {
         event_type: event_type.urn.clone(),
@@ -65,10 +72,15 @@ fn read_one(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Hap
     })
 }
 
-fn read_subject(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Subject> {
+fn read_subject(
+    rules: &Rules,
+    place: &Place<'_>,
+    created_in: ApiVersion,
+    faults: &mut Faults,
+) -> Option<Subject> {
     let members = place.members(faults)?;
     members.only(&["type", "id"], faults);
-    let kind = read_kind(rules, &members, faults);
+    let kind = read_kind(rules, &members, created_in, faults);
     let id = read_id(&members, faults);
     Some(Subject {
         kind: kind?.name.clone(),
