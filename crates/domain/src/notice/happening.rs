@@ -148,5 +148,28 @@ fn read_payload(event_type: &Type, members: &Members<'_>, faults: &mut Faults) -
     {
         faults.invalid(&format!("{path}{}", pointer.replace('/', ".")), message);
     }
+    if !is_exact(payload) {
+        faults.invalid(
+            &path,
+            "a number of more than 64 bits would be told rounded; write it as a text",
+        );
+    }
     place.map(|place| place.value.clone())
 }
+
+/// Whether every number will be told as it was said: a whole number beyond 64 bits is read as the nearest that fits a float.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            number.is_i64()
+                || number.is_u64()
+                || number.as_f64().is_some_and(|it| it.abs() < FLOATS_MAX)
+        }
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
+/// 2^63: a whole number that is smaller was read as one.
+const FLOATS_MAX: f64 = 9_223_372_036_854_775_808.0;

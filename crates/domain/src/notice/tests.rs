@@ -288,6 +288,23 @@ fn only_the_banks_own_types_have_a_payload_and_its_schema_holds() {
     );
 }
 
+// T-02, I-02
+#[test]
+fn a_number_that_would_be_told_rounded_is_refused() {
+    let item = |number: &str| {
+        let payload = format!(r#"{{"card": "1", "at": [{number}]}}"#);
+        let payload = json::parse(payload.as_bytes(), 3).unwrap();
+        with_event(&json!({"type": "GB.Example.Card-Frozen", "payload": payload}))
+    };
+    for exact in ["18446744073709551615", "-9223372036854775808", "1.5", "1e6"] {
+        assert!(read(&rules(), &item(exact), NOW).is_ok(), "{exact}");
+    }
+    for rounded in ["18446744073709551616", "-9223372036854775809", "1e30"] {
+        let invalid = ("events[0].payload".to_owned(), Code::FieldInvalid);
+        assert_eq!(faults(&item(rounded)), [invalid], "{rounded}");
+    }
+}
+
 proptest! {
     // I-01
     #[test]
