@@ -42,9 +42,11 @@ fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -
     let resource = members
         .required("resource", faults)
         .and_then(|place| read_resource(rules, &place, faults));
+    let created_in = resource.as_ref().and_then(|resource| resource.version);
+    let created_in = rules.versions.created_in(created_in);
     let happenings = members
         .required("events", faults)
-        .and_then(|place| happening::read_all(rules, &place, faults));
+        .and_then(|place| happening::read_all(rules, &place, created_in, faults));
     let toe = read_toe(&members, now, faults);
     let txn: Option<TransactionId> = optional(&members, "txn", str::parse, faults);
     let idempotency_key: Option<IdempotencyKey> = optional(&members, KEY, str::parse, faults);
@@ -64,41 +66,52 @@ fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -
 fn read_resource(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Resource> {
     let members = place.members(faults)?;
     members.only(&["type", "id", "version"], faults);
-    let kind = read_kind(rules, &members, faults);
+    let versions = &rules.versions;
+    let kind = read_kind(rules, &members, versions.oldest().api, faults);
     let id = read_id(&members, faults);
     let said: Option<ApiVersion> = optional(&members, "version", str::parse, faults);
-    let version = said.filter(|api| {
-        let served = rules.versions.row(*api).is_some() && kind.is_none_or(|kind| kind.is_in(*api));
-        if !served {
+    if let Some(api) = said {
+        let known = versions.row(api).is_some() || versions.is_retired(api);
+        let has = |kind: &ResourceType| kind.is_in(api) && is_found(rules, kind, api);
+        if !known || !kind.is_none_or(has) {
             faults.invalid(
                 &members.path_of("version"),
-                "no such version of this resource is served",
+                "this resource is not of that version",
             );
         }
-        served
-    });
+    }
     let kind = kind?;
+    let oldest = versions.rows().iter().find(|row| kind.is_in(row.api))?;
     Some(Resource {
         kind: kind.name.clone(),
         id: id?,
-        version,
+        version: Some(said.unwrap_or(oldest.api)),
         family: kind.family,
     })
 }
 
-/// A resource type of the table, under any of its names.
+/// A resource type of the table, under any of its names, that is found from this version up.
 fn read_kind<'a>(
     rules: &'a Rules,
     members: &Members<'_>,
+    from: ApiVersion,
     faults: &mut Faults,
 ) -> Option<&'a ResourceType> {
     let find = |text: &str| {
-        rules
+        let kind = rules
             .resources
             .find(text)
-            .ok_or("no such type is in the resource table")
+            .ok_or("no such type is in the resource table")?;
+        is_found(rules, kind, from)
+            .then_some(kind)
+            .ok_or("no version that is served has this type")
     };
     required(members, "type", find, faults)
+}
+
+/// Whether a resource of this type has an address from a version up: without one there is no SET to make of it (T-03).
+fn is_found(rules: &Rules, kind: &ResourceType, from: ApiVersion) -> bool {
+    rules.versions.from(from).any(|row| kind.is_in(row.api))
 }
 
 /// An id that can stand in an address: dots alone would be read as a way up.

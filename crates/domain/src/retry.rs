@@ -97,11 +97,7 @@ impl Policy {
     pub fn step(&self, retry: u32) -> Duration {
         let exponent = i32::try_from(retry).unwrap_or(i32::MAX);
         let seconds = self.base.as_secs_f64() * self.factor.powi(exponent);
-        if seconds < self.ceiling.as_secs_f64() {
-            Duration::from_secs_f64(seconds)
-        } else {
-            self.ceiling
-        }
+        Duration::try_from_secs_f64(seconds).map_or(self.ceiling, |step| step.min(self.ceiling))
     }
 
     /// For how long it goes on, at least and at most.

@@ -2,7 +2,7 @@
 //!
 //! The ledger asks them under the TPP's lock. They say nothing of time, endpoint health or standing.
 
-use crate::catalogue::{Role, Type};
+use crate::catalogue::Role;
 use crate::event::{EventType, Happening, Notice};
 use crate::ledger::poll::NothingToPoll;
 use crate::life::Withdrawn;
@@ -43,18 +43,11 @@ pub fn route(rules: &Rules, registrations: &Registrations, notice: &Notice) -> R
         (false, false) => return Route::NoSubscription,
     };
     let created_in = rules.versions.created_in(notice.resource.version);
-    let covers = |version| rules.versions.covers(version, created_in);
-    let covered = match registrations {
-        Registrations {
-            subscription: Some(one),
-            ..
-        } => covers(one.wish.version),
-        Registrations {
-            callback_url: Some(one),
-            ..
-        } => covers(one.wish.version),
-        Registrations { .. } => true,
+    let version = match (&registrations.subscription, &registrations.callback_url) {
+        (Some(subscription), _) => Some(subscription.wish.version),
+        (None, callback_url) => callback_url.as_ref().map(|one| one.wish.version),
     };
+    let covered = version.is_none_or(|version| rules.versions.covers(version, created_in));
     if covered && wants_any(rules, registrations, notice) {
         Route::Deliver(means)
     } else {
@@ -188,7 +181,9 @@ fn subscribed(rules: &Rules, wish: &SubscriptionWish, urn: &EventType) -> bool {
     };
     let asked = wish.event_types.as_deref().unwrap_or_default();
     if asked.is_empty() {
-        found.since <= release.map_or(wish.version, |release| release.version)
+        release
+            .map_or(wish.version, |release| release.version)
+            .knows(found.since)
     } else {
         asked.iter().any(|name| found.is_called(name))
     }
@@ -208,17 +203,10 @@ fn keep_subject(rules: &Rules, notice: &Notice, left: &mut [Happening]) {
     let Some(subject) = lost.and_then(|update| update.subject.clone()) else {
         return;
     };
-    let role = |happening: &Happening| {
-        rules
-            .catalogue
-            .by_urn(&happening.event_type)
-            .map(|each: &Type| each.role)
-    };
-    for happening in left
-        .iter_mut()
-        .filter(|each| role(each) == Some(Role::Revocation))
-    {
-        happening.subject.get_or_insert_with(|| subject.clone());
+    for happening in left {
+        if rules.catalogue.role(&happening.event_type) == Role::Revocation {
+            happening.subject.get_or_insert_with(|| subject.clone());
+        }
     }
 }
 

@@ -32,6 +32,14 @@ pub struct Version {
     pub patch: Option<u8>,
 }
 
+impl Version {
+    /// Whether what is known since that version is known to this one; a bare version stands for all its patches (S-10).
+    pub fn knows(self, since: Self) -> bool {
+        since.api < self.api
+            || (since.api == self.api && self.patch.is_none_or(|patch| since.patch <= Some(patch)))
+    }
+}
+
 /// The text is no version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(

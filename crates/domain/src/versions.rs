@@ -124,9 +124,11 @@ impl VersionTable {
         self.rows.last().expect("a table is never empty")
     }
 
-    /// The version a resource was created in, as far as it is known.
+    /// The version a resource counts as created in. Where nobody said, and where that one is served no more, it is the oldest
+    /// served: there the resource is found now, and no TPP can register for an older one.
     pub fn created_in(&self, said: Option<ApiVersion>) -> ApiVersion {
-        said.unwrap_or_else(|| self.oldest().api)
+        let oldest = self.oldest().api;
+        said.map_or(oldest, |api| api.max(oldest))
     }
 
     /// Served rows at or above a version, oldest first (T-03).

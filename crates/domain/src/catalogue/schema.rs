@@ -27,11 +27,15 @@ impl Schema {
         &self.text
     }
 
-    /// Everything that is wrong with a payload: the place in it as a JSON pointer, and what is wrong there.
+    /// Everything that is wrong with a payload: the place in it as a JSON pointer, and what is wrong there without the values
+    /// that stand there, since faults are logged.
     pub fn faults(&self, payload: &Value) -> Vec<(String, String)> {
         self.compiled
             .iter_errors(payload)
-            .map(|error| (error.instance_path().to_string(), error.to_string()))
+            .map(|error| {
+                let place = error.instance_path().to_string();
+                (place, error.masked().to_string())
+            })
             .collect()
     }
 }

@@ -1,6 +1,7 @@
 //! From a notice to the bytes that are signed.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 
 use super::Names;
@@ -60,11 +61,16 @@ pub fn build(rules: &Rules, issue: &Issue<'_>, notice: &Notice) -> Result<Vec<u8
             names: &names,
         });
     }
+    let jti = issue.jti.to_string();
     let claims = ClaimsJson {
-        issue,
-        notice,
-        sub: resource.links[0].1.as_str(),
-        events,
+        iss: issue.iss,
+        iat: issue.iat.unix_seconds(),
+        jti: &jti,
+        sub: &resource.links[0].link,
+        aud: notice.client_id.as_str(),
+        events: EventsJson(events),
+        txn: notice.txn.as_ref().map_or(&jti, |txn| txn.as_str()),
+        toe: notice.toe.unix_seconds(),
     };
     Ok(serde_json::to_vec(&claims).expect("claims have text keys only"))
 }
@@ -75,7 +81,7 @@ struct Found<'a> {
     kind: &'a ResourceType,
     id: &'a ResourceId,
     row: &'a Row,
-    links: Vec<(ApiVersion, String)>,
+    links: Vec<LinkJson>,
 }
 
 /// A resource in every served version from the one it was created in (T-03). Never without a link.
@@ -98,7 +104,10 @@ fn find<'a>(
     };
     let links = rows
         .iter()
-        .map(|row| (row.api, kind.address(base_url, row, id)))
+        .map(|row| LinkJson {
+            version: row.api,
+            link: kind.address(base_url, row, id),
+        })
         .collect();
     Ok(Found {
         kind,
@@ -109,12 +118,19 @@ fn find<'a>(
 }
 
 /// The order of members is that of the standard's samples.
+#[derive(Serialize)]
 struct ClaimsJson<'a> {
-    issue: &'a Issue<'a>,
-    notice: &'a Notice,
+    iss: &'a str,
+    iat: i64,
+    jti: &'a str,
     sub: &'a str,
-    events: Vec<EventJson<'a>>,
+    aud: &'a str,
+    events: EventsJson<'a>,
+    txn: &'a str,
+    toe: i64,
 }
+
+struct EventsJson<'a>(Vec<EventJson<'a>>);
 
 struct EventJson<'a> {
     happening: &'a Happening,
@@ -124,38 +140,16 @@ struct EventJson<'a> {
 
 struct SubjectJson<'a>(&'a Found<'a>, &'a Names);
 
-struct LinkJson<'a>(&'a (ApiVersion, String));
-
-impl Serialize for ClaimsJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let jti = self.issue.jti.to_string();
-        let txn = self
-            .notice
-            .txn
-            .as_ref()
-            .map_or(jti.as_str(), |txn| txn.as_str());
-        let mut map = serializer.serialize_map(Some(8))?;
-        map.serialize_entry("iss", self.issue.iss)?;
-        map.serialize_entry("iat", &self.issue.iat.unix_seconds())?;
-        map.serialize_entry("jti", &jti)?;
-        map.serialize_entry("sub", self.sub)?;
-        map.serialize_entry("aud", self.notice.client_id.as_str())?;
-        map.serialize_entry("events", &EventsJson(&self.events))?;
-        map.serialize_entry("txn", txn)?;
-        map.serialize_entry("toe", &self.notice.toe.unix_seconds())?;
-        map.end()
-    }
+#[derive(Clone, Serialize)]
+struct LinkJson {
+    version: ApiVersion,
+    link: String,
 }
-
-struct EventsJson<'a>(&'a [EventJson<'a>]);
 
 impl Serialize for EventsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for event in self.0 {
-            map.serialize_entry(&event.happening.event_type.0, event)?;
-        }
-        map.end()
+        let events = self.0.iter();
+        serializer.collect_map(events.map(|event| (&event.happening.event_type, event)))
     }
 }
 
@@ -182,21 +176,11 @@ impl Serialize for EventJson<'_> {
 impl Serialize for SubjectJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(found, names) = self;
-        let links: Vec<LinkJson<'_>> = found.links.iter().map(LinkJson).collect();
         let mut map = serializer.serialize_map(Some(4))?;
         map.serialize_entry("subject_type", &names.subject_type)?;
         map.serialize_entry(&names.rid, found.id.as_str())?;
         map.serialize_entry(&names.rty, &found.kind.rty)?;
-        map.serialize_entry(&names.rlk, &links)?;
-        map.end()
-    }
-}
-
-impl Serialize for LinkJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("version", &self.0.0.to_string())?;
-        map.serialize_entry("link", &self.0.1)?;
+        map.serialize_entry(&names.rlk, &found.links)?;
         map.end()
     }
 }

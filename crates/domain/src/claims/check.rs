@@ -24,7 +24,7 @@ pub fn check(rules: &Rules, payload: &[u8]) -> Result<Claims, Vec<Fault>> {
     let mut reader = Reader {
         rules,
         lengths: row.lengths,
-        names: Names::of(&row.market.claim_prefix),
+        names: &Names::of(&row.market.claim_prefix),
         faults: Faults::default(),
     };
     let claims = reader.claims(&Place::document(&document));
@@ -34,7 +34,7 @@ pub fn check(rules: &Rules, payload: &[u8]) -> Result<Claims, Vec<Fault>> {
 struct Reader<'a> {
     rules: &'a Rules,
     lengths: Lengths,
-    names: Names,
+    names: &'a Names,
     faults: Faults,
 }
 
@@ -133,20 +133,20 @@ impl Reader<'_> {
             rid,
             rty,
             rlk,
-        } = &self.names;
-        let (rid, rty, rlk) = (rid.clone(), rty.clone(), rlk.clone());
-        let fixed = subject_type.clone();
-        members.only(&["subject_type", &rid, &rty, &rlk], &mut self.faults);
+        } = self.names;
+        members.only(&["subject_type", rid, rty, rlk], &mut self.faults);
         if let Some(place) = members.required("subject_type", &mut self.faults)
-            && place.value.as_str() != Some(&fixed)
+            && place.value.as_str() != Some(subject_type)
         {
-            self.faults
-                .invalid(&place.path, format!("the fixed text {fixed} is expected"));
+            self.faults.invalid(
+                &place.path,
+                format!("the fixed text {subject_type} is expected"),
+            );
         }
         let claim = self.lengths.claim;
-        let id = self.text(&members, &rid, claim);
-        let kind = self.text(&members, &rty, claim);
-        let links = self.links(&members, &rlk);
+        let id = self.text(&members, rid, claim);
+        let kind = self.text(&members, rty, claim);
+        let links = self.links(&members, rlk);
         Some(ClaimedSubject {
             rid: id?,
             rty: kind?,

@@ -8,11 +8,13 @@ use crate::event::{Happening, Subject};
 use crate::fault::{Code, Fault};
 use crate::json::members::{Faults, Members, Place};
 use crate::rules::Rules;
+use crate::version::ApiVersion;
 
-/// Every event of an item; at least one.
+/// Every event of an item about a resource of this version; at least one.
 pub(super) fn read_all(
     rules: &Rules,
     place: &Place<'_>,
+    created_in: ApiVersion,
     faults: &mut Faults,
 ) -> Option<Vec<Happening>> {
     let elements = place.elements(faults)?;
@@ -21,7 +23,7 @@ pub(super) fn read_all(
     }
     let mut happenings: Vec<Happening> = Vec::with_capacity(elements.len());
     for element in elements {
-        let Some(happening) = read_one(rules, &element, faults) else {
+        let Some(happening) = read_one(rules, &element, created_in, faults) else {
             continue;
         };
         let twin = rules
@@ -43,7 +45,12 @@ pub(super) fn read_all(
     Some(happenings)
 }
 
-fn read_one(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Happening> {
+fn read_one(
+    rules: &Rules,
+    place: &Place<'_>,
+    created_in: ApiVersion,
+    faults: &mut Faults,
+) -> Option<Happening> {
     let members = place.members(faults)?;
     members.only(&["type", "reason", "subject", "payload"], faults);
     let find = |text: &str| {
@@ -55,7 +62,7 @@ fn read_one(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Hap
     let event_type = required(&members, "type", find, faults);
     let subject = members
         .optional("subject")
-        .and_then(|place| read_subject(rules, &place, faults));
+        .and_then(|place| read_subject(rules, &place, created_in, faults));
     let event_type = event_type?;
     Some(Happening {
         event_type: event_type.urn.clone(),
@@ -65,10 +72,15 @@ fn read_one(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Hap
     })
 }
 
-fn read_subject(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Subject> {
+fn read_subject(
+    rules: &Rules,
+    place: &Place<'_>,
+    created_in: ApiVersion,
+    faults: &mut Faults,
+) -> Option<Subject> {
     let members = place.members(faults)?;
     members.only(&["type", "id"], faults);
-    let kind = read_kind(rules, &members, faults);
+    let kind = read_kind(rules, &members, created_in, faults);
     let id = read_id(&members, faults);
     Some(Subject {
         kind: kind?.name.clone(),
@@ -136,5 +148,28 @@ fn read_payload(event_type: &Type, members: &Members<'_>, faults: &mut Faults) -
     {
         faults.invalid(&format!("{path}{}", pointer.replace('/', ".")), message);
     }
+    if !is_exact(payload) {
+        faults.invalid(
+            &path,
+            "a number of more than 64 bits would be told rounded; write it as a text",
+        );
+    }
     place.map(|place| place.value.clone())
 }
+
+/// Whether every number will be told as it was said: a whole number beyond 64 bits is read as the nearest that fits a float.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            number.is_i64()
+                || number.is_u64()
+                || number.as_f64().is_some_and(|it| it.abs() < FLOATS_MAX)
+        }
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
+/// 2^63: a whole number that is smaller was read as one.
+const FLOATS_MAX: f64 = 9_223_372_036_854_775_808.0;

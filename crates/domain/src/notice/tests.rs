@@ -89,6 +89,53 @@ fn what_an_item_leaves_out_is_filled_in() {
     );
 }
 
+// T-03, T-06, D-08
+#[test]
+fn nothing_is_accepted_that_no_served_version_could_tell() {
+    let mut rules = rules();
+    let row = |name: &str, since, until| ResourceType {
+        name: name.to_owned(),
+        rty: name.to_owned(),
+        rty_besides: Vec::new(),
+        path: format!("{name}s/{{id}}"),
+        since,
+        until,
+        ..rules.resources.find("account").unwrap().clone()
+    };
+    let rows = vec![
+        row("old", ApiVersion::V3_1, Some(ApiVersion::V3_1)),
+        row("new", ApiVersion::V4_0, None),
+    ];
+    rules.resources = rules.resources.with(rows).unwrap();
+    let faults = |rules: &Rules, item: &Value| -> Vec<String> {
+        let faults = read(rules, item, NOW).err().unwrap_or_default();
+        faults.into_iter().filter_map(|fault| fault.path).collect()
+    };
+    let about = |resource: Value, subject: &str| {
+        let linked = "UK.OBIE.Account-Access-Consent-Linked-Account-Update";
+        let subject = json!({"type": subject, "id": "1"});
+        json!({"tpp": "t", "resource": resource, "events": [{"type": linked, "subject": subject}]})
+    };
+
+    let unsaid = about(json!({"type": "new", "id": "1"}), "account");
+    let version = read(&rules, &unsaid, NOW).unwrap().notice.resource.version;
+    assert_eq!(version, Some(ApiVersion::V4_0));
+    let elsewhere = about(json!({"type": "new", "id": "1"}), "old");
+    assert_eq!(faults(&rules, &elsewhere), ["events[0].subject.type"]);
+
+    let served = vec![rules.versions.newest().clone()];
+    rules.versions = VersionTable::new(served, vec![ApiVersion::V3_1]).unwrap();
+    let retired = |kind: &str| {
+        about(
+            json!({"type": kind, "id": "1", "version": "v3.1"}),
+            "account",
+        )
+    };
+    assert_eq!(faults(&rules, &retired("old")), ["resource.type"]);
+    assert_eq!(faults(&rules, &retired("new")), ["resource.version"]);
+    assert!(faults(&rules, &retired("account-access-consent")).is_empty());
+}
+
 // I-02
 #[test]
 fn the_content_of_an_item_is_what_was_said_in_any_order_and_without_the_key() {
@@ -239,6 +286,23 @@ fn only_the_banks_own_types_have_a_payload_and_its_schema_holds() {
         faults(&on_update),
         [("events[0].payload".to_owned(), Code::FieldUnexpected)]
     );
+}
+
+// T-02, I-02
+#[test]
+fn a_number_that_would_be_told_rounded_is_refused() {
+    let item = |number: &str| {
+        let payload = format!(r#"{{"card": "1", "at": [{number}]}}"#);
+        let payload = json::parse(payload.as_bytes(), 3).unwrap();
+        with_event(&json!({"type": "GB.Example.Card-Frozen", "payload": payload}))
+    };
+    for exact in ["18446744073709551615", "-9223372036854775808", "1.5", "1e6"] {
+        assert!(read(&rules(), &item(exact), NOW).is_ok(), "{exact}");
+    }
+    for rounded in ["18446744073709551616", "-9223372036854775809", "1e30"] {
+        let invalid = ("events[0].payload".to_owned(), Code::FieldInvalid);
+        assert_eq!(faults(&item(rounded)), [invalid], "{rounded}");
+    }
 }
 
 proptest! {

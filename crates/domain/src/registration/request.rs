@@ -87,33 +87,35 @@ fn read<T>(
 ) -> Result<T, Vec<Fault>> {
     let malformed = |message: String| vec![Fault::new(Code::ResourceInvalidFormat, message)];
     let document = json::parse(body, DEPTH_MAX).map_err(|error| malformed(error.to_string()))?;
-    if !document.is_object() {
-        return Err(malformed("an object is expected".to_owned()));
-    }
     let mut faults = Faults::default();
-    let wish = Place::document(&document)
-        .members(&mut faults)
-        .and_then(|members| {
-            match call.action {
-                Action::Create => members.only(&["Data"], &mut faults),
-                Action::Replace(_) => {
-                    members.only(&["Data", "Links", "Meta"], &mut faults);
-                    for place in ["Links", "Meta"]
-                        .into_iter()
-                        .filter_map(|name| members.optional(name))
-                    {
-                        place.members(&mut faults);
-                    }
-                }
-            }
-            let place = members.required("Data", &mut faults)?;
-            let members = place.members(&mut faults)?;
-            data(&members, &mut faults)
-        });
+    let Some(members) = Place::document(&document).members(&mut faults) else {
+        return Err(malformed("an object is expected".to_owned()));
+    };
+    let wish = call
+        .data(&members, &mut faults)
+        .and_then(|members| data(&members, &mut faults));
     faults.into_result(wish)
 }
 
 impl Call<'_> {
+    /// `Data`, and beside it nothing but, in a PUT, the rest of a response: its members mean nothing, but the schema closes
+    /// them too (G-11).
+    fn data<'b>(&self, document: &Members<'b>, faults: &mut Faults) -> Option<Members<'b>> {
+        match self.action {
+            Action::Create => document.only(&["Data"], faults),
+            Action::Replace(_) => {
+                document.only(&["Data", "Links", "Meta"], faults);
+                for (name, known) in [("Links", LINKS), ("Meta", META)] {
+                    let place = document.optional(name);
+                    if let Some(members) = place.and_then(|place| place.members(faults)) {
+                        members.only(known, faults);
+                    }
+                }
+            }
+        }
+        document.required("Data", faults)?.members(faults)
+    }
+
     /// An id in the body of a PUT is the path's (S-04). In a POST it means nothing.
     fn check_id(&self, data: &Members<'_>, name: &str, faults: &mut Faults) {
         if let (Action::Replace(id), Some(place)) = (self.action, data.optional(name))
@@ -206,6 +208,13 @@ impl Call<'_> {
         }
     }
 }
+
+const LINKS: &[&str] = &["Self", "First", "Prev", "Next", "Last"];
+const META: &[&str] = &[
+    "TotalPages",
+    "FirstAvailableDateTime",
+    "LastAvailableDateTime",
+];
 
 #[cfg(test)]
 mod tests;

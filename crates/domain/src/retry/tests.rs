@@ -87,6 +87,19 @@ fn everything_wrong_with_a_policy_is_said_at_once() {
 
 // D-05
 #[test]
+fn an_unsound_policy_that_nobody_checked_waits_for_its_ceiling_and_never_panics() {
+    for factor in [-2.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let policy = Policy {
+            factor,
+            ..Policy::default()
+        };
+        assert_eq!(policy.step(1), policy.ceiling, "{factor}");
+        assert!(policy.windows().longest <= policy.window, "{factor}");
+    }
+}
+
+// D-05
+#[test]
 fn a_policy_is_written_with_units() {
     let text = serde_json::to_string(&Policy::default()).unwrap();
     assert_eq!(

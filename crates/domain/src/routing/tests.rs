@@ -179,6 +179,22 @@ fn a_version_decides_which_resources_are_heard_of() {
     }
 }
 
+// S-06, G-01
+#[test]
+fn a_resource_of_a_retired_version_is_heard_of_from_the_oldest_that_is_served() {
+    let table = crate::versions::VersionTable::default();
+    let rules = Rules {
+        versions: table.serving(&[ApiVersion::V4_0]).unwrap(),
+        ..Rules::default()
+    };
+    let mut event = notice(&[UPDATE]);
+    event.resource.version = Some(ApiVersion::V3_1);
+    assert_eq!(
+        route(&rules, &subscribed("4.0", &[]), &event),
+        Route::Deliver(Means::PollOnly)
+    );
+}
+
 // S-09, S-10
 #[test]
 fn types_are_wanted_by_any_name_and_without_names_as_the_version_knows_them() {
@@ -192,6 +208,24 @@ fn types_are_wanted_by_any_name_and_without_names_as_the_version_knows_them() {
         assert!(heard(&subscribed(version, &[LINKED]), &all).is_empty());
     }
     assert!(heard(&subscribed("3.1", &[]), &["urn:example:gone"]).is_empty());
+}
+
+// S-10, G-01
+#[test]
+fn a_bare_version_hears_what_it_heard_when_its_path_is_retired() {
+    let table = crate::versions::VersionTable::default();
+    let rules = Rules {
+        versions: table.serving(&[ApiVersion::V4_0]).unwrap(),
+        ..Rules::default()
+    };
+    let registrations = subscribed("3.1", &[]);
+    for urn in [UPDATE, AUTHORIZATION, ACCESS, LINKED] {
+        let event = notice(&[urn]);
+        let delivered = Route::Deliver(Means::PollOnly);
+        assert_eq!(route(&rules, &registrations, &event), delivered, "{urn}");
+        assert_eq!(outlives(&rules, &registrations, &event), Ok(()), "{urn}");
+    }
+    assert!(tailored(&rules, &subscribed("3.1.0", &[]), &notice(&[LINKED])).is_none());
 }
 
 // T-02

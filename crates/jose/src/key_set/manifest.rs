@@ -158,7 +158,7 @@ impl Manifest {
     /// The first second in which a key may sign: its own `not_before`, and `lead` after it was published. The very first
     /// key need not wait: before it there was no set that anybody could have kept.
     pub fn signs_from(&self, key: &KeyEntry, lead: Duration) -> UnixTime {
-        if self.keys.iter().all(|other| key.created <= other.created) {
+        if self.keys.first().is_some_and(|first| first.kid == key.kid) {
             return key.not_before;
         }
         key.not_before.max(key.created + lead)

@@ -142,6 +142,14 @@ fn unknown_members_are_refused_where_the_official_schema_closes_the_object() {
         faults([("Data.CallbackUrlId", Code::FieldUnexpected), extra])
     );
     assert_eq!(register(PUT, &body).unwrap_err(), faults([extra]));
+    let sent_back = json!({
+        "Data": {"Version": "3.1"}, "Links": {"Self": "x", "Next": "x", "Other": "x"}, "Meta": {"TotalPages": 1, "Pages": 1}
+    });
+    let expected = faults([
+        ("Links.Other", Code::FieldUnexpected),
+        ("Meta.Pages", Code::FieldUnexpected),
+    ]);
+    assert_eq!(subscribe(PUT, &sent_back).unwrap_err(), expected);
 }
 
 // S-04
