@@ -28,9 +28,10 @@ use crate::ledger::history::{AuditEntry, Counts, HandOut, KeptSet, Minute, Repor
 use crate::ledger::push::Attempt;
 use crate::life::{self, Ending, Occurrence, Outcome, Settlement, State, Transition};
 use crate::registration::Registrations;
+use crate::routing;
 use crate::rules::Rules;
 use crate::time::Timestamp;
-use crate::tpp::Tpp;
+use crate::tpp::{DeliveryOrder, Tpp};
 
 /// The ledger in memory.
 #[derive(Debug, Clone)]
@@ -154,7 +155,7 @@ impl Ledger {
         let Transition::Settles(outcome) = life::step(event.settled(), occurrence) else {
             return false;
         };
-        event.outstanding = None;
+        let was_outstanding = event.outstanding.take().is_some();
         event.settlements.push(Settlement {
             outcome,
             actor,
@@ -168,7 +169,20 @@ impl Ledger {
             Ending::Expired => minute.expired += 1,
             Ending::Withdrawn => minute.withdrawn += 1,
         }
+        if was_outstanding {
+            self.next_in_line(&client_id, now);
+        }
         true
+    }
+
+    /// In strict order an end is news for the lane, if there is one: what stood behind the oldest may go now (D-10).
+    fn next_in_line(&mut self, client_id: &ClientId, now: Timestamp) {
+        let row = &self.tpps[client_id];
+        let is_pushed = routing::push_address(&row.registrations).is_some();
+        let in_order = row.order() == DeliveryOrder::Strict;
+        if is_pushed && in_order && self.lanes.contains_key(client_id) {
+            self.news(client_id, now);
+        }
     }
 
     fn minute(&mut self, client_id: &ClientId, now: Timestamp) -> &mut Minute {
@@ -188,6 +202,16 @@ impl Ledger {
             before: entry.before,
             after: entry.after,
         });
+    }
+}
+
+impl TppRow {
+    fn order(&self) -> DeliveryOrder {
+        self.tpp
+            .profile
+            .overrides
+            .delivery_order
+            .unwrap_or_default()
     }
 }
 

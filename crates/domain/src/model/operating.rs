@@ -58,13 +58,13 @@ impl Ledger {
         profile: Profile,
         now: Timestamp,
     ) -> Option<Tpp> {
-        self.rewrite_tpp(
-            actor,
-            client_id,
-            "tpp.changed",
-            |tpp| tpp.profile = profile,
-            now,
-        )
+        let before = self.tpps.get(client_id)?.order();
+        let rewrite = |tpp: &mut Tpp| tpp.profile = profile;
+        let tpp = self.rewrite_tpp(actor, client_id, "tpp.changed", rewrite, now);
+        if self.tpps[client_id].order() != before {
+            self.news_if_pushable(client_id, now);
+        }
+        tpp
     }
 
     /// Serves a TPP or stops serving it. `None` if it is not known.

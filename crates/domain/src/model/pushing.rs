@@ -61,12 +61,7 @@ impl Ledger {
     /// What may be pushed and from when on, in the order of acceptance. In strict order that is the oldest outstanding event
     /// or nothing, and not before it is due for polls either (D-10).
     fn pushable(&mut self, client_id: &ClientId) -> Vec<(Timestamp, Jti)> {
-        let order = self.tpps[client_id]
-            .tpp
-            .profile
-            .overrides
-            .delivery_order
-            .unwrap_or_default();
+        let order = self.tpps[client_id].order();
         let mut all = self.outstanding_of(client_id);
         if order == DeliveryOrder::Strict {
             all.truncate(1);

@@ -13,7 +13,7 @@ use oyez_domain::tpp::DeliveryOrder;
 use oyez_store::Error;
 
 use super::{Company, Player, both, whole};
-use crate::step::{PollOf, TPPS};
+use crate::step::{NODES, PollOf, TPPS, Turn};
 
 impl Player<'_> {
     /// Compares everything that can be looked up, and then what is due now, later and much later.
@@ -24,6 +24,7 @@ impl Player<'_> {
         if self.company == Company::Alone {
             self.compare_lists(None).await;
             both!(self, |it| it.list_tpps(None, 1_000), whole).unwrap();
+            self.compare_wakes().await;
         }
         for tpp in 0..TPPS {
             let counts = both!(self, |it| it.counts(self.name(tpp)), whole).unwrap();
@@ -44,6 +45,19 @@ impl Player<'_> {
                 self.poll(last_poll(tpp, Patience::WaitForDue)).await;
                 self.poll(last_poll(tpp, Patience::Immediate)).await;
             }
+        }
+    }
+
+    /// Which lanes wait to be claimed, now and ever.
+    async fn compare_wakes(&mut self) {
+        for at in [self.now, Timestamp::MAX] {
+            for node in 0..NODES {
+                self.lane(node, Turn::Release).await;
+            }
+            self.lane(0, Turn::Join(Duration::from_secs(3_600))).await;
+            let now = std::mem::replace(&mut self.now, at);
+            self.lane(0, Turn::Claim { lanes_max: 100 }).await;
+            self.now = now;
         }
     }
 

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use oyez_domain::ids::NodeId;
+use oyez_domain::ids::{Jti, NodeId};
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reported};
+use oyez_domain::ledger::push::Verdict;
 use oyez_domain::time::Timestamp;
-use oyez_domain::tpp::Standing;
+use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 use tokio::task::JoinSet;
 
 use super::ledger;
-use crate::fixture::{Ledger, Tpp, operator};
-use crate::making::{everything, pushed_to};
+use crate::fixture::{Ledger, Tpp, ask, operator};
+use crate::making::{everything, profile, pushed_to};
 
 const LONG: Duration = Duration::from_secs(3_600);
 const LET_GO: Hold = Hold::LetGo { wake_at: None };
@@ -476,13 +477,8 @@ async fn retried_and_requeued_events_wake_a_sleeping_lane() {
     let news = acme.much_news(2).await;
     let one = lease(&ledger, "one").await;
     claims(&ledger, &one).await;
-    acme.polls(
-        crate::fixture::ask()
-            .max(0)
-            .error(news[1], "jwtAud")
-            .error_cap(1),
-    )
-    .await;
+    acme.polls(ask().max(0).error(news[1], "jwtAud").error_cap(1))
+        .await;
     reports(&one, &acme, Health::Responsive, LET_GO).await;
     let now = ledger.now();
     ledger
@@ -497,6 +493,65 @@ async fn retried_and_requeued_events_wake_a_sleeping_lane() {
         .await
         .unwrap();
     assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+/// A TPP in strict order whose oldest event waits for a poll, one more behind it, and its lane let go for good.
+async fn blocked(ledger: &Ledger, one: &Lease) -> (Tpp, Vec<Jti>) {
+    let delivery_order = Some(DeliveryOrder::Strict);
+    let overrides = Overrides {
+        delivery_order,
+        ..Overrides::default()
+    };
+    let acme = ledger.tpp_with("acme", overrides).await;
+    acme.subscribes(pushed_to("acme.example", everything()))
+        .await
+        .unwrap();
+    let news = acme.much_news(2).await;
+    claims(ledger, one).await;
+    acme.is_pushed().await;
+    acme.answers(news[0], Verdict::Refused { again_at: None })
+        .await;
+    assert_eq!(acme.next_push_at().await, None);
+    reports(one, &acme, Health::Responsive, LET_GO).await;
+    assert_eq!(claims(ledger, one).await, Vec::<String>::new());
+    (acme, news)
+}
+
+// D-10, D-07
+#[tokio::test]
+async fn in_strict_order_the_end_of_the_oldest_wakes_the_lane_for_the_next() {
+    for nth in 0..3 {
+        let ledger = ledger().await;
+        let one = lease(&ledger, "one").await;
+        let (acme, news) = blocked(&ledger, &one).await;
+        let (oldest, now) = (news[..1].to_vec(), ledger.pass(Duration::from_secs(1)));
+        match nth {
+            0 => drop(acme.polls(ask().max(0).ack(&oldest)).await),
+            1 => drop(
+                ledger
+                    .withdraw(operator(), acme.id.clone(), oldest, now)
+                    .await,
+            ),
+            _ => drop(ledger.expire(Timestamp::MAX, 1, now).await),
+        }
+        assert_eq!(claims(&ledger, &one).await, ["acme"]);
+        assert_eq!(acme.is_pushed().await, news[1..]);
+    }
+}
+
+// D-10
+#[tokio::test]
+async fn a_tpp_that_leaves_strict_order_has_its_lane_woken() {
+    let ledger = ledger().await;
+    let one = lease(&ledger, "one").await;
+    let (acme, news) = blocked(&ledger, &one).await;
+    let profile = profile(Overrides::default());
+    ledger
+        .change_tpp(operator(), acme.id.clone(), profile, ledger.now())
+        .await
+        .unwrap();
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+    assert_eq!(acme.is_pushed().await, news[1..]);
 }
 
 // D-05
