@@ -11,6 +11,7 @@ mod passing;
 mod polling;
 mod pushing;
 mod registering;
+mod waking;
 
 use crate::fixture::Ledger;
 
