@@ -35,6 +35,7 @@ mod withdraw;
 mod work;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -96,6 +97,7 @@ impl Ledger {
             db,
             rules,
             tally: tally::Tally::default(),
+            pushed_strictly: HashMap::new(),
         };
         let readers = (0..options.readers.max(1))
             .map(|_| Reader::new(file::open_for_reading(&resolved)?, options.read_time_max))

@@ -6,6 +6,7 @@
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::{Health, Hold, Lane, LaneReport, Lease, Reported};
+use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -13,6 +14,7 @@ use super::audit::{self, Change};
 use super::errors::expect_rows;
 use super::health::{HealthColumns, lane};
 use super::leases::{clock, is_live};
+use super::registrations;
 use super::tpps::{TppId, know};
 use super::writer::Unit;
 use crate::Error;
@@ -172,6 +174,25 @@ pub(super) fn news_if_pushable(unit: &Unit, tpp: TppId, now: Timestamp) -> Resul
     Ok(())
 }
 
+/// In strict order an end is news: whatever stood behind the oldest may go now (D-10).
+pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+    let is_pushed_strictly = match unit.pushed_strictly.get(&tpp) {
+        Some(known) => *known,
+        None => {
+            let mut statement = unit.db.prepare_cached(IS_STRICT)?;
+            let is_strict: bool = statement.query_row([tpp], |row| row.get(0))?;
+            let is_pushed =
+                is_strict && routing::push_address(&registrations::of(&unit.db, tpp)?).is_some();
+            unit.pushed_strictly.insert(tpp, is_pushed);
+            is_pushed
+        }
+    };
+    if is_pushed_strictly {
+        news(unit, tpp, now)?;
+    }
+    Ok(())
+}
+
 /// The TPP put its registration anew: what was held against its endpoint is over (D-06), but not an operator's pause.
 pub(super) fn mend(unit: &Unit, tpp: TppId) -> Result<(), Error> {
     unit.db.prepare_cached(MEND_LANE)?.execute([tpp])?;
@@ -252,6 +273,8 @@ const NEWS: &str = "
         news_at = coalesce(min(news_at, ?2), ?2),
         wake_at = iif(health = 0, coalesce(min(wake_at, ?2), ?2), wake_at)
     WHERE news_at IS NULL OR news_at > ?2 OR (health = 0 AND (wake_at IS NULL OR wake_at > ?2))";
+
+const IS_STRICT: &str = "SELECT strict_order FROM tpps WHERE tpp = ?1";
 
 const IS_PUSHABLE: &str = "
     SELECT EXISTS (SELECT 1 FROM outstanding WHERE tpp = ?1 AND push_at IS NOT NULL)";

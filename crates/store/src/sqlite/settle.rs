@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::codes::{outcome_code, settling_actor};
 use super::errors::expect_rows;
+use super::lanes;
 use super::tpps::TppId;
 use super::writer::Unit;
 use crate::Error;
@@ -65,6 +66,7 @@ pub(super) fn settle(
         return Ok(false);
     };
     write_end(unit, end, left, now)?;
+    lanes::next_in_line(unit, end.tpp, now)?;
     Ok(true)
 }
 

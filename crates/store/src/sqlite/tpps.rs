@@ -97,7 +97,7 @@ pub(super) fn register(
     Ok(Some(tpp))
 }
 
-/// See [`crate::Store::change_tpp`].
+/// See [`crate::Store::change_tpp`]. Another order of delivery makes another event the next one.
 pub(super) fn change(
     unit: &Unit,
     actor: &Actor,
@@ -105,8 +105,16 @@ pub(super) fn change(
     profile: Profile,
     now: Timestamp,
 ) -> Result<Option<Tpp>, Error> {
+    let Some(before) = know(&unit.db, client_id)? else {
+        return Ok(None);
+    };
     let rewrite = |tpp: &mut Tpp| tpp.profile = profile;
-    rewrite_tpp(unit, actor, "tpp.changed", client_id, rewrite, now)
+    let tpp = rewrite_tpp(unit, actor, "tpp.changed", client_id, rewrite, now)?;
+    let after = know(&unit.db, client_id)?;
+    if after.is_some_and(|after| after.order != before.order) {
+        lanes::news_if_pushable(unit, before.id, now)?;
+    }
+    Ok(tpp)
 }
 
 /// See [`crate::Store::set_standing`]. A TPP that is served again is pushed what waited.

@@ -11,6 +11,7 @@ use rusqlite::params;
 
 use super::audit::{self, Change};
 use super::codes::{from_json, jti, outcome_code, settling_actor};
+use super::lanes;
 use super::settle::{self, End};
 use super::tpps::{TppId, know};
 use super::writer::Unit;
@@ -140,6 +141,7 @@ fn all(
     let gone = unit.db.prepare_cached(DELETE_ALL)?.execute([tpp])?;
     let gone = u64::try_from(gone).unwrap_or(u64::MAX);
     unit.tally.ended(tpp, Ending::Withdrawn, gone, now);
+    lanes::next_in_line(unit, tpp, now)?;
     Ok(gone)
 }
 

@@ -4,6 +4,7 @@
 //! one commit and no delay. A request that fails is rolled back alone and told so at once. If the commit fails, everybody in
 //! the group is told, and none of it happened.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 
 use super::queue::{Job, Message};
 use super::tally::Tally;
+use super::tpps::TppId;
 use crate::Error;
 
 /// What a request may touch while its savepoint is open.
@@ -24,6 +26,8 @@ pub(super) struct Unit {
     pub(super) rules: Arc<Rules>,
     /// What this request counts.
     pub(super) tally: Tally,
+    /// Which TPPs are pushed to in strict order, as far as this request has asked.
+    pub(super) pushed_strictly: HashMap<TppId, bool>,
 }
 
 /// The bounds of one group.
@@ -102,6 +106,7 @@ fn next_job(queue: &mut Receiver<Message<Unit>>) -> Option<Box<dyn Job<Unit>>> {
 /// Does one request. The error is the group's: its transaction is gone.
 fn serve_one(unit: &mut Unit, mut job: Box<dyn Job<Unit>>, group: &mut Group) -> Result<(), Error> {
     unit.tally = Tally::default();
+    unit.pushed_strictly.clear();
     let result = run(&unit.db, "SAVEPOINT request")
         .and_then(|()| job.run(unit))
         .and_then(|()| run(&unit.db, "RELEASE request"));
