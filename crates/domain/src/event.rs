@@ -39,7 +39,8 @@ pub struct Resource {
     pub kind: String,
     /// Its id at the bank.
     pub id: ResourceId,
-    /// The version it was created in; the oldest served where absent.
+    /// The version it was created in. Where nobody said, no registration is passed over for it, and every served version is
+    /// linked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<ApiVersion>,
     /// Which scope a token needs to be handed events about it; from the resource table.

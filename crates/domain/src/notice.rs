@@ -50,6 +50,13 @@ fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -
     let toe = read_toe(&members, now, faults);
     let txn: Option<TransactionId> = optional(&members, "txn", str::parse, faults);
     let idempotency_key: Option<IdempotencyKey> = optional(&members, KEY, str::parse, faults);
+    let content = content(item);
+    if content.len() > CONTENT_BYTES_MAX {
+        faults.invalid(
+            "",
+            "more than 64 KiB make a SET that receivers refuse: tell less, and where to read the rest",
+        );
+    }
     Some(Item {
         notice: Notice {
             client_id: client_id?,
@@ -59,7 +66,7 @@ fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -
             txn,
         },
         idempotency_key,
-        content: content(item),
+        content,
     })
 }
 
@@ -81,11 +88,13 @@ fn read_resource(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Optio
         }
     }
     let kind = kind?;
-    let oldest = versions.rows().iter().find(|row| kind.is_in(row.api))?;
+    // A type that came with a later version was made in that one at the earliest, whoever says so.
+    let first = versions.rows().iter().find(|row| kind.is_in(row.api))?.api;
+    let known = (first > versions.oldest().api).then_some(first);
     Some(Resource {
         kind: kind.name.clone(),
         id: id?,
-        version: Some(said.unwrap_or(oldest.api)),
+        version: said.or(known),
         family: kind.family,
     })
 }
@@ -170,6 +179,9 @@ fn content(item: &Value) -> Vec<u8> {
 
 const MEMBERS: [&str; 6] = ["tpp", "resource", "events", "toe", "txn", KEY];
 const KEY: &str = "idempotency_key";
+/// What a SET can say stays well below what receivers read: a few kilobytes are usual, and our own verifier stops at 256 KiB
+/// of token.
+const CONTENT_BYTES_MAX: usize = 64 * 1024;
 /// Clocks differ.
 const LEEWAY: Duration = Duration::from_secs(60);
 

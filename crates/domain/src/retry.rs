@@ -4,14 +4,17 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fault::{Code, Fault};
 use crate::time::span;
 
 /// The retry policy of a deployment or of one TPP. Its three limits are what the bank publishes (W-01).
+///
+/// What is read (from a TPP's overrides, say) is sound; one that was put together by hand has [`Policy::faults`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Policy {
     /// The first step.
     #[serde(with = "span")]
@@ -26,6 +29,25 @@ pub struct Policy {
     /// For how long after the first failure.
     #[serde(with = "span")]
     pub window: Duration,
+}
+
+impl Serialize for Policy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let policy = Self::deserialize(deserializer)?;
+        let told = |fault: Fault| format!("{}: {}", fault.path.unwrap_or_default(), fault.message);
+        let faults: Vec<String> = policy.faults().into_iter().map(told).collect();
+        if faults.is_empty() {
+            Ok(policy)
+        } else {
+            Err(D::Error::custom(faults.join("; ")))
+        }
+    }
 }
 
 impl Default for Policy {

@@ -42,12 +42,16 @@ pub fn route(rules: &Rules, registrations: &Registrations, notice: &Notice) -> R
         (false, true) => Means::PollOnly,
         (false, false) => return Route::NoSubscription,
     };
-    let created_in = rules.versions.created_in(notice.resource.version);
     let version = match (&registrations.subscription, &registrations.callback_url) {
         (Some(subscription), _) => Some(subscription.wish.version),
         (None, callback_url) => callback_url.as_ref().map(|one| one.wish.version),
     };
-    let covered = version.is_none_or(|version| rules.versions.covers(version, created_in));
+    // A publisher that does not say in which version the resource was made must not keep it from anybody.
+    let created_in = notice.resource.version;
+    let covered = version.zip(created_in).is_none_or(|(version, created_in)| {
+        let created_in = rules.versions.created_in(Some(created_in));
+        rules.versions.covers(version, created_in)
+    });
     if covered && wants_any(rules, registrations, notice) {
         Route::Deliver(means)
     } else {

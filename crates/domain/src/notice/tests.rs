@@ -288,6 +288,17 @@ fn only_the_banks_own_types_have_a_payload_and_its_schema_holds() {
     );
 }
 
+// I-01, R-01
+#[test]
+fn an_item_too_large_for_a_set_is_refused_whole() {
+    let item = |bytes: usize| {
+        let payload = json!({"card": "x".repeat(bytes)});
+        with_event(&json!({"type": "GB.Example.Card-Frozen", "payload": payload}))
+    };
+    assert!(read(&rules(), &item(64_000), NOW).is_ok());
+    assert_eq!(faults(&item(65_536)), [(String::new(), Code::FieldInvalid)]);
+}
+
 // T-02, I-02
 #[test]
 fn a_number_that_would_be_told_rounded_is_refused() {

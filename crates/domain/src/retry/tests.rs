@@ -34,6 +34,26 @@ fn the_default_policy_tries_for_72_hours_and_is_sound() {
 
 // D-05
 #[test]
+fn what_is_read_is_sound_and_what_is_left_out_is_the_defaults() {
+    let read = |text: &str| serde_json::from_str::<Policy>(text);
+    let said = Policy {
+        base: Duration::from_millis(250),
+        ..Policy::default()
+    };
+    assert_eq!(read(r#"{"base": "250ms"}"#).unwrap(), said);
+    assert_eq!(read(&serde_json::to_string(&said).unwrap()).unwrap(), said);
+    let unsound = read(r#"{"base": "2h", "factor": -1.0}"#)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        unsound.contains("factor: ") && unsound.contains("ceiling: "),
+        "{unsound}"
+    );
+    assert!(read(r#"{"bases": "1s"}"#).is_err());
+}
+
+// D-05
+#[test]
 fn a_policys_three_limits_end_it() {
     let policy = Policy {
         retries_max: 2,

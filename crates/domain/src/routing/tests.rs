@@ -166,16 +166,24 @@ fn a_tpp_that_registered_nothing_hears_nothing_unless_the_bank_lets_it_poll() {
 fn a_version_decides_which_resources_are_heard_of() {
     let rules = Rules::default();
     let mut event = notice(&[UPDATE]);
-    assert_eq!(
-        route(&rules, &subscribed("4.0", &[]), &event),
-        Route::NotSubscribed
-    );
-    event.resource.version = Some(ApiVersion::V4_0);
-    for version in ["3.1", "4.0"] {
-        assert_eq!(
-            route(&rules, &subscribed(version, &[]), &event),
-            Route::Deliver(Means::PollOnly)
-        );
+    for (created_in, hears_by_3_1, hears_by_4_0) in [
+        (Some(ApiVersion::V3_1), true, false),
+        (Some(ApiVersion::V4_0), true, true),
+        (None, true, true),
+    ] {
+        event.resource.version = created_in;
+        for (version, hears) in [("3.1", hears_by_3_1), ("4.0", hears_by_4_0)] {
+            let expected = if hears {
+                Route::Deliver(Means::PollOnly)
+            } else {
+                Route::NotSubscribed
+            };
+            assert_eq!(
+                route(&rules, &subscribed(version, &[]), &event),
+                expected,
+                "{created_in:?} {version}"
+            );
+        }
     }
 }
 
