@@ -189,7 +189,7 @@ impl Ledger {
             Note {
                 actor,
                 action,
-                client_id,
+                client_id: Some(client_id),
                 before,
                 after,
             },

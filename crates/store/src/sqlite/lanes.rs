@@ -227,7 +227,7 @@ fn note_health(
     let change = Change {
         actor,
         action,
-        tpp,
+        tpp: Some(tpp),
         before: Some(format!("{before:?}")),
         after: Some(format!("{after:?}")),
     };

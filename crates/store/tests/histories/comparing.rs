@@ -24,6 +24,7 @@ impl Player<'_> {
         if self.company == Company::Alone {
             self.compare_lists(None).await;
             both!(self, |it| it.list_tpps(None, 1_000), whole).unwrap();
+            both!(self, |it| it.keys_in_use(), whole).unwrap();
             self.compare_wakes().await;
         }
         for tpp in 0..TPPS {
