@@ -228,8 +228,8 @@ fn note_health(
         actor,
         action,
         tpp: Some(tpp),
-        before: Some(format!("{before:?}")),
-        after: Some(format!("{after:?}")),
+        before: Some(before),
+        after: Some(after),
     };
     audit::note(unit, &change, now)
 }

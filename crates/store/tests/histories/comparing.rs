@@ -82,9 +82,8 @@ impl Player<'_> {
         .unwrap();
         let entries = |answer: &Result<Page<AuditEntry, u64>, Error>| {
             let mut page: Page<AuditEntry, u64> = Result::clone(answer).unwrap();
-            for entry in &mut page.rows {
-                (entry.before, entry.after) = (None, None);
-                if self.company != Company::Alone {
+            if self.company != Company::Alone {
+                for entry in &mut page.rows {
                     entry.sequence = 0;
                 }
             }

@@ -1,7 +1,7 @@
 //! Plays a history against the model and a backend at once, and stops at the first answer that differs.
 //!
 //! Answers are compared as they print, which is all of them. What is left to a backend is taken out first: the order in which
-//! one poll names what it settled, the moment by which leases go, the words of an error, the JSON of the audit trail.
+//! one poll names what it settled, the moment by which leases go and the words of an error.
 
 mod comparing;
 mod delivering;
