@@ -8,6 +8,7 @@
 
 mod accepting;
 mod keeping;
+mod keys;
 mod lanes;
 mod looking_back;
 mod operating;
@@ -16,7 +17,7 @@ mod polling;
 mod pushing;
 mod registering;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -43,6 +44,7 @@ pub struct Ledger {
     minutes: BTreeMap<(ClientId, Timestamp), Minute>,
     lanes: BTreeMap<ClientId, lanes::LaneRow>,
     leases: BTreeMap<NodeId, lanes::LeaseRow>,
+    disowned_keys: BTreeSet<String>,
     audit: Vec<AuditEntry>,
 }
 
@@ -72,7 +74,10 @@ struct EventRow {
     accepted_at: Timestamp,
     /// `None` once it is settled.
     outstanding: Option<Outstanding>,
-    sets: Vec<KeptSet>,
+    /// The SET to send, once it is signed.
+    set: Option<KeptSet>,
+    /// Those it had before, whose keys were disowned (M-06).
+    superseded: Vec<KeptSet>,
     hand_outs: Vec<HandOut>,
     errors: Vec<ReportedError>,
     attempts: Vec<Attempt>,
@@ -111,6 +116,7 @@ impl Ledger {
             minutes: BTreeMap::new(),
             lanes: BTreeMap::new(),
             leases: BTreeMap::new(),
+            disowned_keys: BTreeSet::new(),
             audit: Vec::new(),
         }
     }
@@ -198,7 +204,7 @@ impl Ledger {
             at: now,
             actor: entry.actor,
             action: entry.action.to_owned(),
-            client_id: Some(entry.client_id.clone()),
+            client_id: entry.client_id.cloned(),
             before: entry.before,
             after: entry.after,
         });
@@ -236,7 +242,7 @@ impl EventRow {
 struct Note<'a> {
     actor: Actor,
     action: &'static str,
-    client_id: &'a ClientId,
+    client_id: Option<&'a ClientId>,
     before: Option<Value>,
     after: Option<Value>,
 }

@@ -26,7 +26,7 @@ use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
-use oyez_domain::ledger::sets::{Kept, Look, Signed};
+use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
@@ -138,7 +138,7 @@ pub trait Store: Send + Sync + 'static {
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>>;
 
     /// Checks again that events whose SETs were kept earlier are still outstanding, before a retry or a late hand-out; one
-    /// outcome per jti, in order (P-14).
+    /// outcome per jti, in order (P-14). [`Kept::ChooseAgain`]: the key was disowned, and nobody has signed anew yet.
     fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>>;
 
     /// Records ended attempts and applies their verdicts; one outcome per attempt, in order (D-02 … D-07, D-14).
@@ -177,6 +177,17 @@ pub trait Store: Send + Sync + 'static {
         events_max: u32,
         now: Timestamp,
     ) -> Answer<'_, Vec<Jti>>;
+
+    // --- the bank's own keys (M-06)
+
+    /// After a compromise: nothing that this key signed is sent any more. The SETs of its outstanding events, and of those
+    /// set aside as failed, are superseded, so that they are signed anew when next chosen; answers how many. None of its
+    /// SETs is kept from now on. A rare act: it looks at every outstanding event.
+    fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64>;
+
+    /// The keys whose SETs may still be sent, by kid: the others need not stay published. A rare question: it looks at
+    /// every outstanding event.
+    fn keys_in_use(&self) -> Answer<'_, Vec<KeyUse>>;
 
     // --- delivery
 

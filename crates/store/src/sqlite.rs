@@ -14,6 +14,7 @@ mod follow;
 mod hand_outs;
 mod health;
 mod history;
+mod keys;
 mod lanes;
 mod leases;
 mod migrations;

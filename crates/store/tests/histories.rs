@@ -105,7 +105,7 @@ async fn in_company(histories: Vec<Vec<Step>>, backend: Arc<dyn Store>, rules: A
 mod slow {
     use super::*;
 
-    // P-02, P-04, P-05, P-08, P-09, P-12, P-14, I-02, I-03, I-06, S-02, S-05, S-12, C-08, D-07, D-10
+    // M-06, P-02, P-04, P-05, P-08, P-09, P-12, P-14, I-02, I-03, I-06, S-02, S-05, S-12, C-08, D-07, D-10
     #[test]
     fn a_backend_answers_every_history_as_the_model_does() {
         let history = step::history(120, Lanes::Played);

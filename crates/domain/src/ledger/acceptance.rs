@@ -20,10 +20,3 @@ pub enum Acceptance {
     /// The TPP's registration wants none of its types, or not of resources of this version.
     NotSubscribed,
 }
-
-/// What a batch did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Accepted {
-    /// One per item, in the order of the items.
-    pub items: Vec<Acceptance>,
-}

@@ -1,5 +1,7 @@
 //! Who pushes to whom: nodes hold leases, lanes name their owner, and an endpoint's health outlives both (D-05, D-06).
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{ClientId, NodeId};
 use crate::time::Timestamp;
 
@@ -24,7 +26,8 @@ pub struct Lane {
 }
 
 /// What is known of a TPP's endpoint. Counters run per outage: from the first failure to an acknowledgement (D-06).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Health {
     /// Nothing is held back.
     #[default]

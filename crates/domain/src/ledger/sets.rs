@@ -1,4 +1,6 @@
 //! Sign, keep, send (P-09): a SET's bytes are durable before the first of them leaves, and only returned bytes are sent.
+//!
+//! A compromised key is the one exception (M-06): what it signed and nobody has settled is signed anew, under the same jti.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -72,8 +74,11 @@ pub enum Kept {
     Send(String),
     /// The event was settled meanwhile. Send nothing.
     NoLongerOutstanding,
-    /// The registration changed between choosing and keeping. Choose again.
-    RegistrationChanged,
+    /// What was chosen is out of date: the registration changed between choosing and keeping, or the key that had signed
+    /// the SET was disowned (M-06). Send nothing, choose again.
+    ChooseAgain,
+    /// The key that signed it is disowned (M-06). Nothing was kept: sign with another.
+    KeyDisowned,
 }
 
 /// The bounds of one choice of work for pushing.
@@ -83,4 +88,15 @@ pub struct Look {
     pub events_max: u32,
     /// They are not due again for so long: the time limit of one request (P-14).
     pub in_flight_for: Duration,
+}
+
+/// A key that must stay published: SETs that it signed may still be sent (M-06).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Which key.
+    pub kid: String,
+    /// Its SETs of events that nobody has settled; those set aside as failed count, since they may be queued again.
+    pub outstanding: u64,
+    /// When the newest of these SETs was kept.
+    pub last_kept_at: Timestamp,
 }

@@ -17,26 +17,24 @@ impl Ledger {
 
     fn keep_set(&mut self, signed: Signed, now: Timestamp) -> Kept {
         let revision = self.tpps.get(&signed.client_id).map(|row| row.revision);
+        let is_disowned = self.disowned_keys.contains(&signed.kid);
         let event = self.own_event(&signed.client_id, signed.jti);
         let Some(event) = event.filter(|event| event.outstanding.is_some()) else {
             return Kept::NoLongerOutstanding;
         };
-        if event.sets.is_empty() {
-            if revision != Some(signed.revision) {
-                return Kept::RegistrationChanged;
+        let bytes = match &event.set {
+            Some(first) => first.set.clone(),
+            None if revision != Some(signed.revision) => return Kept::ChooseAgain,
+            None if is_disowned => return Kept::KeyDisowned,
+            None => {
+                event.set = Some(KeptSet {
+                    set: signed.set.clone(),
+                    kid: signed.kid,
+                    kept_at: now,
+                });
+                signed.set
             }
-            event.sets.push(KeptSet {
-                set: signed.set,
-                kid: signed.kid,
-                kept_at: now,
-            });
-        }
-        let bytes = event
-            .sets
-            .last()
-            .expect("one was pushed if there was none")
-            .set
-            .clone();
+        };
         if let Purpose::HandOut {
             cap,
             interaction_id,
@@ -63,8 +61,10 @@ impl Ledger {
         let Some(event) = event.filter(|event| event.outstanding.is_some()) else {
             return Ok(Kept::NoLongerOutstanding);
         };
-        let kept = event.sets.last();
-        kept.map(|kept| Kept::Send(kept.set.clone()))
-            .ok_or_else(|| Contradiction(format!("no SET was ever kept for {jti}")))
+        match &event.set {
+            Some(kept) => Ok(Kept::Send(kept.set.clone())),
+            None if !event.superseded.is_empty() => Ok(Kept::ChooseAgain),
+            None => Err(Contradiction(format!("no SET was ever kept for {jti}"))),
+        }
     }
 }

@@ -184,14 +184,13 @@ impl Ledger {
         (before, after): (Health, Health),
         now: Timestamp,
     ) {
-        let (before, after) = (json(&format!("{before:?}")), json(&format!("{after:?}")));
         self.note(
             Note {
                 actor,
                 action,
-                client_id,
-                before,
-                after,
+                client_id: Some(client_id),
+                before: json(&before),
+                after: json(&after),
             },
             now,
         );

@@ -43,7 +43,7 @@ impl Ledger {
         Some(EventFile {
             summary: event.summary(jti),
             notice: event.notice.clone(),
-            sets: event.sets.clone(),
+            sets: event.superseded.iter().chain(&event.set).cloned().collect(),
             hand_outs: event.hand_outs.clone(),
             errors: event.errors.clone(),
             attempts: event.attempts.clone(),

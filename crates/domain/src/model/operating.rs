@@ -42,7 +42,7 @@ impl Ledger {
         let note = Note {
             actor,
             action: "tpp.registered",
-            client_id,
+            client_id: Some(client_id),
             before: None,
             after: json(&tpp),
         };
@@ -103,7 +103,7 @@ impl Ledger {
             let note = Note {
                 actor,
                 action,
-                client_id,
+                client_id: Some(client_id),
                 before: json(&before),
                 after: json(&after),
             };
@@ -214,7 +214,7 @@ impl Ledger {
                 Note {
                     actor,
                     action,
-                    client_id,
+                    client_id: Some(client_id),
                     before: None,
                     after: json(&jtis),
                 },

@@ -179,7 +179,7 @@ impl Ledger {
     /// What is to be sent of a chosen event. `None`: nothing of it is wanted any more, and it is withdrawn.
     pub(super) fn work(&mut self, client_id: &ClientId, jti: Jti, now: Timestamp) -> Option<Work> {
         let (event, row) = (&self.events[&jti], &self.tpps[client_id]);
-        let set = match event.sets.last() {
+        let set = match &event.set {
             Some(kept) => SetState::Kept(kept.set.clone()),
             None => match routing::tailored(&self.rules, &row.registrations, &event.notice) {
                 Some(notice) => SetState::Unsigned {

@@ -176,7 +176,7 @@ impl Ledger {
         let note = Note {
             actor: actor.clone(),
             action: change.action(),
-            client_id,
+            client_id: Some(client_id),
             before: was,
             after: is,
         };

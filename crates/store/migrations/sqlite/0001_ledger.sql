@@ -88,13 +88,31 @@ CREATE INDEX events_by_tpp ON events (tpp, jti);
 CREATE INDEX events_by_resource ON events (resource_id, jti);
 CREATE INDEX events_by_txn ON events (txn, jti) WHERE txn IS NOT NULL;
 
--- History: the bytes that were made durable before they were sent. A row here never changes.
+-- History: the bytes that were made durable before they were sent. A row here never changes; it leaves with its event, or
+-- for `superseded_sets` if its key is compromised before the event is settled.
 CREATE TABLE sets (
     event   INTEGER PRIMARY KEY REFERENCES events,
     jws     TEXT    NOT NULL,
     kid     TEXT    NOT NULL,
     kept_at INTEGER NOT NULL
 ) STRICT;
+
+-- History: bytes that were kept and are not sent any more. They stand apart, so that what is to be sent is one row by its
+-- event's number.
+CREATE TABLE superseded_sets (
+    entry   INTEGER PRIMARY KEY,
+    event   INTEGER NOT NULL REFERENCES events,
+    jws     TEXT    NOT NULL,
+    kid     TEXT    NOT NULL,
+    kept_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX superseded_sets_by_event ON superseded_sets (event);
+
+-- Keys that were compromised: nothing that they sign is kept.
+CREATE TABLE disowned_keys (
+    kid         TEXT    PRIMARY KEY,
+    disowned_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- History: polls that handed something out or reported an error; their interaction id stands here once.
 CREATE TABLE polls (

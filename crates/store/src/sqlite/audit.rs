@@ -16,7 +16,7 @@ use crate::Error;
 pub(super) struct Change<'a, B, A> {
     pub(super) actor: &'a Actor,
     pub(super) action: &'static str,
-    pub(super) tpp: TppId,
+    pub(super) tpp: Option<TppId>,
     pub(super) before: Option<B>,
     pub(super) after: Option<A>,
 }

@@ -1,10 +1,12 @@
 //! The ledger's file: whose it is, whether it is sound, and how a connection to it is set up.
 //!
 //! A file is judged before anything writes to it, so that what is refused is left byte for byte as it was. A new ledger is
-//! built under another name and moved into place, so that a half-built one is never found.
+//! built under another name and moved into place, so that a half-built one is never found. It is its owner's alone to read:
+//! SQLite gives the log and its index the mode of the file.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,6 +51,7 @@ pub(super) fn lock(resolved: &Path) -> Result<Lock, Error> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(OWNER_ONLY)
         .open(&path)
         .map_err(|error| io_error(&shown, &error))?;
     match file.try_lock() {
@@ -194,6 +197,12 @@ fn create(resolved: &Path) -> Result<(), Error> {
 }
 
 fn build(aside: &Path) -> Result<(), Error> {
+    OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(OWNER_ONLY)
+        .open(aside)
+        .map_err(|error| io_error(&aside.display().to_string(), &error))?;
     let mut db = Connection::open(aside)?;
     db.pragma_update(None, "page_size", PAGE_BYTES)?;
     db.pragma_update(None, "synchronous", "FULL")?;
@@ -252,6 +261,9 @@ pub(super) fn beside(resolved: &Path, suffix: &str) -> PathBuf {
 /// Measured against 4 and 16 KiB at groups of 1 to 1,000: 4 KiB is a tenth cheaper at 10, as dear at 100 and dearer at 1,000;
 /// 16 KiB gains nothing more.
 const PAGE_BYTES: i64 = 8192;
+
+/// A ledger says which customers have consented to what.
+const OWNER_ONLY: u32 = 0o600;
 
 /// 8 MiB of log between checkpoints. Four times as many raise the mean by some percent and the 99th percentile by half.
 const CHECKPOINT_PAGES: i64 = 1000;

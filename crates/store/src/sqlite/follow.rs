@@ -41,7 +41,7 @@ pub(super) fn finish(
     let change = Change {
         actor: done.actor,
         action: done.action,
-        tpp: done.tpp,
+        tpp: Some(done.tpp),
         before: Some(before),
         after: Some(&after),
     };

@@ -239,7 +239,11 @@ const MINUTES_OF_TPP: &str = "
 const SETTLEMENTS: &str =
     "SELECT at, outcome, actor FROM settlements WHERE event = ?1 ORDER BY ends";
 
-const SETS: &str = "SELECT jws, kid, kept_at FROM sets WHERE event = ?1";
+// Those superseded in the order of it; the one to send last.
+const SETS: &str = "
+    SELECT jws, kid, kept_at, entry FROM superseded_sets WHERE event = ?1
+    UNION ALL SELECT jws, kid, kept_at, NULL FROM sets WHERE event = ?1
+    ORDER BY entry NULLS LAST";
 
 const HAND_OUTS: &str = "
     SELECT p.at, p.interaction_id FROM hand_outs h JOIN polls p USING (poll)

@@ -227,9 +227,9 @@ fn note_health(
     let change = Change {
         actor,
         action,
-        tpp,
-        before: Some(format!("{before:?}")),
-        after: Some(format!("{after:?}")),
+        tpp: Some(tpp),
+        before: Some(before),
+        after: Some(after),
     };
     audit::note(unit, &change, now)
 }

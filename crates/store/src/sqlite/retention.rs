@@ -132,12 +132,13 @@ const FORGET_POLL: &str = "
         AND NOT EXISTS (SELECT 1 FROM set_errors WHERE poll = ?1 AND event <> ?2)";
 
 /// Everything of an event but the event, by its number.
-const OF_EVENT: [&str; 5] = [
+const OF_EVENT: [&str; 6] = [
     "DELETE FROM settlements WHERE event = ?1",
     "DELETE FROM attempts WHERE event = ?1",
     "DELETE FROM set_errors WHERE event = ?1",
     "DELETE FROM hand_outs WHERE event = ?1",
     "DELETE FROM sets WHERE event = ?1",
+    "DELETE FROM superseded_sets WHERE event = ?1",
 ];
 
 const FORGET_FAILED: &str = "

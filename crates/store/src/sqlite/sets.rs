@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::errors::{contradiction, expect_rows};
 use super::hand_outs::{HandOuts, Handed};
+use super::keys;
 use super::registrations;
 use super::tpps::{TppId, know};
 use super::work::kept;
@@ -52,9 +53,11 @@ pub(super) fn recheck(unit: &Unit, client_id: &ClientId, jtis: &[Jti]) -> Result
             let Some(Open { event, .. }) = outstanding(unit, known.id, *jti)? else {
                 return Ok(Kept::NoLongerOutstanding);
             };
-            kept(&unit.db, event)?
-                .map(Kept::Send)
-                .ok_or_else(|| contradiction(format!("no SET was ever kept for {jti}")))
+            match kept(&unit.db, event)? {
+                Some(bytes) => Ok(Kept::Send(bytes)),
+                None if keys::was_superseded(&unit.db, event)? => Ok(Kept::ChooseAgain),
+                None => Err(contradiction(format!("no SET was ever kept for {jti}"))),
+            }
         })
         .collect()
 }
@@ -92,13 +95,15 @@ fn keep_one(
         return Ok(Kept::NoLongerOutstanding);
     };
     let is_current = revision == signed.revision;
-    let is_first = is_current && insert_if_absent(unit, event, &signed, now)?;
+    let is_first = is_current && insert_if_due(unit, event, &signed, now)?;
     let bytes = if is_first {
         signed.set
     } else {
         match kept(&unit.db, event)? {
             Some(bytes) => bytes,
-            None => return Ok(Kept::RegistrationChanged),
+            // Nothing was there and nothing was kept: the one reason left is the key.
+            None if is_current => return Ok(Kept::KeyDisowned),
+            None => return Ok(Kept::ChooseAgain),
         }
     };
     if let Purpose::HandOut {
@@ -123,12 +128,8 @@ fn keep_one(
     Ok(Kept::Send(bytes))
 }
 
-fn insert_if_absent(
-    unit: &Unit,
-    event: i64,
-    signed: &Signed,
-    now: Timestamp,
-) -> Result<bool, Error> {
+/// Keeps the bytes unless there are some, or their key is disowned (M-06).
+fn insert_if_due(unit: &Unit, event: i64, signed: &Signed, now: Timestamp) -> Result<bool, Error> {
     let inserted = unit.db.prepare_cached(KEEP)?.execute(params![
         event,
         signed.set,
@@ -153,7 +154,8 @@ fn outstanding(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Open>, Error>
 }
 
 pub(super) const KEEP: &str = "
-    INSERT INTO sets (event, jws, kid, kept_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    INSERT INTO sets (event, jws, kid, kept_at) SELECT ?1, ?2, ?3, ?4
+    WHERE NOT EXISTS (SELECT 1 FROM disowned_keys WHERE kid = ?3) ON CONFLICT DO NOTHING";
 
 pub(super) const FIND_OUTSTANDING: &str =
     "SELECT event, position, hand_outs FROM outstanding WHERE jti = ?2 AND tpp = ?1";

@@ -14,15 +14,15 @@ use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
-use oyez_domain::ledger::sets::{Kept, Look, Signed};
+use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
 use super::{
-    Ledger, accept, audit, event_list, history, lanes, leases, poll, push, registrations, requeue,
-    retention, sets, tpps, withdraw,
+    Ledger, accept, audit, event_list, history, keys, lanes, leases, poll, push, registrations,
+    requeue, retention, sets, tpps, withdraw,
 };
 use crate::{Answer, Store};
 
@@ -182,6 +182,14 @@ impl Store for Ledger {
         Box::pin(self.write(move |unit| {
             requeue::requeue_failed(unit, &actor, &client_id, &accepted, events_max, now)
         }))
+    }
+
+    fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64> {
+        Box::pin(self.write(move |unit| keys::disown(unit, &actor, &kid, now)))
+    }
+
+    fn keys_in_use(&self) -> Answer<'_, Vec<KeyUse>> {
+        Box::pin(self.read(keys::in_use))
     }
 
     fn hold_lease(

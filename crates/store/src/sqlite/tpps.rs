@@ -89,7 +89,7 @@ pub(super) fn register(
     let change = Change {
         actor,
         action: "tpp.registered",
-        tpp: id,
+        tpp: Some(id),
         before: None::<Tpp>,
         after: Some(&tpp),
     };
@@ -171,7 +171,7 @@ fn rewrite_tpp(
     let change = Change {
         actor,
         action,
-        tpp: known.id,
+        tpp: Some(known.id),
         before: Some(&before),
         after: Some(&after),
     };

@@ -80,7 +80,7 @@ pub(super) fn note_events(
         let change = Change {
             actor,
             action,
-            tpp,
+            tpp: Some(tpp),
             before: None::<()>,
             after: Some(jtis),
         };

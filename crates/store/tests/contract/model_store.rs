@@ -16,7 +16,7 @@ use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
-use oyez_domain::ledger::sets::{Kept, Look, Signed};
+use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::model::{Contradiction, Ledger};
 use oyez_domain::registration::Registrations;
 use oyez_domain::rules::Rules;
@@ -211,6 +211,14 @@ impl Store for ModelStore {
             self.ledger()
                 .requeue_failed(&actor, &client_id, &accepted, events_max, now),
         )
+    }
+
+    fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64> {
+        answer(self.ledger().disown_key(actor, &kid, now))
+    }
+
+    fn keys_in_use(&self) -> Answer<'_, Vec<KeyUse>> {
+        answer(self.ledger().keys_in_use())
     }
 
     fn hold_lease(

@@ -4,6 +4,7 @@ mod accepting;
 mod acknowledging;
 mod isolation;
 mod keeping;
+mod keys;
 mod lanes;
 mod looking_back;
 mod operating;

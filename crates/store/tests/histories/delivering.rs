@@ -95,7 +95,12 @@ impl Player<'_> {
         }
     }
 
-    pub(super) async fn keep(&mut self, newest: usize, bytes: Bytes, purpose: &Purpose) {
+    pub(super) async fn keep(
+        &mut self,
+        newest: usize,
+        (bytes, key): (Bytes, usize),
+        purpose: &Purpose,
+    ) {
         let from = self.chosen.len().saturating_sub(newest);
         let signer = match bytes {
             Bytes::One => "one",
@@ -108,7 +113,7 @@ impl Player<'_> {
                 jti: *jti,
                 revision: *revision,
                 set: format!("{signer}-set-of-{jti}"),
-                kid: "key-1".to_owned(),
+                kid: self.kid(key),
                 purpose: purpose.clone(),
             })
             .collect();

@@ -109,6 +109,16 @@ impl Player<'_> {
         }
     }
 
+    pub(super) async fn disown(&self, key: usize) {
+        let (kid, now) = (self.kid(key), self.now);
+        both!(
+            self,
+            |it| it.disown_key(operator(), kid.clone(), now),
+            whole
+        )
+        .unwrap();
+    }
+
     pub(super) async fn register(&mut self, tpp: usize, change: Change) {
         let (client_id, now) = (self.name(tpp), self.now);
         match change {

@@ -1,7 +1,7 @@
 //! Plays a history against the model and a backend at once, and stops at the first answer that differs.
 //!
 //! Answers are compared as they print, which is all of them. What is left to a backend is taken out first: the order in which
-//! one poll names what it settled, the moment by which leases go, the words of an error, the JSON of the audit trail.
+//! one poll names what it settled, the moment by which leases go and the words of an error.
 
 mod comparing;
 mod delivering;
@@ -134,6 +134,7 @@ impl<'a> Player<'a> {
             Step::Pass(time) => self.now = now + time,
             Step::Govern(tpp, act) => self.govern(tpp, act).await,
             Step::Mend(tpp, mend) => self.mend(tpp, mend).await,
+            Step::Disown(key) => self.disown(key).await,
             Step::Register(tpp, change) => self.register(tpp, change).await,
             Step::Lane(node, turn) => self.lane(node, turn).await,
             Step::Accept(items) => self.accept(items).await,
@@ -142,13 +143,14 @@ impl<'a> Player<'a> {
             Step::Keep {
                 newest,
                 bytes,
+                key,
                 handed_out,
             } => {
                 let purpose = handed_out.map_or(Purpose::Push, |cap| Purpose::HandOut {
                     cap,
                     interaction_id: interaction("kept"),
                 });
-                self.keep(newest, bytes, &purpose).await;
+                self.keep(newest, (bytes, key), &purpose).await;
             }
             Step::Recheck(tpp, events) => {
                 let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
@@ -171,6 +173,14 @@ impl<'a> Player<'a> {
         match self.company {
             Company::Alone => client(&format!("tpp-{tpp}")),
             Company::Among { nth } => client(&format!("of-{nth}-tpp-{tpp}")),
+        }
+    }
+
+    /// A key by its number; in company each has keys of its own.
+    fn kid(&self, key: usize) -> String {
+        match self.company {
+            Company::Alone => format!("key-{key}"),
+            Company::Among { nth } => format!("of-{nth}-key-{key}"),
         }
     }
 

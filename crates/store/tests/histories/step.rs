@@ -23,6 +23,8 @@ pub(crate) enum Step {
     Pass(Duration),
     Govern(usize, Act),
     Mend(usize, Mend),
+    /// A key by number is compromised.
+    Disown(usize),
     Register(usize, Change),
     Lane(usize, Turn),
     Accept(Vec<Item>),
@@ -32,6 +34,7 @@ pub(crate) enum Step {
     Keep {
         newest: usize,
         bytes: Bytes,
+        key: usize,
         handed_out: Option<Option<NonZeroU32>>,
     },
     Recheck(usize, Vec<EventOf>),
@@ -153,6 +156,8 @@ pub(crate) enum VerdictOf {
 
 pub(crate) const TPPS: usize = 3;
 pub(crate) const NODES: usize = 2;
+/// A key is disowned once and for all: enough of them that some last.
+const KEYS: usize = 6;
 
 /// An event as a step names it: counted back from the newest, so that most requests are about what is still alive.
 #[derive(Debug, Clone, Copy)]
@@ -194,8 +199,8 @@ fn events() -> impl Strategy<Value = Step> {
         6 => vec(item(), 1..5).prop_map(Step::Accept),
         1 => (vec(item(), 0..3), tpp()).prop_map(|(items, tpp)| Step::AcceptAgain(items, tpp)),
         6 => poll().prop_map(|poll| Step::Poll(Box::new(poll))),
-        4 => (1..4_usize, bytes, handed_out)
-            .prop_map(|(newest, bytes, handed_out)| Step::Keep { newest, bytes, handed_out }),
+        4 => (1..4_usize, bytes, 0..KEYS, handed_out)
+            .prop_map(|(newest, bytes, key, handed_out)| Step::Keep { newest, bytes, key, handed_out }),
         2 => (tpp(), vec(event(), 1..3)).prop_map(|(tpp, events)| Step::Recheck(tpp, events)),
     ]
 }
@@ -250,8 +255,9 @@ fn operators() -> impl Strategy<Value = Step> {
             .prop_map(|(accepted_ago, events_max)| Mend::Requeue { accepted_ago, events_max }),
     ];
     prop_oneof![
-        (tpp(), act).prop_map(|(tpp, act)| Step::Govern(tpp, act)),
-        (tpp(), mend).prop_map(|(tpp, mend)| Step::Mend(tpp, mend)),
+        5 => (tpp(), act).prop_map(|(tpp, act)| Step::Govern(tpp, act)),
+        5 => (tpp(), mend).prop_map(|(tpp, mend)| Step::Mend(tpp, mend)),
+        2 => (0..KEYS).prop_map(Step::Disown),
     ]
 }
 

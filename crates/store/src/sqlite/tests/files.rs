@@ -1,6 +1,7 @@
 //! Whose file it is, and what happens to files that are none of ours.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -163,6 +164,29 @@ async fn a_crash_loses_nothing_that_was_answered() {
     assert_eq!((counts.accepted, counts.acknowledged), (200, 1));
     let file = after.find_event(super::jti(2)).await.unwrap().unwrap();
     assert_eq!(file.sets.len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_ledger_is_its_owners_alone_with_every_file_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = open(&directory.path().join("ledger.db"), Options::default());
+    subscribe(&ledger, &tpp()).await;
+    let mut modes: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            (entry.file_name().into_string().unwrap(), mode)
+        })
+        .collect();
+    modes.sort();
+    let expected = [
+        "ledger.db",
+        "ledger.db-shm",
+        "ledger.db-wal",
+        "ledger.db.lock",
+    ];
+    assert_eq!(modes, expected.map(|name| (name.to_owned(), 0o600)));
 }
 
 #[tokio::test]

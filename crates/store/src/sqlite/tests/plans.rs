@@ -7,7 +7,7 @@ use oyez_domain::life::Ending;
 use rusqlite::Connection;
 
 use super::tpp;
-use crate::sqlite::{event_list, migrations, poll, push, retention, sets, settle, work};
+use crate::sqlite::{event_list, keys, migrations, poll, push, retention, sets, settle, work};
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
     let mut explained = db
@@ -109,6 +109,23 @@ fn strict_order_looks_at_the_oldest_alone() {
             "{plan:?}"
         );
         assert_eq!(searches.count(), 1, "{plan:?}");
+    }
+}
+
+// M-06
+#[test]
+fn a_key_is_looked_for_among_what_is_not_settled_and_never_in_history() {
+    let db = empty();
+    let by_number = "USING INTEGER PRIMARY KEY (rowid=?)";
+    for statement in [keys::SUPERSEDE, keys::NO_LONGER_SENT, keys::IN_USE] {
+        let plan = plan(&db, statement);
+        let reads_sets = |step: &&String| step.contains(" s ") || step.contains(" sets ");
+        let mut of_sets = plan.iter().filter(reads_sets).peekable();
+        assert!(of_sets.peek().is_some(), "{statement}\n{plan:?}");
+        assert!(
+            of_sets.all(|step| step.ends_with(by_number)),
+            "{statement}\n{plan:?}"
+        );
     }
 }
 

@@ -29,6 +29,8 @@ const SAMPLES: &[Sample] = &[
             INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at)
                 VALUES (1, 2, 2, x'02', 0, 5, 5);
             INSERT INTO sets VALUES (1, 'jws', 'k', 6);
+            INSERT INTO superseded_sets VALUES (1, 2, 'jws', 'j', 6);
+            INSERT INTO disowned_keys VALUES ('j', 7);
             INSERT INTO polls VALUES (1, 'i', 6);
             INSERT INTO hand_outs VALUES (1, 1);
             INSERT INTO set_errors VALUES (1, 1, 1, 'e', '');
@@ -41,8 +43,9 @@ const SAMPLES: &[Sample] = &[
             INSERT INTO audit (at, actor, action, tpp) VALUES (5, 'system', 'tpp.registered', 1);",
         question: "
             SELECT (SELECT sum(accepted - acknowledged) FROM queues) + (SELECT count(*) FROM outstanding)
-                + (SELECT count(*) FROM events JOIN settlements USING (event) JOIN sets USING (event))",
-        answer: 3,
+                + (SELECT count(*) FROM events JOIN settlements USING (event) JOIN sets USING (event))
+                + (SELECT count(*) FROM superseded_sets JOIN disowned_keys USING (kid))",
+        answer: 4,
     },
 ];
 
@@ -99,6 +102,9 @@ async fn every_row_that_names_another_finds_it() {
         .map(|work| signed(&tpp(), work.jti))
         .collect();
     ledger.keep_sets(sets, at(1)).await.unwrap();
+    let operator = oyez_domain::actor::Actor::Operator("ops".to_owned());
+    let disowned = ledger.disown_key(operator, "k-1".to_owned(), at(1));
+    assert_eq!(disowned.await.unwrap(), 50);
     let acks = polled.work.iter().map(|work| work.jti).take(20).collect();
     ledger.poll(poll(&tpp(), acks, 10), at(2)).await.unwrap();
     let retention = oyez_domain::ledger::history::Retention {

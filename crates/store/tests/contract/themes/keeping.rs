@@ -120,7 +120,7 @@ async fn after_a_change_of_registration_nothing_is_kept_and_the_next_choice_foll
     let (jti, _, revision) = chosen(&acme).await;
     acme.replaces(only(&[UPDATE])).await;
     let stale = acme.signed(jti, revision, handed_out(None));
-    assert_eq!(acme.keeps(stale).await, Kept::RegistrationChanged);
+    assert_eq!(acme.keeps(stale).await, Kept::ChooseAgain);
     assert_eq!(acme.file(jti).await.sets, []);
     assert_eq!(acme.receives(ask()).await, [jti]);
 }
@@ -176,7 +176,7 @@ async fn each_set_of_a_batch_has_its_own_outcome() {
         ledger.keep_sets(batch, ledger.now()).await.unwrap(),
         [
             Kept::NoLongerOutstanding,
-            Kept::RegistrationChanged,
+            Kept::ChooseAgain,
             Kept::Send(bytes)
         ]
     );

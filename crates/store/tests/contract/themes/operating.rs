@@ -12,6 +12,7 @@ use oyez_domain::ledger::registering::{Kind, Refusal};
 use oyez_domain::life::{Outcome, Withdrawn};
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Overrides, Standing};
+use serde_json::json;
 
 use super::ledger;
 use crate::fixture::{BY_POLL, Ledger, Tpp, ask, operator};
@@ -381,4 +382,9 @@ async fn endpoints_are_paused_and_resumed_each_with_its_entry() {
         last_entry(&ledger).await,
         said(3, "endpoint.resumed", &acme)
     );
+    let states: Vec<_> = trail(&ledger).await.into_iter().take(2).collect();
+    let (well, paused) = (json!("responsive"), json!({"paused": {"since": now}}));
+    let said = |entry: &AuditEntry| (entry.before.clone(), entry.after.clone());
+    assert_eq!(said(&states[0]), (Some(paused.clone()), Some(well.clone())));
+    assert_eq!(said(&states[1]), (Some(well), Some(paused)));
 }
