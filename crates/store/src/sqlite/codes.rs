@@ -65,7 +65,7 @@ pub(super) const fn kind_code(kind: Kind) -> i64 {
     }
 }
 
-/// The tens say which end, the ones why: an end is a range. From [`RARE_OUTCOMES_FROM`] on there is an index.
+/// The tens say which end, the ones why: an end is a range. From 20 on there is an index, `settlements_rare`.
 pub(super) const fn outcome_code(outcome: Outcome) -> i64 {
     match outcome {
         Outcome::Acknowledged(Acknowledged::Push) => 10,

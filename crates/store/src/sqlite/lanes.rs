@@ -174,7 +174,7 @@ pub(super) fn news_if_pushable(unit: &Unit, tpp: TppId, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// In strict order an end is news: whatever stood behind the oldest may go now (D-10).
+/// In strict order an end is news for the lane, if there is one: whatever stood behind the oldest may go now (D-10).
 pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
     let is_pushed_strictly = match unit.pushed_strictly.get(&tpp) {
         Some(known) => *known,
@@ -274,7 +274,8 @@ const NEWS: &str = "
         wake_at = iif(health = 0, coalesce(min(wake_at, ?2), ?2), wake_at)
     WHERE news_at IS NULL OR news_at > ?2 OR (health = 0 AND (wake_at IS NULL OR wake_at > ?2))";
 
-const IS_STRICT: &str = "SELECT strict_order FROM tpps WHERE tpp = ?1";
+const IS_STRICT: &str = "
+    SELECT strict_order AND EXISTS (SELECT 1 FROM lanes WHERE tpp = ?1) FROM tpps WHERE tpp = ?1";
 
 const IS_PUSHABLE: &str = "
     SELECT EXISTS (SELECT 1 FROM outstanding WHERE tpp = ?1 AND push_at IS NOT NULL)";
