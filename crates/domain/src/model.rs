@@ -184,7 +184,7 @@ impl Ledger {
     /// In strict order an end is news for the lane, if there is one: what stood behind the oldest may go now (D-10).
     fn next_in_line(&mut self, client_id: &ClientId, now: Timestamp) {
         let row = &self.tpps[client_id];
-        let is_pushed = routing::push_address(&row.registrations).is_some();
+        let is_pushed = routing::push_address(&self.rules, &row.registrations).is_some();
         let in_order = row.order() == DeliveryOrder::Strict;
         if is_pushed && in_order && self.lanes.contains_key(client_id) {
             self.news(client_id, now);

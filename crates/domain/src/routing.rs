@@ -34,7 +34,7 @@ pub enum Means {
 
 /// Where a notice goes for a TPP with these registrations (S-06, S-09 … S-12, C-07, C-08, P-10).
 pub fn route(rules: &Rules, registrations: &Registrations, notice: &Notice) -> Route {
-    let push = rules.switches.push && push_address(registrations).is_some();
+    let push = push_address(rules, registrations).is_some();
     let poll = may_poll(rules, registrations).is_ok();
     let means = match (push, poll) {
         (true, true) => Means::PushAndPoll,
@@ -96,8 +96,12 @@ pub fn outlives(rules: &Rules, after: &Registrations, notice: &Notice) -> Result
     }
 }
 
-/// Where to push: the subscription's CallbackUrl, else the callback-url's if there is no subscription (S-11, C-08).
-pub fn push_address(registrations: &Registrations) -> Option<&str> {
+/// Where to push: the subscription's CallbackUrl, else the callback-url's if there is no subscription (S-11, C-08). Nowhere
+/// while push is switched off, though addresses registered before are kept (G-13).
+pub fn push_address<'r>(rules: &Rules, registrations: &'r Registrations) -> Option<&'r str> {
+    if !rules.switches.push {
+        return None;
+    }
     match (&registrations.subscription, &registrations.callback_url) {
         (Some(subscription), _) => subscription.wish.callback_url.as_deref(),
         (None, Some(callback_url)) => Some(&callback_url.wish.url),

@@ -143,7 +143,7 @@ impl Ledger {
         let has_address = self
             .tpps
             .get(client_id)
-            .is_some_and(|row| routing::push_address(&row.registrations).is_some());
+            .is_some_and(|row| routing::push_address(&self.rules, &row.registrations).is_some());
         let mut retried: Vec<Jti> = Vec::new();
         for jti in jtis.iter().filter(|_| has_address) {
             let event = self.own_event(client_id, *jti);
@@ -187,7 +187,7 @@ impl Ledger {
             .collect();
         wanted.sort_unstable();
         wanted.truncate(events_max as usize);
-        let push_at = routing::push_address(&row.registrations).map(|_| now);
+        let push_at = routing::push_address(&self.rules, &row.registrations).map(|_| now);
         let requeued: Vec<Jti> = wanted.into_iter().map(|(_, jti)| jti).collect();
         for jti in &requeued {
             self.event(*jti).outstanding = Some(Outstanding::new(now, push_at));

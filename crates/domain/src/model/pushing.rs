@@ -55,7 +55,7 @@ impl Ledger {
         if row.tpp.standing != Standing::Active {
             return None;
         }
-        routing::push_address(&row.registrations).map(str::to_owned)
+        routing::push_address(&self.rules, &row.registrations).map(str::to_owned)
     }
 
     /// What may be pushed and from when on, in the order of acceptance. In strict order that is the oldest outstanding event

@@ -212,8 +212,8 @@ impl Ledger {
         change: Change,
         now: Timestamp,
     ) {
-        let had_address = routing::push_address(before).is_some();
-        let has_address = routing::push_address(after).is_some();
+        let had_address = routing::push_address(&self.rules, before).is_some();
+        let has_address = routing::push_address(&self.rules, after).is_some();
         let mut pushable = false;
         for jti in self.outstanding_of(client_id) {
             let outstanding = self.outstanding(jti);

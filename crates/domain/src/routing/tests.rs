@@ -89,7 +89,7 @@ fn heard(registrations: &Registrations, types: &[&str]) -> Vec<String> {
 fn a_subscription_with_a_callback_url_is_pushed_to_and_polls_and_hides_the_older_callback_url() {
     let rules = Rules::default();
     let mut registrations = with_callback_url(subscribed("3.1", &[]));
-    assert_eq!(push_address(&registrations), None);
+    assert_eq!(push_address(&rules, &registrations), None);
     assert_eq!(
         route(&rules, &registrations, &notice(&[LINKED])),
         Route::Deliver(Means::PollOnly)
@@ -101,7 +101,7 @@ fn a_subscription_with_a_callback_url_is_pushed_to_and_polls_and_hides_the_older
         .unwrap()
         .wish
         .callback_url = Some(own.clone());
-    assert_eq!(push_address(&registrations), Some(own.as_str()));
+    assert_eq!(push_address(&rules, &registrations), Some(own.as_str()));
     assert_eq!(
         route(&rules, &registrations, &notice(&[LINKED])),
         Route::Deliver(Means::PushAndPoll)
@@ -302,5 +302,19 @@ fn an_outstanding_event_outlives_a_change_that_still_wants_its_type() {
         outlives(&rules, &narrowed, &update),
         Ok(()),
         "the Version is not looked at"
+    );
+}
+
+// G-13
+#[test]
+fn nothing_is_pushed_while_push_is_off_and_what_was_registered_is_kept() {
+    let registrations = with_callback_url(Registrations::default());
+    let mut rules = Rules::default();
+    assert!(push_address(&rules, &registrations).is_some());
+    rules.switches.push = false;
+    assert_eq!(push_address(&rules, &registrations), None);
+    assert_eq!(
+        route(&rules, &registrations, &notice(&[UPDATE])),
+        Route::NoSubscription
     );
 }

@@ -77,8 +77,8 @@ fn follow_address(
     after: &Registrations,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let had_address = routing::push_address(before).is_some();
-    let has_address = routing::push_address(after).is_some();
+    let had_address = routing::push_address(&unit.rules, before).is_some();
+    let has_address = routing::push_address(&unit.rules, after).is_some();
     let db = &unit.db;
     if done.is_replacement {
         lanes::mend(unit, done.tpp)?;

@@ -181,8 +181,8 @@ pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Resul
         None => {
             let mut statement = unit.db.prepare_cached(IS_STRICT)?;
             let is_strict: bool = statement.query_row([tpp], |row| row.get(0))?;
-            let is_pushed =
-                is_strict && routing::push_address(&registrations::of(&unit.db, tpp)?).is_some();
+            let is_pushed = is_strict
+                && routing::push_address(&unit.rules, &registrations::of(&unit.db, tpp)?).is_some();
             unit.pushed_strictly.insert(tpp, is_pushed);
             is_pushed
         }

@@ -35,7 +35,8 @@ pub(super) fn due(
         return Ok(nothing);
     };
     let registrations = registrations::of(&unit.db, known.id)?;
-    let Some(callback_url) = routing::push_address(&registrations).map(str::to_owned) else {
+    let Some(callback_url) = routing::push_address(&unit.rules, &registrations).map(str::to_owned)
+    else {
         return Ok(nothing);
     };
     let in_flight_until = now + look.in_flight_for;

@@ -31,7 +31,7 @@ pub(super) fn retry_pushes(
     let Some(known) = know(&unit.db, client_id)? else {
         return Ok(0);
     };
-    if routing::push_address(&registrations::of(&unit.db, known.id)?).is_none() {
+    if routing::push_address(&unit.rules, &registrations::of(&unit.db, known.id)?).is_none() {
         return Ok(0);
     }
     let mut retried: Vec<Jti> = Vec::new();
@@ -61,7 +61,7 @@ pub(super) fn requeue_failed(
         return Ok(Vec::new());
     };
     let registrations = registrations::of(&unit.db, known.id)?;
-    let is_pushed = routing::push_address(&registrations).is_some();
+    let is_pushed = routing::push_address(&unit.rules, &registrations).is_some();
     let push_at = is_pushed.then_some(now.unix_ms());
     let failed = wanted(unit, known.id, &registrations, accepted, events_max)?;
     for failed in &failed {

@@ -79,7 +79,7 @@ proptest! {
         if let Route::Deliver(means) = route(&rules, &registrations, &notice) {
             prop_assert!(left.is_some());
             prop_assert_eq!(means != Means::PushOnly, may_poll(&rules, &registrations).is_ok());
-            let pushes = rules.switches.push && push_address(&registrations).is_some();
+            let pushes = push_address(&rules, &registrations).is_some();
             prop_assert_eq!(means != Means::PollOnly, pushes);
         }
     }
