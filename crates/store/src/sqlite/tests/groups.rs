@@ -22,6 +22,14 @@ struct HeldUp {
     first: JoinHandle<Result<(), Error>>,
 }
 
+/// A group that is held up by a test is not over after some milliseconds: who waits behind its first request belongs to it.
+fn unhurried() -> Options {
+    Options {
+        group_time_max: Duration::from_secs(3_600),
+        ..Options::default()
+    }
+}
+
 async fn hold_up(home: &Arc<Home>, first: impl FnOnce(&mut Unit) + Send + 'static) -> HeldUp {
     let (go_on, wait) = mpsc::channel();
     let (started, has_started) = tokio::sync::oneshot::channel();
@@ -79,7 +87,7 @@ fn count_commits(unit: &mut Unit, commits: &Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn what_queued_up_shares_one_commit_and_a_lone_caller_has_its_own() {
-    let home = Arc::new(Home::new(Options::default()));
+    let home = Arc::new(Home::new(unhurried()));
     let commits = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&commits);
     let held = hold_up(&home, move |unit| count_commits(unit, &counter)).await;
@@ -108,7 +116,7 @@ async fn what_queued_up_shares_one_commit_and_a_lone_caller_has_its_own() {
 async fn a_group_takes_no_more_requests_than_its_bound() {
     let options = Options {
         group_requests_max: 4,
-        ..Options::default()
+        ..unhurried()
     };
     let home = Arc::new(Home::new(options));
     let commits = Arc::new(AtomicUsize::new(0));
@@ -128,7 +136,7 @@ async fn a_group_takes_no_more_requests_than_its_bound() {
 // D-08
 #[tokio::test]
 async fn a_request_that_fails_or_panics_is_rolled_back_alone() {
-    let home = Arc::new(Home::new(Options::default()));
+    let home = Arc::new(Home::new(unhurried()));
     let held = hold_up(&home, |unit| write_line(unit, "first").unwrap()).await;
     let good = queue(&home, 1, |unit| write_line(unit, "good")).await;
     let twice = queue(&home, 2, |unit| {
@@ -159,7 +167,7 @@ async fn a_request_that_fails_or_panics_is_rolled_back_alone() {
 // D-08, P-03
 #[tokio::test]
 async fn a_commit_that_fails_fails_everybody_in_the_group_and_nothing_happened() {
-    let home = Arc::new(Home::new(Options::default()));
+    let home = Arc::new(Home::new(unhurried()));
     let held = hold_up(&home, |unit| unit.db.commit_hook(Some(|| true)).unwrap()).await;
     let one = queue(&home, 1, |unit| write_line(unit, "one")).await;
     let other = queue(&home, 2, |unit| write_line(unit, "other")).await;
@@ -182,7 +190,7 @@ async fn a_commit_that_fails_fails_everybody_in_the_group_and_nothing_happened()
 // D-08
 #[tokio::test]
 async fn a_request_whose_caller_went_away_is_still_done() {
-    let home = Arc::new(Home::new(Options::default()));
+    let home = Arc::new(Home::new(unhurried()));
     let held = hold_up(&home, |_| ()).await;
     let gone = queue(&home, 1, |unit| write_line(unit, "kept")).await;
     gone.abort();
@@ -203,7 +211,7 @@ async fn callers_wait_for_a_place_and_are_told_when_there_is_none() {
     let options = Options {
         writes_queued_max: 1,
         wait_max: Duration::from_millis(20),
-        ..Options::default()
+        ..unhurried()
     };
     let home = Arc::new(Home::new(options));
     let held = hold_up(&home, |_| ()).await;
@@ -222,7 +230,7 @@ async fn callers_wait_for_a_place_and_are_told_when_there_is_none() {
 // D-08
 #[tokio::test]
 async fn closing_finishes_what_is_queued_and_refuses_what_comes_after() {
-    let home = Arc::new(Home::new(Options::default()));
+    let home = Arc::new(Home::new(unhurried()));
     let held = hold_up(&home, |_| ()).await;
     let queued = queue(&home, 1, |unit| write_line(unit, "queued")).await;
     let closing = Arc::clone(&home);
@@ -254,7 +262,7 @@ async fn fill_up(home: &Home, pages_left: i64) {
 // D-08
 #[tokio::test]
 async fn a_full_disk_fails_what_does_not_fit_and_loses_nothing() {
-    let home = Home::with_tpp(Options::default(), &tpp()).await;
+    let home = Home::with_tpp(unhurried(), &tpp()).await;
     accept(&home.ledger, &tpp(), 0..10).await;
     fill_up(&home, 3).await;
     let batch = (10..1000).map(|n| {
@@ -277,7 +285,7 @@ async fn a_full_disk_fails_what_does_not_fit_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_write_that_is_not_allowed_is_named_and_the_next_one_works() {
-    let home = Arc::new(Home::new(Options::default()));
+    let home = Arc::new(Home::new(unhurried()));
     let pragma = |value: &'static str| {
         move |unit: &mut Unit| unit.db.pragma_update(None, "query_only", value).unwrap()
     };
@@ -304,7 +312,7 @@ async fn a_read_that_takes_too_long_is_ended_and_the_reader_lives() {
     let options = Options {
         readers: 1,
         read_time_max: Duration::from_millis(30),
-        ..Options::default()
+        ..unhurried()
     };
     let home = Home::new(options);
     let endless = home.ledger.read(|db| {
