@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod life;
 pub mod model;
 pub mod notice;
+pub mod polling;
 pub mod registration;
 pub mod resources;
 pub mod retry;
