@@ -14,6 +14,7 @@ pub mod ids;
 pub mod json;
 pub mod ledger;
 pub mod life;
+pub mod media_types;
 pub mod model;
 pub mod notice;
 pub mod polling;
