@@ -61,6 +61,11 @@ pub enum Family {
     Vrp,
 }
 
+impl Family {
+    /// Every family, in their order.
+    pub const ALL: [Self; 4] = [Self::Aisp, Self::Pisp, Self::Cbpii, Self::Vrp];
+}
+
 /// One member of a SET's `events`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Happening {

@@ -116,6 +116,24 @@ text_id!(
     128
 );
 
+impl InteractionId {
+    /// The id of a request: what its header says where that can be sent back as it is, a UUID of these random bytes where it
+    /// says nothing or something else (G-02). Sent back is printable ASCII, not too long; more than the standard asks, since
+    /// TPPs send UUIDs without their hyphens.
+    pub fn of_request(header: Option<&[u8]>, random: impl FnOnce() -> [u8; 16]) -> Self {
+        let said = header.and_then(|value| std::str::from_utf8(value.trim_ascii()).ok());
+        said.filter(|text| text.is_ascii())
+            .and_then(|text| Self::new(text).ok())
+            .unwrap_or_else(|| {
+                Self(
+                    uuid::Builder::from_random_bytes(random())
+                        .into_uuid()
+                        .to_string(),
+                )
+            })
+    }
+}
+
 /// A SET's identity: a UUIDv7, so that history sorts and is dropped by time. Never reused (T-01).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -185,6 +203,38 @@ mod tests {
             early.to_string().to_uppercase().parse::<Jti>(),
             Err(NotAJti)
         );
+    }
+
+    // G-02
+    #[test]
+    fn a_request_keeps_its_interaction_id_if_it_has_one_that_can_be_sent_back() {
+        let of = |header: &[u8]| InteractionId::of_request(Some(header), || [0xab; 16]);
+        let longest = "x".repeat(128);
+        for text in [
+            "93bac548-d2de-4546-b106-880a5018460d",
+            "93BAC548D2DE4546B106880A5018460D",
+            "not a UUID; but: \"fit\" to be a header",
+            longest.as_str(),
+        ] {
+            assert_eq!(of(text.as_bytes()).as_str(), text);
+        }
+        assert_eq!(of(b" \tx ").as_str(), "x");
+        let fresh = "abababab-abab-4bab-abab-abababababab";
+        let too_long = "x".repeat(129);
+        for value in [
+            &b""[..],
+            b"  ",
+            b"a\tb",
+            b"a\r\nb",
+            b"\xff",
+            "é".as_bytes(),
+            b"\x7f",
+            too_long.as_bytes(),
+        ] {
+            assert_eq!(of(value).as_str(), fresh, "{}", value.escape_ascii());
+        }
+        let none = InteractionId::of_request(None, || [0xab; 16]);
+        assert_eq!(none.as_str(), fresh);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! their arguments. Nothing in this crate waits, reads a clock, draws a random number or opens a file, so every rule can be
 //! tested by calling it. Time and randomness come in as parameters.
 
+pub mod access;
 pub mod actor;
 pub mod base_url;
 pub mod catalogue;
@@ -14,8 +15,10 @@ pub mod ids;
 pub mod json;
 pub mod ledger;
 pub mod life;
+pub mod media_types;
 pub mod model;
 pub mod notice;
+pub mod polling;
 pub mod registration;
 pub mod resources;
 pub mod retry;

@@ -10,6 +10,8 @@ mod campaign;
 mod callback_url;
 #[path = "../../../fuzz/bodies/claims.rs"]
 mod claims;
+#[path = "../../../fuzz/bodies/poll.rs"]
+mod poll;
 
 // S-07, C-09
 #[test]
@@ -21,4 +23,10 @@ fn callback_url_holds_over_its_corpus_and_mutations() {
 #[test]
 fn claims_holds_over_its_corpus_and_mutations() {
     campaign::run("claims", claims::run);
+}
+
+// P-01, P-04
+#[test]
+fn poll_holds_over_its_corpus_and_mutations() {
+    campaign::run("poll", poll::run);
 }

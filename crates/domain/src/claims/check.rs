@@ -157,7 +157,7 @@ impl Reader<'_> {
     fn links(&mut self, subject: &Members<'_>, rlk: &str) -> Option<Vec<Link>> {
         let place = subject.required(rlk, &mut self.faults)?;
         let elements = place.elements(&mut self.faults)?;
-        if elements.is_empty() {
+        if elements.len() == 0 {
             self.faults
                 .invalid(&place.path, "at least one link is expected");
         }

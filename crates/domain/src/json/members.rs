@@ -4,9 +4,25 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use crate::fault::{Code, Fault};
+use super::DEPTH_MAX;
+use crate::fault::{Code, FAULTS_MAX, Fault};
 
-/// Faults found so far.
+/// Reads a body that must be an object, into something or into everything that is wrong with it.
+pub fn read_object<T>(
+    body: &[u8],
+    read: impl FnOnce(&Members<'_>, &mut Faults) -> Option<T>,
+) -> Result<T, Vec<Fault>> {
+    let malformed = |message: String| vec![Fault::new(Code::ResourceInvalidFormat, message)];
+    let document = super::parse(body, DEPTH_MAX).map_err(|error| malformed(error.to_string()))?;
+    let mut faults = Faults::default();
+    let Some(members) = Place::document(&document).members(&mut faults) else {
+        return Err(malformed("an object is expected".to_owned()));
+    };
+    let read = read(&members, &mut faults);
+    faults.into_result(read)
+}
+
+/// Faults found so far, as many as one answer tells.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);
 
@@ -29,7 +45,9 @@ pub struct Members<'a> {
 impl Faults {
     /// Notes one.
     pub fn push(&mut self, fault: Fault) {
-        self.0.push(fault);
+        if self.0.len() < FAULTS_MAX {
+            self.0.push(fault);
+        }
     }
 
     /// Notes a value that may not stand where it stands.
@@ -102,8 +120,20 @@ impl<'a> Place<'a> {
         number
     }
 
+    /// True or false.
+    pub fn boolean(&self, faults: &mut Faults) -> Option<bool> {
+        let truth = self.value.as_bool();
+        if truth.is_none() {
+            faults.invalid(&self.path, "true or false is expected");
+        }
+        truth
+    }
+
     /// The elements of an array.
-    pub fn elements(&self, faults: &mut Faults) -> Option<Vec<Self>> {
+    pub fn elements<'s>(
+        &'s self,
+        faults: &mut Faults,
+    ) -> Option<impl ExactSizeIterator<Item = Self> + use<'s, 'a>> {
         let Some(items) = self.value.as_array() else {
             faults.invalid(&self.path, "an array is expected");
             return None;
@@ -112,7 +142,7 @@ impl<'a> Place<'a> {
             value,
             path: format!("{}[{index}]", self.path),
         };
-        Some(items.iter().enumerate().map(place).collect())
+        Some(items.iter().enumerate().map(place))
     }
 
     /// The members of an object.
@@ -148,7 +178,7 @@ impl<'a> Members<'a> {
     }
 
     /// Every member, in the map's order.
-    pub fn each(&self) -> impl Iterator<Item = (&'a str, Place<'a>)> {
+    pub fn each(&self) -> impl ExactSizeIterator<Item = (&'a str, Place<'a>)> {
         self.map.iter().map(|(name, value)| {
             let path = self.path_of(name);
             (name.as_str(), Place { value, path })

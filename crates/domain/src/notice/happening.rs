@@ -18,7 +18,7 @@ pub(super) fn read_all(
     faults: &mut Faults,
 ) -> Option<Vec<Happening>> {
     let elements = place.elements(faults)?;
-    if elements.is_empty() {
+    if elements.len() == 0 {
         faults.invalid(&place.path, "at least one event is expected");
     }
     let mut happenings: Vec<Happening> = Vec::with_capacity(elements.len());

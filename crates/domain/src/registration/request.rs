@@ -7,8 +7,7 @@ use super::{CallbackUrlWish, SubscriptionWish};
 use crate::catalogue::Type;
 use crate::fault::{Code, Fault};
 use crate::ids::RegistrationId;
-use crate::json::members::{Faults, Members, Place};
-use crate::json::{self, DEPTH_MAX};
+use crate::json::members::{Faults, Members, Place, read_object};
 use crate::rules::Rules;
 use crate::version::Version;
 use crate::versions::{EventLimit, Row};
@@ -85,16 +84,10 @@ fn read<T>(
     body: &[u8],
     data: impl FnOnce(&Members<'_>, &mut Faults) -> Option<T>,
 ) -> Result<T, Vec<Fault>> {
-    let malformed = |message: String| vec![Fault::new(Code::ResourceInvalidFormat, message)];
-    let document = json::parse(body, DEPTH_MAX).map_err(|error| malformed(error.to_string()))?;
-    let mut faults = Faults::default();
-    let Some(members) = Place::document(&document).members(&mut faults) else {
-        return Err(malformed("an object is expected".to_owned()));
-    };
-    let wish = call
-        .data(&members, &mut faults)
-        .and_then(|members| data(&members, &mut faults));
-    faults.into_result(wish)
+    read_object(body, |document, faults| {
+        let members = call.data(document, faults)?;
+        data(&members, faults)
+    })
 }
 
 impl Call<'_> {

@@ -34,10 +34,7 @@ fn v3_1() -> Row {
             ),
             Scope {
                 opens: Opens::Polling,
-                ..scope(
-                    &["eventpolling"],
-                    &[Family::Aisp, Family::Pisp, Family::Cbpii, Family::Vrp],
-                )
+                ..scope(&["eventpolling"], &Family::ALL)
             },
         ],
         errors: ErrorModel {

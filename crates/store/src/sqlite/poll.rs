@@ -223,7 +223,7 @@ fn next_due_at(unit: &Unit, tpp: TppId, poll: &Poll) -> Result<Option<Timestamp>
 
 /// Each family once, however often a caller names it.
 fn visible(poll: &Poll) -> impl Iterator<Item = i64> {
-    [Family::Aisp, Family::Pisp, Family::Cbpii, Family::Vrp]
+    Family::ALL
         .into_iter()
         .filter(|family| poll.families.contains(family))
         .map(family_code)
