@@ -5,6 +5,7 @@
 //! tested by calling it. Time and randomness come in as parameters.
 
 pub mod actor;
+pub mod address;
 pub mod base_url;
 pub mod catalogue;
 pub mod claims;
