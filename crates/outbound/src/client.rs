@@ -160,8 +160,10 @@ impl Client {
         deadline: Instant,
         trail: &mut Trail,
     ) -> Result<Held<'a>, Fault> {
-        let limit = self.setup.limits.connect;
-        let deadline = deadline.min(Instant::now() + limit);
+        let now = Instant::now();
+        let left = deadline.saturating_duration_since(now);
+        let limit = self.setup.limits.connect.min(left);
+        let deadline = now + limit;
         trail.peer = Peer::default();
         let sender = timeout_at(deadline, self.open(target, deadline, trail))
             .await
