@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use oyez_domain::registration::address::is_public;
+use oyez_domain::address::{Policy, Verdict, judge};
 use oyez_domain::registration::callback::{Judgement, faults};
 use oyez_domain::registration::request::{Action, Call, callback_url};
 use oyez_domain::rules::Rules;
@@ -42,6 +42,7 @@ fn dialled_as_sent(text: &str) {
     assert_eq!(url.scheme(), "https");
     assert!(text.is_ascii() && !text.contains(['?', '#', '\\', ' ', '\t', '\n']));
     assert!(text.ends_with(url.path()) && url.path().ends_with("/event-notifications"));
+    let is_public = |address| judge(address, &Policy::default()) == Verdict::Public;
     let public = match url.host().expect("what was taken has a host") {
         Host::Domain(name) => !name.is_empty(),
         Host::Ipv4(address) => is_public(address.into()),

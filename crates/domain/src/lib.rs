@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod actor;
+pub mod address;
 pub mod base_url;
 pub mod catalogue;
 pub mod claims;

@@ -2,7 +2,6 @@
 //!
 //! [`request`] reads what TPPs send, [`callback`] judges the addresses they give, [`response`] writes what they get back.
 
-pub mod address;
 pub mod callback;
 pub mod request;
 pub mod response;

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use url::{Host, Position, Url};
 
-use super::address::is_public;
+use crate::address::{Policy, judge as judge_address};
 use crate::version::Version;
 use crate::versions::{CallbackSuffix, Row};
 
@@ -58,7 +58,9 @@ fn judge(text: &str, url: &Url, judgement: Judgement<'_>, faults: &mut Vec<&'sta
         Host::Ipv4(v4) => Some(IpAddr::V4(v4)),
         Host::Ipv6(v6) => Some(IpAddr::V6(v6)),
     };
-    let allowed = judgement.private_addresses || address.is_none_or(is_public);
+    let allowed = judgement.private_addresses
+        || address
+            .is_none_or(|address| judge_address(address, &Policy::default()).may_be_dialled());
     must(allowed, "its address is not public");
     must(
         is_as_dialled(text, url),
