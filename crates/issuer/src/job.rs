@@ -50,11 +50,13 @@ impl Job {
     }
 }
 
-/// How many jobs are on their way to being kept: whoever gathers a group asks whether waiting has a point.
-#[derive(Default)]
+/// How many jobs are on their way to being kept, and how many have arrived: whoever gathers a group is woken when it is
+/// full or nothing else comes, and not for each.
 pub(crate) struct Traffic {
+    group_max: usize,
     under_way: AtomicUsize,
-    stopped: Notify,
+    arrived: AtomicUsize,
+    enough: Notify,
 }
 
 /// A job that is counted as long as this lives.
@@ -68,6 +70,16 @@ pub(crate) struct UnderWay {
 pub(crate) struct Counted(Arc<Traffic>);
 
 impl Traffic {
+    pub(crate) fn new(group_max: usize) -> Self {
+        Self {
+            group_max: group_max.max(1),
+            under_way: AtomicUsize::new(0),
+            arrived: AtomicUsize::new(0),
+            enough: Notify::new(),
+        }
+    }
+
+    /// A job joins the queue.
     pub(crate) fn enter(self: &Arc<Self>, job: Job) -> UnderWay {
         self.under_way.fetch_add(1, Ordering::AcqRel);
         UnderWay {
@@ -76,21 +88,36 @@ impl Traffic {
         }
     }
 
-    /// Is nothing queued or being signed?
-    pub(crate) fn is_idle(&self) -> bool {
-        self.under_way.load(Ordering::Acquire) == 0
+    /// So many signed jobs were taken up.
+    pub(crate) fn take(&self, jobs: usize) {
+        self.arrived.fetch_sub(jobs, Ordering::AcqRel);
     }
 
-    /// Waits for that; may wake without it.
-    pub(crate) async fn stopped(&self) {
-        self.stopped.notified().await;
+    /// Waits until a group is there, or nothing more is queued or being signed.
+    pub(crate) async fn enough(&self) {
+        while !self.is_enough() {
+            self.enough.notified().await;
+        }
+    }
+
+    fn is_enough(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) == 0
+            || self.arrived.load(Ordering::Acquire) >= self.group_max
+    }
+}
+
+impl Counted {
+    /// The job was signed and handed on. Called before it can be taken.
+    pub(crate) fn arrives(&self) {
+        self.0.arrived.fetch_add(1, Ordering::AcqRel);
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        if self.0.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.stopped.notify_one();
+        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+        if self.0.is_enough() {
+            self.0.enough.notify_one();
         }
     }
 }

@@ -10,7 +10,6 @@ use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use oyez_store::Store;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::Instant;
 
 use crate::job::{Job, SignedJob, Traffic, UnderWay};
 use crate::queue::Queue;
@@ -31,36 +30,19 @@ impl Keeper {
     /// Keeps what arrives, until nobody can send any more.
     pub(crate) async fn serve(self, mut signed: UnboundedReceiver<SignedJob>) {
         while let Some(first) = signed.recv().await {
-            let group = self.gather(first, &mut signed).await;
+            // Either there is enough or the time is up.
+            tokio::time::timeout(self.wait_max, self.traffic.enough())
+                .await
+                .ok();
+            let mut group = vec![first];
+            while group.len() < self.sets_max
+                && let Ok(next) = signed.try_recv()
+            {
+                group.push(next);
+            }
+            self.traffic.take(group.len());
             self.keep(group).await;
         }
-    }
-
-    async fn gather(
-        &self,
-        first: SignedJob,
-        signed: &mut UnboundedReceiver<SignedJob>,
-    ) -> Vec<SignedJob> {
-        let until = Instant::now() + self.wait_max;
-        let mut group = vec![first];
-        while group.len() < self.sets_max {
-            if let Ok(next) = signed.try_recv() {
-                group.push(next);
-                continue;
-            }
-            if self.traffic.is_idle() {
-                break;
-            }
-            tokio::select! {
-                next = signed.recv() => match next {
-                    Some(next) => group.push(next),
-                    None => break,
-                },
-                () = self.traffic.stopped() => {}
-                () = tokio::time::sleep_until(until) => break,
-            }
-        }
-        group
     }
 
     async fn keep(&self, group: Vec<SignedJob>) {

@@ -155,7 +155,7 @@ impl Issuer {
             clock,
         } = parts;
         let queue = Arc::new(Queue::new());
-        let traffic = Arc::new(Traffic::default());
+        let traffic = Arc::new(Traffic::new(options.group_sets_max));
         let signer = Arc::new(Signer::new(rules, identity, keys, Arc::clone(&clock)));
         let (signed, to_keep) = mpsc::unbounded_channel();
         let (alive, ended) = watch::channel(());

@@ -125,8 +125,11 @@ fn hand_on(
     let UnderWay { job, counted } = next;
     let kid = key.kid().to_owned();
     match result {
-        // The keeper ends after all who send to it; if it died, the job is dropped, and its caller knows.
-        Ok(set) => drop(signed.send(SignedJob { job, set, kid })),
+        Ok(set) => {
+            counted.arrives();
+            // The keeper ends after all who send to it; if it died, the job is dropped, and its caller knows.
+            drop(signed.send(SignedJob { job, set, kid }));
+        }
         Err(source) => job.answer(Err(Error::Sign { kid, source })),
     }
     drop(counted);
