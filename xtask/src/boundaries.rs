@@ -31,6 +31,8 @@ const STORAGE: &[&str] = &[
     "postgres",
     "tokio-postgres",
 ];
+/// What begins a statement of SQL.
+const STATEMENTS: &[&str] = &["SELECT", "INSERT", "UPDATE"];
 const SIGNING: &[&str] = &["oyez-jose", "aws-lc-rs", "ring", "rsa", "openssl"];
 
 /// `std::net` is half sockets and half the types of addresses, which are pure: these are the sockets.
@@ -66,6 +68,13 @@ const BOUNDARIES: &[Boundary] = &[
         ],
         names_never: &["std::fs", "std::env", "std::process", "std::thread"],
         says_never: &[&["SystemTime", "TcpListener"], CHANCE],
+    },
+    // It waits by the runtime's clock, which tests can pause; what time it is comes in.
+    Boundary {
+        folder: "issuer",
+        reaches_never: &[HTTP],
+        names_never: &["std::fs", "std::env", "std::process"],
+        says_never: &[SOCKETS, &["SystemTime"], CHANCE, STORAGE, STATEMENTS],
     },
     // The edge of the program: it may know everything, and everything ambient is read there.
     Boundary {

@@ -1,4 +1,5 @@
-//! Moments, to the millisecond: what ledgers keep and tokens print. There is no `now` here; callers pass it in.
+//! Moments, to the millisecond: what ledgers keep and tokens print. Nothing here asks what time it is: rules take a moment,
+//! and what works for longer than one is handed a [`Clock`] by the edge.
 
 pub mod span;
 
@@ -14,6 +15,12 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(transparent)]
 pub struct Timestamp(i64);
+
+/// Where the time comes from: the machine's clock in production, a hand-driven one in tests.
+pub trait Clock: Send + Sync {
+    /// This moment.
+    fn now(&self) -> Timestamp;
+}
 
 impl Timestamp {
     /// The latest moment there is: "not before the end of time".

@@ -11,6 +11,7 @@
 
 mod manifest;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,6 +140,16 @@ impl KeySet {
     /// The key that signs at `now`; `None` while none may.
     pub fn signing_at(&self, now: UnixTime) -> Option<&Arc<BankKey>> {
         self.find(&self.manifest.signing_at(now, self.lead)?.kid)
+    }
+
+    /// The same when keys are known to be compromised that the manifest still believes in: another node was told first.
+    pub fn signing_at_without(
+        &self,
+        now: UnixTime,
+        disowned: &BTreeSet<String>,
+    ) -> Option<&Arc<BankKey>> {
+        let entry = self.manifest.signing_at_without(now, self.lead, disowned)?;
+        self.find(&entry.kid)
     }
 
     /// The keys whose public halves are served at `now`, in the order in which they were made.

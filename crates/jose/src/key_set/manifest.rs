@@ -1,6 +1,7 @@
 //! What is known of the bank's signing keys besides the keys themselves: the file that `oyez keys` keeps. Changes to it are
 //! pure functions of the time; a key is never removed from it, so that it also tells the history.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -167,10 +168,21 @@ impl Manifest {
     /// The key that signs at `now`: of those that may, the one whose time came last, so that a new key takes over by
     /// itself. `lead` is how long a key must have been published, twice the key set's max-age.
     pub fn signing_at(&self, now: UnixTime, lead: Duration) -> Option<&KeyEntry> {
+        self.signing_at_without(now, lead, &BTreeSet::new())
+    }
+
+    /// The same when keys are known to be compromised that the manifest still believes in: another node was told first.
+    pub fn signing_at_without(
+        &self,
+        now: UnixTime,
+        lead: Duration,
+        disowned: &BTreeSet<String>,
+    ) -> Option<&KeyEntry> {
         self.keys
             .iter()
             .filter(|key| {
                 key.is_published(now)
+                    && !disowned.contains(&key.kid)
                     && self.signs_from(key, lead) <= now
                     && key.retire_at.is_none_or(|until| now < until)
             })

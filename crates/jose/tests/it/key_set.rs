@@ -319,3 +319,17 @@ proptest! {
         prop_assert_eq!(signing, usize::from(manifest.signing_at(at(now), lead(MAX_AGE)).is_some()));
     }
 }
+
+// M-06
+#[test]
+fn a_key_that_others_have_disowned_already_is_passed_over() {
+    let keys = load(rotated());
+    let without = |kids: &[&str], seconds| {
+        let disowned = kids.iter().map(|kid| (*kid).to_owned()).collect();
+        let key = keys.signing_at_without(at(seconds), &disowned);
+        key.map(|key| key.kid().to_owned())
+    };
+    assert_eq!(without(&["b"], 2_599).as_deref(), Some("a"));
+    assert_eq!(without(&["a"], 2_600).as_deref(), Some("b"));
+    assert_eq!(without(&["b"], 2_600), None, "the other one has retired");
+}
