@@ -193,3 +193,38 @@ async fn of_a_caller_that_goes_away_only_what_was_being_signed_is_kept() {
         assert!(bank.file(*jti).await.sets.is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_signed_set_waits_for_others_only_while_some_come_and_the_group_has_room() {
+    let key = Gated::new();
+    let bank = Bank::with(key_set(&[("k-1", key.clone())]));
+    let tpp = bank.tpp("tpp").await;
+    let issuer = bank.issuer(Options {
+        group_sets_max: 2,
+        group_wait_max: Duration::from_secs(3600),
+        remote_at_once_max: 3,
+        ..one_at_a_time()
+    });
+    key.let_through(1);
+    let work = bank.work(&tpp, 4).await;
+    let mut calls: Vec<_> = work
+        .into_iter()
+        .map(|work| {
+            let (issuer, order) = (Arc::clone(&issuer), pushed(&tpp));
+            async move { sent(issuer.issue(order, vec![work]).await) }
+        })
+        .collect();
+    // Alone: nothing else comes.
+    calls.remove(0).await;
+    // In company: two are a full group though the third is still being signed.
+    let mut calls: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
+    key.is_asked(4).await;
+    key.let_through(2);
+    let last = calls.pop().unwrap();
+    for call in calls {
+        call.await.unwrap();
+    }
+    assert!(!last.is_finished());
+    key.open();
+    last.await.unwrap();
+}
