@@ -70,6 +70,8 @@ struct TppRow {
 #[derive(Debug, Clone)]
 struct EventRow {
     notice: Notice,
+    /// Its place among all TPPs' events in the order of acceptance.
+    number: u64,
     position: u64,
     accepted_at: Timestamp,
     /// `None` once it is settled.

@@ -60,6 +60,7 @@ impl Ledger {
 
     fn take_in(&mut self, item: Submission, means: Means, now: Timestamp) -> Acceptance {
         let client_id = item.notice.client_id.clone();
+        let number = self.tpps.values().map(|row| row.accepted).sum::<u64>() + 1;
         let row = self.tpps.get_mut(&client_id).expect("the caller found it");
         row.accepted += 1;
         let push_at = match means {
@@ -68,6 +69,7 @@ impl Ledger {
         };
         let event = EventRow {
             notice: item.notice,
+            number,
             position: row.accepted,
             accepted_at: now,
             outstanding: Some(Outstanding::new(now, push_at)),

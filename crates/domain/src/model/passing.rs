@@ -28,16 +28,16 @@ impl Ledger {
     /// Removes what has been kept long enough, one batch.
     pub fn sweep(&mut self, retention: Retention, now: Timestamp) -> Swept {
         let batch_max = retention.batch_max as usize;
-        let mut settled: Vec<(Timestamp, Jti)> = self
+        let mut settled: Vec<(Timestamp, u64, Jti)> = self
             .events
             .iter()
             .filter(|(_, event)| event.outstanding.is_none())
-            .filter_map(|(jti, event)| Some((event.settlements.last()?.at, *jti)))
-            .filter(|(at, _)| *at + retention.settled_for < now)
+            .filter_map(|(jti, event)| Some((event.settlements.last()?.at, event.number, *jti)))
+            .filter(|(at, ..)| *at + retention.settled_for < now)
             .collect();
         settled.sort_unstable();
         settled.truncate(batch_max);
-        for (_, jti) in &settled {
+        for (.., jti) in &settled {
             self.forget(*jti);
         }
         let keys = self.remembered.len();

@@ -203,7 +203,8 @@ impl Ledger {
         withdrawn
     }
 
-    /// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-06, D-07).
+    /// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-07). An
+    /// outage is one endpoint's: it ends with a PUT, and with the address (D-06).
     fn follow_address(
         &mut self,
         client_id: &ClientId,
@@ -212,8 +213,10 @@ impl Ledger {
         change: Change,
         now: Timestamp,
     ) {
-        let had_address = routing::push_address(&self.rules, before).is_some();
-        let has_address = routing::push_address(&self.rules, after).is_some();
+        let old = routing::push_address(&self.rules, before);
+        let new = routing::push_address(&self.rules, after);
+        let is_fresh = change == Change::Replaced || old != new;
+        let (had_address, has_address) = (old.is_some(), new.is_some());
         let mut pushable = false;
         for jti in self.outstanding_of(client_id) {
             let outstanding = self.outstanding(jti);
@@ -226,10 +229,10 @@ impl Ledger {
             };
             pushable |= outstanding.push_at.is_some();
         }
-        if change == Change::Replaced {
+        if is_fresh {
             self.mend_lane(client_id);
         }
-        if pushable && (change == Change::Replaced || !had_address) {
+        if pushable && is_fresh {
             self.news(client_id, now);
         }
     }

@@ -54,11 +54,20 @@ pub(super) fn lock(resolved: &Path) -> Result<Lock, Error> {
         .mode(OWNER_ONLY)
         .open(&path)
         .map_err(|error| io_error(&shown, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { detail: shown }),
-        Err(TryLockError::Error(error)) => Err(io_error(&shown, &error)),
+    for _ in 0..LOOKS_OUTWAITED {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) if is_only_looked_at(&file) => std::thread::yield_now(),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) => return Err(io_error(&shown, &error)),
+        }
     }
+    Err(Error::InUse { detail: shown })
+}
+
+/// Whether [`is_in_use`] is what holds the lock: a look shares it with others, a ledger's process does not.
+fn is_only_looked_at(file: &File) -> bool {
+    file.try_lock_shared().is_ok() && file.unlock().is_ok()
 }
 
 /// Whether some process has taken the ledger.
@@ -85,7 +94,12 @@ pub(super) fn bytes(resolved: &Path) -> u64 {
 /// Makes sure that there is a sound ledger at the path, new or old, and opens the connection that writes. Answers the schema
 /// it found: 0 for a new one.
 pub(super) fn open_for_writing(resolved: &Path) -> Result<(Connection, u32), Error> {
-    let is_new = fs::metadata(resolved).map_or(true, |metadata| metadata.len() == 0);
+    // Only what is surely not there is made: a ledger that cannot be looked at now must not be replaced.
+    let is_new = match fs::metadata(resolved) {
+        Ok(metadata) => metadata.len() == 0,
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
+        Err(error) => return Err(io_error(&resolved.display().to_string(), &error)),
+    };
     if is_new {
         create(resolved)?;
     } else {
@@ -282,6 +296,9 @@ const STATEMENTS_CACHED: usize = 256;
 
 /// Only another program's hand on the file, such as a backup's, makes us wait.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// A look holds the lock for some microseconds; a process that stops in the middle of one is not waited for.
+const LOOKS_OUTWAITED: u32 = 10_000;
 
 /// How long looking for damage may delay a start.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(2);

@@ -69,7 +69,8 @@ fn wants_the_same(before: &Registrations, after: &Registrations) -> bool {
     }
 }
 
-/// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-06, D-07).
+/// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-07). An outage
+/// is one endpoint's: it ends with a PUT, and with the address (D-06).
 fn follow_address(
     unit: &Unit,
     done: &Done<'_>,
@@ -77,22 +78,23 @@ fn follow_address(
     after: &Registrations,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let had_address = routing::push_address(&unit.rules, before).is_some();
-    let has_address = routing::push_address(&unit.rules, after).is_some();
+    let old = routing::push_address(&unit.rules, before);
+    let new = routing::push_address(&unit.rules, after);
+    let is_fresh = done.is_replacement || old != new;
     let db = &unit.db;
-    if done.is_replacement {
+    if is_fresh {
         lanes::mend(unit, done.tpp)?;
     }
-    if !has_address {
+    if new.is_none() {
         db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
     } else if done.is_replacement {
         db.prepare_cached(PUSH_ALL)?
             .execute(params![done.tpp, now.unix_ms()])?;
-    } else if !had_address {
+    } else if old.is_none() {
         db.prepare_cached(PUSH_UNPUSHED)?
             .execute(params![done.tpp, now.unix_ms()])?;
     }
-    if done.is_replacement || !had_address {
+    if is_fresh {
         lanes::news_if_pushable(unit, done.tpp, now)?;
     }
     Ok(())

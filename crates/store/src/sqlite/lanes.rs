@@ -193,7 +193,7 @@ pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// The TPP put its registration anew: what was held against its endpoint is over (D-06), but not an operator's pause.
+/// The TPP put its registration anew, or pushes go elsewhere: what was held against its endpoint is over (D-06), but not an operator's pause.
 pub(super) fn mend(unit: &Unit, tpp: TppId) -> Result<(), Error> {
     unit.db.prepare_cached(MEND_LANE)?.execute([tpp])?;
     Ok(())

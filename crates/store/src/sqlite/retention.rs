@@ -117,10 +117,10 @@ pub(super) const EXPIRED: &str = "
     FROM outstanding o INDEXED BY outstanding_by_age CROSS JOIN tpps t USING (tpp)
     WHERE o.accepted_at < ?1 ORDER BY o.accepted_at, o.jti LIMIT ?2";
 
+// One moment can end any number of events (a registration deleted): their order is the index's own, and nothing is sorted.
 pub(super) const OLD_SETTLED: &str = "
-    SELECT s.event, s.outcome
-    FROM settlements s INDEXED BY settlements_by_age CROSS JOIN events e USING (event)
-    WHERE s.superseded = 0 AND s.at < ?1 ORDER BY s.at, e.jti LIMIT ?2";
+    SELECT event, outcome FROM settlements INDEXED BY settlements_by_age
+    WHERE superseded = 0 AND at < ?1 ORDER BY at, event LIMIT ?2";
 
 const POLLS_OF_HAND_OUTS: &str = "SELECT poll FROM hand_outs WHERE event = ?1";
 

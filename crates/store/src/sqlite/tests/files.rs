@@ -3,12 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{accept, making, open, poll, signed, subscribe, tpp};
-use crate::sqlite::{Inspection, Ledger, Migrated, Options, migrations};
+use crate::sqlite::{Inspection, Ledger, Migrated, Options, file, migrations};
 use crate::{Error, Store};
 
 fn try_open(path: &Path) -> Result<Ledger, Error> {
@@ -232,5 +234,42 @@ async fn migrating_and_inspecting_say_what_they_found() {
         names,
         ["50% #1? ledger.db", "50% #1? ledger.db.lock"],
         "nothing is left behind"
+    );
+}
+
+// I-03
+#[test]
+fn looking_at_a_ledger_keeps_nobody_from_taking_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
+    drop(file::lock(&path).unwrap());
+    let (looking, done) = (Barrier::new(2), AtomicBool::new(false));
+    let refused = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            looking.wait();
+            while !done.load(Ordering::Relaxed) {
+                file::is_in_use(&path).unwrap();
+            }
+        });
+        looking.wait();
+        let refused = (0..10_000).find_map(|_| file::lock(&path).err());
+        done.store(true, Ordering::Relaxed);
+        refused
+    });
+    assert!(refused.is_none(), "{refused:?}");
+}
+
+#[test]
+fn only_a_ledger_that_is_surely_not_there_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let no_directory = directory.path().join("file");
+    fs::write(&no_directory, "").unwrap();
+    let path = no_directory.join("ledger.db");
+    let Err(Error::Unavailable { detail }) = file::open_for_writing(&path) else {
+        panic!("the path cannot be looked at");
+    };
+    assert!(
+        detail.starts_with(&format!("{}: ", path.display())),
+        "{detail}"
     );
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use oyez_domain::ids::Jti;
 use oyez_domain::ledger::lanes::{Health, Hold, Lease, Reported};
 use oyez_domain::ledger::push::Verdict;
+use oyez_domain::ledger::registering::Kind;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 
 use super::lanes::{LET_GO, LONG, claims, failing, health, lease, pushed, reports};
 use super::ledger;
 use crate::fixture::{Ledger, Tpp, ask, operator};
-use crate::making::{everything, profile, pushed_to};
+use crate::making::{callback, everything, profile, pushed_to};
 
 // D-05, P-14
 #[tokio::test]
@@ -135,6 +136,39 @@ async fn a_put_ends_an_outage_and_wakes_the_lane() {
     acme.replaces(pushed_to("new.example", everything())).await;
     assert_eq!(health(&acme).await, Some(Health::Responsive));
     assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// D-06, S-12
+#[tokio::test]
+async fn an_outage_ends_with_its_address() {
+    let now = Timestamp::from_unix_ms(0);
+    let given_up = Health::Unresponsive {
+        since: now,
+        declared_at: now,
+        failures: 9,
+        next_probe_at: None,
+    };
+    // The subscription goes and another comes, or the callback-url takes over.
+    for has_callback_url in [false, true] {
+        let ledger = ledger().await;
+        let acme = pushed(&ledger, "acme").await;
+        if has_callback_url {
+            let other = callback("other.example");
+            acme.registers_callback(other).await.unwrap();
+        }
+        acme.news().await;
+        let one = lease(&ledger, "one").await;
+        claims(&ledger, &one).await;
+        reports(&one, &acme, given_up, LET_GO).await;
+        acme.deletes(Kind::Subscription).await;
+        if !has_callback_url {
+            let other = pushed_to("other.example", everything());
+            acme.subscribes(other).await.unwrap();
+            acme.news().await;
+        }
+        assert_eq!(health(&acme).await, Some(Health::Responsive));
+        assert_eq!(claims(&ledger, &one).await, ["acme"]);
+    }
 }
 
 // D-06, I-04
