@@ -76,6 +76,38 @@ const BOUNDARIES: &[Boundary] = &[
         names_never: &["std::fs", "std::env", "std::process"],
         says_never: &[SOCKETS, &["SystemTime"], CHANCE, STORAGE, STATEMENTS],
     },
+    // It takes connections and opens none: what leaves goes through `outbound`.
+    Boundary {
+        folder: "web",
+        reaches_never: &[&["reqwest", "ureq"]],
+        names_never: &["std::fs", "std::env", "std::process", "TcpStream::connect"],
+        says_never: &[&["SystemTime"], CHANCE, STORAGE, STATEMENTS],
+    },
+    // The TPP's side knows nothing of the bank's.
+    Boundary {
+        folder: "tpp",
+        reaches_never: &[
+            STORAGE,
+            &[
+                "axum",
+                "reqwest",
+                "ureq",
+                "oyez-store",
+                "oyez-web",
+                "oyez-issuer",
+                "oyez-outbound",
+            ],
+        ],
+        names_never: &["std::fs", "std::env", "std::process", "std::thread"],
+        says_never: &[&["SystemTime"], CHANCE],
+    },
+    // It ships with nothing: a bank in a test, and whoever calls it there.
+    Boundary {
+        folder: "testkit",
+        reaches_never: &[],
+        names_never: &[],
+        says_never: &[],
+    },
     // The edge of the program: it may know everything, and everything ambient is read there.
     Boundary {
         folder: "cli",
