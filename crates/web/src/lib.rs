@@ -10,6 +10,7 @@ mod bank;
 pub mod internal;
 pub mod listener;
 pub mod metrics;
+pub mod openapi;
 pub mod polling;
 pub mod remote_keys;
 pub mod tokens;
