@@ -19,5 +19,6 @@ pub mod endpoint;
 pub mod faulty_store;
 pub mod jws;
 pub mod keys;
+pub mod making;
 pub mod tokens;
 pub mod tpp;
