@@ -23,6 +23,7 @@ mod answer;
 mod api;
 mod body;
 mod caller;
+mod events;
 mod headers;
 mod key_set;
 mod leaving;
@@ -32,6 +33,8 @@ mod record;
 mod refusal;
 mod registrations;
 mod routes;
+mod signatures;
+mod signer;
 
 use std::sync::Arc;
 
@@ -39,6 +42,7 @@ use axum::Router;
 use oyez_outbound::Resolve;
 
 use crate::Bank;
+use crate::remote_keys::RemoteKeys;
 use crate::tokens::ValidateTokens;
 
 pub use options::{Binding, Features, Options, PsuHeaders, Registration, SignaturePolicy};
@@ -50,6 +54,8 @@ pub struct Setup {
     pub bank: Arc<Bank>,
     /// Whose word on tokens counts.
     pub tokens: Arc<dyn ValidateTokens>,
+    /// Where the keys of TPPs are fetched that are not stored with them (M-05).
+    pub tpp_keys: Arc<RemoteKeys>,
     /// Who knows the addresses of the names in CallbackUrls (S-07).
     pub resolver: Arc<dyn Resolve>,
     /// Where the standard or the bank has a choice.

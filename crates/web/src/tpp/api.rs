@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use oyez_domain::version::ApiVersion;
 use oyez_domain::versions::Row;
+use oyez_jose::Form;
 use oyez_outbound::{Bytes, Resolve};
 
 use super::answer::Answer;
@@ -19,8 +20,12 @@ use super::record::Record;
 use super::refusal::Refusal;
 use super::registrations::Change;
 use super::routes::{Act, Operation, Route, path_of};
+use super::signatures::{StoredKeys, form_emitted, form_of};
+use super::signer::Signer;
 use super::{Options, PsuHeaders, Setup, body, headers};
 use crate::Bank;
+use crate::polling::Desk;
+use crate::remote_keys::RemoteKeys;
 use crate::tokens::ValidateTokens;
 
 /// Everything that requests are answered with.
@@ -30,6 +35,10 @@ pub(super) struct Api {
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) options: Options,
     pub(super) rates: Rates,
+    pub(super) remote_keys: Arc<RemoteKeys>,
+    pub(super) stored_keys: StoredKeys,
+    pub(super) signer: Signer,
+    pub(super) desk: Desk,
     /// Where event types are explained (S-09).
     pub(super) catalogue_url: String,
     /// Of the base URL: versions are looked for below it as well (G-01).
@@ -53,6 +62,10 @@ impl Api {
             catalogue_url: format!("{base_url}/developer#event-types"),
             base_path: path_of(base_url),
             rates: Rates::default(),
+            remote_keys: setup.tpp_keys,
+            stored_keys: StoredKeys::new(),
+            signer: Signer::new(Arc::clone(&setup.bank)),
+            desk: Desk::from(&*setup.bank),
             bank: setup.bank,
             tokens: setup.tokens,
             resolver: setup.resolver,
@@ -63,10 +76,11 @@ impl Api {
     /// Answers a request, whatever happens.
     pub(super) async fn serve(&self, matched: &Matched, request: Request) -> Response {
         let (head, body) = request.into_parts();
-        let mut record = Record::begin(&self.bank, matched.operation(), &head);
+        let mut record = Record::begin(&self.bank, matched.name(), &head);
+        let form = self.form(matched, &head);
         let walked = self.walk(matched, &head, body, &mut record);
         let outcome = caught(walked).await;
-        self.leave(matched, record, outcome).await
+        self.leave(matched, record, form, outcome).await
     }
 
     /// The row whose error model answers; a retired version borrows that of the oldest served.
@@ -77,6 +91,18 @@ impl Api {
             Matched::Nothing => None,
         };
         api.and_then(|api| self.bank.rules.versions.row(api))
+    }
+
+    /// How the answer is to be signed, if it is (M-04).
+    fn form(&self, matched: &Matched, head: &Parts) -> Option<Form> {
+        let Matched::Route(Route { operation, .. }) = matched else {
+            return None;
+        };
+        let row = self.row(matched).filter(|_| operation.gives_signatures())?;
+        let of_request = operation
+            .takes_signatures()
+            .then(|| form_of(row, &head.headers));
+        Some(of_request.flatten().unwrap_or(form_emitted(row)))
     }
 
     async fn walk(
@@ -106,6 +132,14 @@ impl Api {
         } else {
             Bytes::new()
         };
+        if operation.takes_signatures() {
+            self.check_signature(row, &caller.tpp, &head.headers, &body)
+                .await?;
+        }
+        if operation.gives_signatures() {
+            let signable = self.signer.check();
+            signable.map_err(|error| Refusal::Unavailable(error.to_string()))?;
+        }
         let change = Change {
             row,
             caller: &caller,
@@ -117,7 +151,7 @@ impl Api {
             Operation::Register(kind, Act::Create) => self.create(kind, change).await,
             Operation::Register(kind, Act::Replace) => self.replace(kind, change).await,
             Operation::Register(kind, Act::Delete) => self.delete(kind, change).await,
-            Operation::PollEvents => Err(Refusal::NotFound),
+            Operation::PollEvents => self.poll(row, &caller, &body, &record.interaction_id).await,
             Operation::ReadKeySet => Ok(self.key_set(&head.headers)),
         }
     }
@@ -150,7 +184,7 @@ impl Api {
 }
 
 impl Matched {
-    fn operation(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Route(route) => route.operation.id(),
             Self::OtherMethod { .. } | Self::Nothing => "none",

@@ -13,6 +13,9 @@ use super::answer::Answer;
 use super::api::{Api, Matched};
 use super::record::{End, INTERACTION_ID, Record};
 use super::refusal::Refusal;
+use crate::error_chain::chain;
+use oyez_jose::Form;
+use oyez_jose::detached::HTTP_HEADER;
 
 impl Api {
     /// Makes the answer out of what came of a request.
@@ -20,12 +23,18 @@ impl Api {
         &self,
         matched: &Matched,
         record: Record,
+        form: Option<Form>,
         outcome: Result<Answer, Refusal>,
     ) -> Response {
-        let (answer, refused) = match outcome {
+        let signed = match outcome {
+            Ok(answer) => self.signed(answer, form).await,
+            Err(refusal) => Err(refusal),
+        };
+        let (answer, refused) = match signed {
             Ok(answer) => (answer, None),
             Err(refusal) => {
                 let (answer, error_id) = self.refuse(matched, &refusal);
+                let answer = self.signed_if_possible(answer, form, &record).await;
                 (answer, Some((refusal, error_id)))
             }
         };
@@ -44,6 +53,35 @@ impl Api {
         *response.status_mut() = answer.status;
         *response.headers_mut() = headers;
         response
+    }
+
+    /// A success with the bank's signature. Without it no TPP could rely on it, so there is none to tell of: whoever asks
+    /// again learns what was done.
+    async fn signed(&self, mut answer: Answer, form: Option<Form>) -> Result<Answer, Refusal> {
+        if let Some(form) = form.filter(|_| !answer.body.is_empty()) {
+            let signed = self.signer.sign(answer.body.clone(), form).await;
+            let signature = signed.map_err(|error| Refusal::Unavailable(chain(&error)))?;
+            answer.headers.insert(HTTP_HEADER, signature);
+        }
+        Ok(answer)
+    }
+
+    /// An error with the bank's signature. One that cannot be signed is told all the same.
+    async fn signed_if_possible(
+        &self,
+        mut answer: Answer,
+        form: Option<Form>,
+        record: &Record,
+    ) -> Answer {
+        if let Some(form) = form.filter(|_| !answer.body.is_empty()) {
+            match self.signer.sign(answer.body.clone(), form).await {
+                Ok(signature) => {
+                    answer.headers.insert(HTTP_HEADER, signature);
+                }
+                Err(error) => record.note_unsigned(&chain(&error)),
+            }
+        }
+        answer
     }
 
     /// A refusal in the words of the version called, and the id of the error where it has a body.
