@@ -6,4 +6,4 @@
 mod schemas;
 mod tpp;
 
-pub use tpp::{Facts, Operation, Signatures, document as tpp};
+pub use tpp::{Facts, Signatures, document as tpp};

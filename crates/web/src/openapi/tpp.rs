@@ -2,10 +2,12 @@
 
 use oyez_domain::base_url::BaseUrl;
 use oyez_domain::fault::Code;
+use oyez_domain::ledger::registering::Kind;
 use oyez_domain::versions::{Opens, Row};
 use serde_json::{Map, Value, json};
 
 use super::schemas::{self, reference};
+use crate::tpp::{Act, Operation, Route};
 
 /// What a document is made from, besides the list of routes.
 #[derive(Debug, Clone, Copy)]
@@ -29,34 +31,25 @@ pub enum Signatures {
     Optional,
 }
 
-/// One operation: its path below the version, its method in lower case, and its id.
-#[derive(Debug, Clone, Copy)]
-pub struct Operation<'a> {
-    /// `event-subscriptions/{EventSubscriptionId}`
-    pub path: &'a str,
-    /// `put`
-    pub method: &'a str,
-    /// `replace_event_subscription`
-    pub id: &'a str,
-}
-
-/// The document of a version that has these operations.
-pub fn document<'a>(
-    facts: Facts<'a>,
-    operations: impl IntoIterator<Item = Operation<'a>>,
-) -> Value {
+/// The document of a version that is served by these routes.
+pub fn document(facts: Facts<'_>, routes: &[Route]) -> Value {
     let row = facts.row;
+    let prefix = format!("/{}/{}", row.market.path_prefix, row.api);
     let mut paths = Map::new();
-    for operation in operations {
-        let path = format!("/{}", operation.path);
-        paths.entry(path).or_insert_with(|| json!({}))[operation.method] =
-            facts.operation(operation);
+    for route in routes.iter().filter(|route| route.api == Some(row.api)) {
+        let Some(path) = route.path.strip_prefix(&prefix) else {
+            continue;
+        };
+        let methods = paths.entry(path).or_insert_with(|| json!({}));
+        let method = route.operation.method().as_str().to_lowercase();
+        methods[method] = facts.operation(route.operation, path);
     }
+    let newest = row.releases.last();
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": format!("Event Notification API {}: the bank's endpoints", row.api),
-            "version": row.releases.last().map_or_else(|| row.api.to_string(), |release| release.version.to_string()),
+            "version": newest.map_or_else(|| row.api.to_string(), |release| release.version.to_string()),
         },
         "servers": [{ "url": facts.base_url.under(row, "").trim_end_matches('/') }],
         "paths": paths,
@@ -76,27 +69,11 @@ struct Shape {
     gives: Option<&'static str>,
     /// Statuses of errors beyond those that every operation has.
     refuses: &'static [u16],
-    signed: Signed,
-}
-
-/// Which messages of an operation carry x-jws-signature (M-01, M-04).
-#[derive(PartialEq, Eq)]
-enum Signed {
-    Both,
-    Answer,
-    Neither,
-}
-
-/// What an operation is about.
-#[derive(Clone, Copy)]
-enum Kind {
-    Subscription,
-    CallbackUrl,
-    Events,
 }
 
 /// The schemas of a kind of registration.
 struct Names {
+    tag: &'static str,
     request: &'static str,
     replacement: &'static str,
     response: &'static str,
@@ -104,15 +81,15 @@ struct Names {
 }
 
 impl Facts<'_> {
-    fn operation(&self, operation: Operation<'_>) -> Value {
-        let shape = self.shape(operation.id);
+    fn operation(&self, operation: Operation, path: &str) -> Value {
+        let shape = self.shape(operation);
         let mut described = json!({
-            "operationId": operation.id,
+            "operationId": operation.id(),
             "summary": shape.summary,
             "tags": [shape.tag],
-            "parameters": self.parameters(operation.path, &shape),
-            "responses": self.responses(&shape),
-            "security": self.security(operation.id),
+            "parameters": self.parameters(operation, path),
+            "responses": self.responses(operation, &shape),
+            "security": self.security(operation),
         });
         if let Some(schema) = shape.takes {
             described["requestBody"] = json!({
@@ -123,69 +100,66 @@ impl Facts<'_> {
         described
     }
 
-    fn shape(&self, id: &str) -> Shape {
+    fn shape(&self, operation: Operation) -> Shape {
         let statuses = self.row.successes;
-        let (kind, tag, names) = if id.ends_with("callback_url") || id.ends_with("callback_urls") {
-            (Kind::CallbackUrl, "Callback URLs", &CALLBACK_URL)
-        } else if id.contains("event_subscription") {
-            (Kind::Subscription, "Event Subscriptions", &SUBSCRIPTION)
-        } else {
-            (Kind::Events, "Events", &SUBSCRIPTION)
+        let (kind, act) = match operation {
+            Operation::Register(kind, act) => (kind, act),
+            Operation::PollEvents | Operation::ReadKeySet => {
+                return Shape {
+                    summary: "Acknowledge events and be handed others",
+                    tag: "Events",
+                    takes: Some("OBEventPolling1"),
+                    status: statuses.polled,
+                    gives: Some("OBEventPollingResponse1"),
+                    refuses: BODY,
+                };
+            }
         };
-        let shape = |summary, takes, status, gives, refuses, signed| Shape {
-            summary,
-            tag,
-            takes,
-            status,
-            gives,
-            refuses,
-            signed,
+        let names = match kind {
+            Kind::Subscription => SUBSCRIPTION,
+            Kind::CallbackUrl => CALLBACK_URL,
         };
-        match (kind, id.split('_').next().unwrap_or_default()) {
-            (Kind::Events, _) => shape(
-                "Acknowledge events and be handed others",
-                Some("OBEventPolling1"),
-                statuses.polled,
-                Some("OBEventPollingResponse1"),
-                BODY,
-                Signed::Neither,
-            ),
-            (_, "create") => shape(
+        let (summary, takes, status, gives, refuses) = match act {
+            Act::Create => (
                 "Register",
                 Some(names.request),
                 statuses.created,
                 Some(names.response),
                 CREATION,
-                Signed::Both,
             ),
-            (_, "replace") => shape(
-                "Replace the registration",
-                Some(names.replacement),
-                statuses.replaced,
-                Some(names.response),
-                BODY,
-                Signed::Both,
-            ),
-            (_, "delete") => shape(
-                "Remove the registration",
-                None,
-                statuses.deleted,
-                None,
-                &[],
-                Signed::Neither,
-            ),
-            _ => shape(
+            Act::List => (
                 "What is registered",
                 None,
                 statuses.read,
                 Some(names.list),
                 NOT_ACCEPTABLE,
-                Signed::Answer,
             ),
+            Act::Replace => (
+                "Replace the registration",
+                Some(names.replacement),
+                statuses.replaced,
+                Some(names.response),
+                BODY,
+            ),
+            Act::Delete => (
+                "Remove the registration",
+                None,
+                statuses.deleted,
+                None,
+                &[][..],
+            ),
+        };
+        Shape {
+            summary,
+            tag: names.tag,
+            takes,
+            status,
+            gives,
+            refuses,
         }
     }
 
-    fn parameters(&self, path: &str, shape: &Shape) -> Vec<Value> {
+    fn parameters(&self, operation: Operation, path: &str) -> Vec<Value> {
         let in_path = path
             .split('/')
             .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
@@ -201,7 +175,7 @@ impl Facts<'_> {
         for (name, about) in PSU_HEADERS {
             parameters.push(header(name, about, false));
         }
-        if shape.signed == Signed::Both {
+        if operation.takes_signatures() {
             let about = "A detached JWS over the bytes of the body.";
             let required = self.signatures == Signatures::Required;
             parameters.push(header("x-jws-signature", about, required));
@@ -209,9 +183,9 @@ impl Facts<'_> {
         parameters
     }
 
-    fn responses(&self, shape: &Shape) -> Value {
+    fn responses(&self, operation: Operation, shape: &Shape) -> Value {
         let mut responses = Map::new();
-        let signed = shape.signed != Signed::Neither;
+        let signed = operation.gives_signatures();
         let success = response("Success", headers(signed, &[]), shape.gives);
         responses.insert(shape.status.to_string(), success);
         let mut refusals = [ALWAYS, shape.refuses].concat();
@@ -233,17 +207,13 @@ impl Facts<'_> {
         Value::Object(responses)
     }
 
-    fn security(&self, id: &str) -> Value {
-        let wanted = if id.contains("event_subscription") || id.contains("callback_url") {
-            Opens::Everything
-        } else {
-            Opens::Polling
-        };
+    fn security(&self, operation: Operation) -> Value {
+        let wanted = operation.opens();
         let one_of = self
             .row
             .scopes
             .iter()
-            .filter(|scope| scope.opens == Opens::Everything || scope.opens == wanted)
+            .filter(|scope| scope.opens == Opens::Everything || Some(scope.opens) == wanted)
             .filter_map(|scope| scope.spellings.first())
             .map(|scope| json!({ "TPPOAuth2Security": [scope] }));
         one_of.collect()
@@ -333,6 +303,7 @@ const PSU_HEADERS: [(&str, &str); 3] = [
 ];
 
 const SUBSCRIPTION: Names = Names {
+    tag: "Event Subscriptions",
     request: "OBEventSubscription1",
     replacement: "OBEventSubscriptionReplacement",
     response: "OBEventSubscriptionResponse1",
@@ -340,6 +311,7 @@ const SUBSCRIPTION: Names = Names {
 };
 
 const CALLBACK_URL: Names = Names {
+    tag: "Callback URLs",
     request: "OBCallbackUrl1",
     replacement: "OBCallbackUrlReplacement",
     response: "OBCallbackUrlResponse1",
