@@ -1,0 +1,4 @@
+//! The crate from outside.
+
+mod authz;
+mod end_to_end;
