@@ -42,7 +42,11 @@ impl Api {
     ) -> Result<Caller, Refusal> {
         let bearer = bearer(&head.headers).map_err(Refusal::Unauthenticated)?;
         let certificate = self.certificate(head)?;
-        let token = self.tokens.validate(bearer).await.map_err(|error| refused(&error))?;
+        let token = self
+            .tokens
+            .validate(bearer)
+            .await
+            .map_err(|error| refused(&error))?;
         self.check_binding(certificate, &token)?;
         let client_id = access::client(token.holder(), &self.options.subjects);
         let client_id = client_id.map_err(|reason| match reason {
