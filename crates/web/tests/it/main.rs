@@ -5,3 +5,4 @@
 mod origin;
 mod remote_keys;
 mod tokens;
+mod tpp;
