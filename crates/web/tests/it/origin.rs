@@ -159,8 +159,8 @@ async fn read_request(tcp: &mut TcpStream) -> Option<String> {
 }
 
 /// May dial this machine, and is in no hurry.
-pub(crate) fn client() -> Arc<Client> {
-    client_within(Duration::from_secs(20), oyez_web::remote_keys::limits())
+pub(crate) fn client(limits: Limits) -> Arc<Client> {
+    client_within(Duration::from_secs(20), limits)
 }
 
 /// The same with a limit of time for tests in which nobody answers.

@@ -45,7 +45,7 @@ impl World {
         change(&mut options);
         let validator = Validator::new(
             &options,
-            client(),
+            client(limits()),
             Arc::clone(&clock) as _,
             TaskTracker::new(),
         );
@@ -118,7 +118,7 @@ async fn we_are_known_by_a_secret_a_token_or_a_certificate() {
     let unsendable = Credentials::Bearer(Zeroizing::new("a\nb".to_owned()));
     let make = |url: &str, credentials| {
         let options = Options::new(url, credentials);
-        Validator::new(&options, client(), clock(), TaskTracker::new()).err()
+        Validator::new(&options, client(limits()), clock(), TaskTracker::new()).err()
     };
     assert_eq!(
         make("https://as.example", unsendable),
