@@ -158,12 +158,12 @@ async fn read_request(tcp: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// May dial this machine, and is in no hurry.
-pub(crate) fn client(limits: Limits) -> Arc<Client> {
-    client_within(Duration::from_secs(20), limits)
+/// For key sets: may dial this machine, and is in no hurry.
+pub(crate) fn client() -> Arc<Client> {
+    client_within(IN_NO_HURRY, oyez_web::remote_keys::limits())
 }
 
-/// The same with a limit of time for tests in which nobody answers.
+/// The same for any purpose, with a limit of time for tests in which nobody answers.
 pub(crate) fn client_within(total: Duration, limits: Limits) -> Arc<Client> {
     let nobody = Authority::new("nobody").pem();
     let anchors = Anchors::from_pem(nobody.as_bytes()).unwrap();
@@ -188,3 +188,6 @@ pub(crate) fn clock() -> Arc<ManualClock> {
 
 /// The same, as claims have it.
 pub(crate) const NOW: i64 = DAWN.unix_seconds();
+
+/// A busy machine answers long before.
+pub(crate) const IN_NO_HURRY: Duration = Duration::from_secs(20);

@@ -31,7 +31,7 @@ impl World {
         Self {
             origin: Origin::start(acts).await,
             keys: Arc::new(RemoteKeys::new(
-                client(limits()),
+                client(),
                 Arc::clone(&clock) as _,
                 TaskTracker::new(),
                 options,

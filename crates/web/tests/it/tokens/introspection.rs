@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 use super::minting::{AUDIENCE, ISSUER, but, claims, es256, header, signed, token};
-use crate::origin::{Act, NOW, Origin, client, client_within, clock};
+use crate::origin::{Act, IN_NO_HURRY, NOW, Origin, client_within, clock};
 
 const TOKEN: &str = "opaque~token/1+2=";
 
@@ -45,7 +45,7 @@ impl World {
         change(&mut options);
         let validator = Validator::new(
             &options,
-            client(limits()),
+            client_within(IN_NO_HURRY, limits()),
             Arc::clone(&clock) as _,
             TaskTracker::new(),
         );
@@ -118,7 +118,13 @@ async fn we_are_known_by_a_secret_a_token_or_a_certificate() {
     let unsendable = Credentials::Bearer(Zeroizing::new("a\nb".to_owned()));
     let make = |url: &str, credentials| {
         let options = Options::new(url, credentials);
-        Validator::new(&options, client(limits()), clock(), TaskTracker::new()).err()
+        Validator::new(
+            &options,
+            client_within(IN_NO_HURRY, limits()),
+            clock(),
+            TaskTracker::new(),
+        )
+        .err()
     };
     assert_eq!(
         make("https://as.example", unsendable),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use oyez_jose::access_token::{Algorithm, Types};
 use oyez_jose::{Jwk, Jwks};
 use oyez_testkit::clock::ManualClock;
-use oyez_web::remote_keys::{FLOOR, RemoteKeys, limits};
+use oyez_web::remote_keys::{FLOOR, RemoteKeys};
 use oyez_web::tokens::jwt::{Keys, Options, Validator};
 use oyez_web::tokens::{
     AccessToken, BadOptions, LEEWAY, TOKEN_BYTES_MAX, TokenError, ValidateTokens,
@@ -384,7 +384,7 @@ async fn remote(acts: impl IntoIterator<Item = Act>) -> (Arc<Validator>, Origin,
     let origin = Origin::start(acts).await;
     let clock = clock();
     let keys = RemoteKeys::new(
-        client(limits()),
+        client(),
         Arc::clone(&clock) as _,
         TaskTracker::new(),
         oyez_web::remote_keys::Options::default(),
