@@ -1,4 +1,10 @@
-//! The crate from outside.
+//! The crate at its boundary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authz;
 mod end_to_end;
+mod origin;
+mod remote_keys;
+mod tokens;
+mod tpp;
