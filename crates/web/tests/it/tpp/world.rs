@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::io;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -88,7 +89,11 @@ impl World {
 
     pub(crate) fn with(choose: impl FnOnce(&mut Choices)) -> Self {
         let mut choices = Choices {
-            options: Options::default(),
+            // The clock stands still, and with it the rate: only tests of it have one.
+            options: Options {
+                requests_per_second: NonZeroU32::MAX,
+                ..Options::default()
+            },
             rules: Rules::default(),
             base_url: "https://api.bank.example",
         };
@@ -98,7 +103,7 @@ impl World {
         let path = directory.path().join("ledger.db");
         let ledger = Ledger::open(path, sqlite::Options::default(), Arc::clone(&rules)).unwrap();
         let store = Arc::new(FaultyStore::new(Arc::new(ledger)));
-        let clock = Arc::new(ManualClock::following(DAWN));
+        let clock = Arc::new(ManualClock::still(DAWN));
         let keys = watch::Sender::new(bank_keys());
         let bank = bank(&store, &clock, &keys, rules, choices.base_url);
         let (tokens, names) = (Arc::new(Tokens::default()), Arc::new(Names::default()));
