@@ -4,6 +4,7 @@
 
 mod authz;
 mod end_to_end;
+mod listener;
 mod origin;
 mod remote_keys;
 mod tokens;
