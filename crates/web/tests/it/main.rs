@@ -1,0 +1,3 @@
+//! The web crate at its boundary.
+
+mod polling;
