@@ -6,6 +6,7 @@ mod authz;
 mod end_to_end;
 mod listener;
 mod origin;
+mod polling;
 mod remote_keys;
 mod tokens;
 mod tpp;
