@@ -69,14 +69,13 @@ impl FaultyStore {
         self.script().asked.get(method).copied().unwrap_or(0)
     }
 
-    /// Each kind of fault that a ledger can be in.
-    pub fn faults() -> [Error; 6] {
+    /// Each way in which a ledger can be out of reach: what may pass (G-10).
+    pub fn outages() -> [Error; 5] {
         let detail = || "as the test says".to_owned();
         [
             Error::Busy { detail: detail() },
             Error::DiskFull,
             Error::ReadOnly { detail: detail() },
-            Error::Inconsistent { detail: detail() },
             Error::TimedOut { limit_ms: 1 },
             Error::Unavailable { detail: detail() },
         ]
