@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod origin;
+mod polling;
 mod remote_keys;
 mod tokens;
 mod tpp;
