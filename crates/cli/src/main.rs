@@ -11,6 +11,7 @@ mod durable;
 mod failure;
 mod key_directory;
 mod ledger;
+mod open_files;
 mod operators;
 mod output;
 

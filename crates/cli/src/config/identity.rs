@@ -50,8 +50,21 @@ section! {
         callback_urls: bool = default(true, Flag);
         /// POST /events: aggregated polling.
         polling: bool = default(true, Flag);
+        /// PUT of event-subscriptions and callback-urls.
+        put: bool = default(true, Flag);
+        /// DELETE of event-subscriptions and callback-urls.
+        delete: bool = default(true, Flag);
         /// POST to the TPP's CallbackUrl: real-time notification. Off, a CallbackUrl is refused.
         push: bool = default(true, Flag);
+    }
+}
+
+section! {
+    /// Headers that mean nothing here (G-03).
+    Headers = "headers" {
+        /// What becomes of malformed ones (x-fapi-auth-date, x-fapi-customer-ip-address and the like): "ignored", or "refused"
+        /// with 400.
+        malformed: Unfit = default(Unfit::Ignored, Choice(&[("ignored", Unfit::Ignored), ("refused", Unfit::Refused)]));
     }
 }
 
@@ -66,6 +79,9 @@ section! {
         ]));
         /// The values of `http://openbanking.org.uk/tan` that a TPP's signature may name.
         trust_anchors: Vec<HostName> = default(vec![HostName::open_banking()], List(parsed("a domain name")));
+        /// What becomes of members of its header that the standard does not name and that are not critical: "refused" as the
+        /// standard says, or "ignored" (M-02).
+        unknown_members: Unfit = default(Unfit::Refused, Choice(&[("refused", Unfit::Refused), ("ignored", Unfit::Ignored)]));
     }
 }
 
@@ -75,4 +91,11 @@ pub(crate) enum SignaturePolicy {
     Required,
     IfPresent,
     Off,
+}
+
+/// What becomes of something that should not be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    Ignored,
+    Refused,
 }

@@ -9,7 +9,10 @@ use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
 use serde_json::Value;
 
 use super::finding::Finding;
-use crate::config::{Bank, Config, Polling, Push, Retention, SignaturePolicy};
+use crate::config::{
+    Bank, Binding, CertificateForm, Config, KeysAt, Polling, Push, Retention, SignaturePolicy, Typ,
+    Unfit, Validation,
+};
 
 /// Everything about a configuration that is without fault.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
@@ -18,6 +21,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     retention(&config.retention, &mut findings);
     event_types(config, &mut findings);
     findings.push(identity(&config.bank));
+    findings.extend([listener(config), tokens(config)]);
     findings.extend([polling(&config.polling), push(&config.push), retry(config)]);
     findings
 }
@@ -44,6 +48,22 @@ fn departures(config: &Config, findings: &mut Vec<Finding>) {
             );
         }
     }
+    if config.signatures.unknown_members == Unfit::Ignored {
+        let what = "signatures with members that the standard does not name are accepted (M-02)";
+        warn("signatures.unknown_members", what, "set it to \"refused\"");
+    }
+    if config.tokens.binding == Binding::Off {
+        let what = "whoever has a TPP's token may use it: it is not bound to a certificate, which does not conform (A-05)";
+        warn("tokens.binding", what, required);
+    }
+    if config.tokens.validation == Validation::Jwt && config.tokens.typ == Typ::Lenient {
+        let what = "JWTs that do not say that they are access tokens are accepted (A-02)";
+        warn(
+            "tokens.typ",
+            what,
+            "set it to \"strict\", if the authorisation server follows RFC 9068",
+        );
+    }
     if config
         .polling
         .hand_out_cap
@@ -64,12 +84,12 @@ fn departures(config: &Config, findings: &mut Vec<Finding>) {
             "set it to \"standard\", or to \"lenient\" per TPP",
         );
     }
-    if config.push.private_addresses {
+    if !config.outbound.allowed_networks.is_empty() {
         let what = "a TPP can make oyez call addresses inside the bank's network (S-07)";
         warn(
-            "push.private_addresses",
+            "outbound.allowed_networks",
             what,
-            "set it to false outside of demonstrations",
+            "leave it empty outside of demonstrations, or list what TPPs on a private line need",
         );
     }
     if config.signing.header_profile != HeaderProfile::OpenBanking {
@@ -164,6 +184,63 @@ fn identity(bank: &Bank) -> Finding {
         bank.issuer, bank.org_id, bank.trust_anchor, bank.base_url
     );
     Finding::note("bank", what)
+}
+
+fn listener(config: &Config) -> Finding {
+    let listener = &config.listener;
+    let spoken = match (&listener.certificate, &listener.client_anchors) {
+        (None, _) => "in plain HTTP to the gateway alone",
+        (Some(_), None) => "in TLS, without asking for certificates",
+        (Some(_), Some(_)) => "in TLS, with certificates asked for",
+    };
+    let header = config.gateway.certificate_header.iter().map(|header| {
+        let form = match config.gateway.certificate_form {
+            CertificateForm::Xfcc => "XFCC",
+            CertificateForm::Pem => "PEM",
+            CertificateForm::Rfc9440 => "RFC 9440",
+        };
+        let networks: Vec<_> = config
+            .gateway
+            .networks
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        format!(
+            "; {header} ({form}) is believed from {}",
+            networks.join(", ")
+        )
+    });
+    let header: String = header.collect();
+    let what = format!(
+        "TPPs are answered at {}, {spoken}{header}",
+        listener.address
+    );
+    Finding::note("listener", what)
+}
+
+fn tokens(config: &Config) -> Finding {
+    let tokens = &config.tokens;
+    let what = match (
+        tokens.validation,
+        &tokens.issuer,
+        &tokens.jwks,
+        &tokens.introspection_url,
+    ) {
+        (Validation::Jwt, Some(issuer), Some(keys), _) => {
+            let keys = match keys {
+                KeysAt::File(path) => path.display().to_string(),
+                KeysAt::Url(url) => url.to_string(),
+            };
+            let audiences = tokens.audiences.join(" or ");
+            format!("they are JWTs by {issuer} for {audiences}, checked with the keys of {keys}")
+        }
+        (_, _, _, Some(url)) => {
+            let ttl = length(tokens.cache_ttl);
+            format!("{url} is asked about them, and believed for {ttl}")
+        }
+        _ => unreachable!("reading refused a validation that lacks what it needs"),
+    };
+    Finding::note("tokens", what)
 }
 
 fn polling(polling: &Polling) -> Finding {

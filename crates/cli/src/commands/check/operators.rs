@@ -3,11 +3,11 @@
 use std::fs;
 
 use super::finding::Finding;
-use crate::config::{Config, Secret};
+use crate::config::{Internal, Secret};
 use crate::operators::{self, Operator};
 
-pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let (subject, text) = match &config.internal.tokens {
+pub(super) fn findings(internal: &Internal) -> Vec<Finding> {
+    let (subject, text) = match &internal.tokens {
         None => {
             let what = "nobody may use the internal API: no tokens are set (I-05)";
             let mend = "see [internal] in a fresh oyez.toml; `oyez init` makes a list";
