@@ -7,10 +7,12 @@
 //! Absent here: SQL, sockets that leave (those are `oyez_outbound`'s), files, signals, the environment, and the clock.
 
 mod bank;
+mod flight;
 pub mod internal;
 pub mod listener;
 pub mod metrics;
 pub mod polling;
+mod recent;
 pub mod remote_keys;
 pub mod tokens;
 pub mod tpp;
