@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::ledger;
 use crate::fixture::{Tpp, ask, operator};
-use crate::making::{UPDATE, everything, interaction, only, pushed_to};
+use oyez_testkit::making::{UPDATE, everything, interaction, only, pushed_to};
 
 /// What a poll chose first, and the revision its notice was reduced by.
 async fn chosen(tpp: &Tpp) -> (Jti, Box<Notice>, u64) {
