@@ -30,15 +30,15 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-pub(crate) use access::{Binding, Registration, Tokens, Typ, Validation};
+pub(crate) use access::{Registration, Tokens, Validation};
 pub(crate) use catalogue::{EventTypes, Resources};
 pub(crate) use delivery::{Polling, Push, Retry};
 pub(crate) use fault::Fault;
 pub(crate) use form::Place as KeysAt;
-pub(crate) use identity::{Bank, Features, Headers, SignaturePolicy, Signatures, Unfit, Versions};
+pub(crate) use identity::{Bank, Features, Headers, Signatures, Versions};
 pub(crate) use keeping::{Backend, Retention, Signing, Store};
-pub(crate) use listening::{CertificateForm, Gateway, Internal, Limits, Listener};
-pub(crate) use outgoing::{Outbound, Resolution};
+pub(crate) use listening::{Gateway, Internal, Limits, Listener};
+pub(crate) use outgoing::Outbound;
 pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;

@@ -10,11 +10,8 @@ pub(crate) fn wanted(config: &Config) -> u64 {
         config.listener.connections_max,
         config.internal.connections_max,
     ];
-    connections
-        .iter()
-        .map(|most| u64::from(most.get()))
-        .sum::<u64>()
-        + OTHERS
+    let all = connections.map(|most| u64::try_from(most).unwrap_or(u64::MAX));
+    all.into_iter().fold(OTHERS, u64::saturating_add)
 }
 
 /// The most that this user may ask for; `None` if the system does not say.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use oyez_domain::access::SubjectPattern;
-use oyez_jose::Algorithm;
+use oyez_jose::access_token::{Algorithm, Types};
+use oyez_web::tokens::introspection::REMEMBER;
+use oyez_web::tokens::{LEEWAY, LEEWAY_MAX};
+use oyez_web::tpp::Binding;
 
 use super::form::{Choice, File, FileOrUrl, Place, Span, Text, parsed};
 use super::list::List;
@@ -24,15 +27,16 @@ section! {
         /// Where the authorisation server's public keys are: its JWKS URL, or a file that is read again when it changes. Must
         /// be set for "jwt". The bank's own word: its address may be private.
         jwks: Option<Place> = optional("\"https://auth.bank.example/jwks\"", FileOrUrl);
-        /// The algorithms that tokens may be signed with.
+        /// The algorithms that tokens may be signed with. RS256 is for authorisation servers that offer nothing better.
         algorithms: Vec<Algorithm> = default(vec![Algorithm::PS256, Algorithm::ES256], List(Choice(&[
             ("PS256", Algorithm::PS256),
             ("ES256", Algorithm::ES256),
+            ("RS256", Algorithm::RS256),
         ])));
         /// "strict": `typ` is at+jwt (RFC 9068); "lenient": it may be JWT or absent, as older servers write it.
-        typ: Typ = default(Typ::Strict, Choice(&[("strict", Typ::Strict), ("lenient", Typ::Lenient)]));
+        typ: Types = default(Types::Strict, Choice(&[("strict", Types::Strict), ("lenient", Types::Lenient)]));
         /// How far the clock of the authorisation server may differ.
-        leeway: Duration = default(LEEWAY, Span(Duration::ZERO..=5 * MINUTE));
+        leeway: Duration = default(LEEWAY, Span(Duration::ZERO..=LEEWAY_MAX));
         /// "required": a token holds only with the certificate that its `cnf` names (RFC 8705); "off" does not conform.
         binding: Binding = default(Binding::Required,
             Choice(&[("required", Binding::Required), ("off", Binding::Off)]));
@@ -42,14 +46,14 @@ section! {
         introspection_url: Option<HttpUrl> = optional("\"https://auth.bank.example/introspect\"", parsed("an https URL"));
         /// Who oyez is there.
         client_id: Option<HeaderText> = optional("\"oyez\"", parsed("1 to 128 printable ASCII characters"));
-        /// Its secret there.
+        /// Its secret there; without one it is known by its certificate (RFC 8705).
         client_secret: Option<Secret> = secret("\"…\"", "\"introspection.secret\"");
         /// How oyez proves itself in TLS to the authorisation server, if it asks for that: a certificate with its chain, in PEM.
         certificate: Option<PathBuf> = optional("\"oyez.crt\"", File("a certificate in PEM"));
         /// The certificate's private key, in PEM.
         key: Option<PathBuf> = optional("\"oyez.key\"", File("a private key in PEM"));
         /// For how long an answer to introspection is believed: as late is a revocation noticed.
-        cache_ttl: Duration = default(CACHE_TTL, Span(Duration::ZERO..=HOUR));
+        cache_ttl: Duration = default(REMEMBER, Span(Duration::ZERO..=HOUR));
         /// "manual": a TPP is registered before its tokens open anything; "automatic": by its first valid token.
         registration: Registration = default(Registration::Manual,
             Choice(&[("manual", Registration::Manual), ("automatic", Registration::Automatic)]));
@@ -69,20 +73,6 @@ pub(crate) enum Validation {
     Introspection,
 }
 
-/// See [`Tokens::typ`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Typ {
-    Strict,
-    Lenient,
-}
-
-/// See [`Tokens::binding`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Binding {
-    Required,
-    Off,
-}
-
 /// See [`Tokens::registration`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Registration {
@@ -90,11 +80,5 @@ pub(crate) enum Registration {
     Automatic,
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const CLAIM: &str = "the name of a claim";
-
-/// Clocks that are kept by NTP differ by less; a token lives for minutes.
-const LEEWAY: Duration = Duration::from_secs(30);
-/// Short beside the life of a token, long beside the pause between two polls.
-const CACHE_TTL: Duration = Duration::from_secs(30);

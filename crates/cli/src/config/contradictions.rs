@@ -2,9 +2,10 @@
 
 use oyez_domain::fault::Fault;
 
-use super::access::{Binding, Validation};
+use oyez_web::tpp::{Binding, SignaturePolicy};
+
+use super::access::Validation;
 use super::catalogue::{OwnEventType, OwnResource};
-use super::identity::SignaturePolicy;
 use super::reader::Sink;
 use super::section::{Section, Unset};
 use super::{Draft, rules};
@@ -214,11 +215,8 @@ fn tokens(draft: &Draft, sink: &mut Sink<'_>) {
             let url = "\"https://auth.bank.example/introspect\"";
             needs("introspection_url", tokens.introspection_url.is_some(), url);
             needs("client_id", tokens.client_id.is_some(), "\"oyez\"");
-            needs(
-                "client_secret_file",
-                tokens.client_secret.is_some(),
-                "\"introspection.secret\"",
-            );
+            let known = tokens.client_secret.is_some() || tokens.certificate.is_some();
+            needs("client_secret_file", known, "\"introspection.secret\"");
         }
     }
     if let (Binding::Required, Some(listener), Some(gateway)) =

@@ -4,6 +4,9 @@ use oyez_domain::base_url::BaseUrl;
 use oyez_domain::version::ApiVersion;
 use oyez_domain::versions::Coverage;
 
+use oyez_jose::detached::UnknownMembers;
+use oyez_web::tpp::{PsuHeaders, SignaturePolicy};
+
 use super::form::{Choice, Flag, parsed};
 use super::list::List;
 use super::section::{default, required, section};
@@ -64,7 +67,8 @@ section! {
     Headers = "headers" {
         /// What becomes of malformed ones (x-fapi-auth-date, x-fapi-customer-ip-address and the like): "ignored", or "refused"
         /// with 400.
-        malformed: Unfit = default(Unfit::Ignored, Choice(&[("ignored", Unfit::Ignored), ("refused", Unfit::Refused)]));
+        malformed: PsuHeaders = default(PsuHeaders::Ignored,
+            Choice(&[("ignored", PsuHeaders::Ignored), ("refused", PsuHeaders::Checked)]));
     }
 }
 
@@ -81,21 +85,9 @@ section! {
         trust_anchors: Vec<HostName> = default(vec![HostName::open_banking()], List(parsed("a domain name")));
         /// What becomes of members of its header that the standard does not name and that are not critical: "refused" as the
         /// standard says, or "ignored" (M-02).
-        unknown_members: Unfit = default(Unfit::Refused, Choice(&[("refused", Unfit::Refused), ("ignored", Unfit::Ignored)]));
+        unknown_members: UnknownMembers = default(UnknownMembers::Refuse, Choice(&[
+            ("refused", UnknownMembers::Refuse),
+            ("ignored", UnknownMembers::Ignore),
+        ]));
     }
-}
-
-/// See [`Signatures::policy`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SignaturePolicy {
-    Required,
-    IfPresent,
-    Off,
-}
-
-/// What becomes of something that should not be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    Ignored,
-    Refused,
 }

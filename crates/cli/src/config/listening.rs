@@ -6,6 +6,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use oyez_domain::address::Network;
+use oyez_web::listener::{Bounds, HeaderForm};
+use oyez_web::polling::Options as Waiting;
+use oyez_web::tpp::options::REQUESTS_PER_SECOND;
 
 use super::form::{Choice, File, OrOff, parsed, whole};
 use super::list::List;
@@ -24,10 +27,11 @@ section! {
         key: Option<PathBuf> = optional("\"server.key\"", File("a private key in PEM"));
         /// The authorities that issue TPPs' client certificates, in PEM. Without them no TPP is asked for one.
         client_anchors: Option<PathBuf> = optional("\"client-anchors.pem\"", File("certificates in PEM"));
-        /// Connections at a time. Each may hold a waiting poll, 30 KiB at most; beyond, new ones wait to be taken.
-        connections_max: NonZeroU32 = default(CONNECTIONS_MAX, whole(1..=1_000_000));
+        /// Connections at a time. Each may hold a waiting poll, 30 KiB at most; beyond, new ones are closed at once.
+        connections_max: usize = default(Bounds::default().connections_max, whole(1..=1_000_000));
         /// Connections at a time from one address, gateways excepted.
-        connections_per_address_max: NonZeroU32 = default(CONNECTIONS_PER_ADDRESS_MAX, whole(1..=1_000_000));
+        connections_per_address_max: Option<usize> = default(Bounds::default().connections_per_address_max,
+            OrOff(whole(1..=1_000_000)));
     }
 }
 
@@ -40,25 +44,23 @@ section! {
         certificate_header: Option<HeaderName> = optional("\"x-forwarded-client-cert\"", parsed("the name of a header"));
         /// How the certificate stands there: "xfcc" as Envoy writes it, "pem" as nginx does ($ssl_client_escaped_cert),
         /// "rfc9440" as Client-Cert.
-        certificate_form: CertificateForm = default(CertificateForm::Xfcc, Choice(&[
-            ("xfcc", CertificateForm::Xfcc),
-            ("pem", CertificateForm::Pem),
-            ("rfc9440", CertificateForm::Rfc9440),
+        certificate_form: HeaderForm = default(HeaderForm::Xfcc, Choice(&[
+            ("xfcc", HeaderForm::Xfcc),
+            ("pem", HeaderForm::UrlEncodedPem),
+            ("rfc9440", HeaderForm::Base64Der),
         ]));
     }
 }
 
 section! {
-    /// What one TPP, or all of them, may ask for (G-07, G-09).
+    /// What one TPP, or all of them, may ask for (G-09).
     Limits = "limits" {
         /// Requests per second of one TPP, as a bucket of as many tokens; beyond, 429 with Retry-After (G-09).
-        requests_per_second: Option<NonZeroU32> = default(Some(REQUESTS_PER_SECOND), OrOff(whole(1..=100_000)));
-        /// The largest body, in bytes; beyond, 413 (G-07).
-        body_bytes_max: u32 = default(BODY_BYTES_MAX, whole(16_384..=67_108_864));
+        requests_per_second: NonZeroU32 = default(REQUESTS_PER_SECOND, whole(1..=100_000));
         /// Polls of one TPP that wait at a time; beyond, its oldest is answered.
-        waiting_per_tpp_max: NonZeroU32 = default(WAITING_PER_TPP_MAX, whole(1..=1_000_000));
+        waiting_per_tpp_max: usize = default(Waiting::default().per_tpp_max, whole(1..=1_000_000));
         /// Polls that wait at a time in all; beyond, the oldest is answered.
-        waiting_max: NonZeroU32 = default(WAITING_MAX, whole(1..=1_000_000));
+        waiting_max: usize = default(Waiting::default().total_max, whole(1..=1_000_000));
     }
 }
 
@@ -78,16 +80,8 @@ section! {
         /// With these authorities a caller must show a client certificate of theirs besides its token.
         client_anchors: Option<PathBuf> = optional("\"internal-anchors.pem\"", File("certificates in PEM"));
         /// Connections at a time.
-        connections_max: NonZeroU32 = default(INTERNAL_CONNECTIONS_MAX, whole(1..=1_000_000));
+        connections_max: usize = default(INTERNAL_CONNECTIONS_MAX, whole(1..=1_000_000));
     }
-}
-
-/// See [`Gateway::certificate_form`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CertificateForm {
-    Xfcc,
-    Pem,
-    Rfc9440,
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -97,17 +91,5 @@ fn loopback(port: u16) -> SocketAddr {
 /// How networks are written.
 pub(super) const NETWORK: &str = "a network such as \"10.0.0.0/8\"";
 
-/// Half a gigabyte when all of them wait, and 10,000 polls fit.
-const CONNECTIONS_MAX: NonZeroU32 = NonZeroU32::new(16_384).expect("not zero");
-/// A TPP's farm behind one address fits; one address cannot take all.
-const CONNECTIONS_PER_ADDRESS_MAX: NonZeroU32 = NonZeroU32::new(512).expect("not zero");
 /// The bank's own systems, each with a pool.
-const INTERNAL_CONNECTIONS_MAX: NonZeroU32 = NonZeroU32::new(1_024).expect("not zero");
-/// Twenty polls of 100 events drain 2,000 events a second, more than a TPP gets.
-const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
-/// The largest that anybody sends by this standard: a poll that acknowledges 10,000 events has half of it.
-const BODY_BYTES_MAX: u32 = 1_048_576;
-/// A poller per process and some spare; more would only take turns.
-const WAITING_PER_TPP_MAX: NonZeroU32 = NonZeroU32::new(16).expect("not zero");
-/// As many as connections are taken, nearly: the rest of them can still ask for something else.
-const WAITING_MAX: NonZeroU32 = NonZeroU32::new(12_000).expect("not zero");
+const INTERNAL_CONNECTIONS_MAX: usize = 1_024;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use oyez_domain::address::Network;
+use oyez_outbound::Resolution;
 
-use super::form::{Choice, File, Span, parsed, whole};
+use super::form::{Choice, File, Span, parsed};
 use super::list::List;
 use super::listening::NETWORK;
 use super::section::{Secret, default, optional, secret, section};
@@ -14,7 +15,8 @@ use super::text::ProxyUrl;
 section! {
     /// Requests that oyez makes (D-11, D-12, D-13). The timeouts of pushes are in [push].
     Outbound = "outbound" {
-        /// The authorities that are believed when oyez calls somebody, in PEM. Without it, those of the system.
+        /// The authorities that are believed when oyez calls somebody, in PEM; without it, those of the system. Read at the
+        /// start alone.
         trust_anchors: Option<PathBuf> = optional("\"anchors.pem\"", File("certificates in PEM"));
         /// The way out, if there is only one; it is asked for CONNECT. Never taken from the environment.
         proxy: Option<ProxyUrl> = optional("\"http://proxy.bank.example:3128\"", parsed("an http URL of host and port"));
@@ -31,16 +33,7 @@ section! {
         connect_timeout: Duration = default(CONNECT_TIMEOUT, Span(100 * MILLISECOND..=MINUTE));
         /// How long such a request may take in all.
         total_timeout: Duration = default(TOTAL_TIMEOUT, Span(SECOND..=5 * MINUTE));
-        /// How much of such an answer is read, in bytes.
-        body_bytes_max: u32 = default(BODY_BYTES_MAX, whole(4_096..=16_777_216));
     }
-}
-
-/// See [`Outbound::proxy_resolution`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resolution {
-    Here,
-    AtProxy,
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -51,5 +44,3 @@ const MINUTE: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A TPP waits meanwhile: less than its own patience.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// A key set of hundreds of keys; an introspection response is a tenth of a percent of it.
-const BODY_BYTES_MAX: u32 = 524_288;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use oyez_outbound::Target;
+use oyez_outbound::{HeaderName as Name, Target};
 use url::{Host, Url};
 
 /// The text is not fit to be one.
@@ -73,13 +73,6 @@ text!(
     |text| Url::parse(text).is_ok_and(|url| is_origin(&url))
 );
 
-impl HttpUrl {
-    /// Where it leads.
-    pub(crate) fn target(&self) -> Target {
-        Target::parse(&self.0).expect("it was parsed when it was read")
-    }
-}
-
 impl ProxyUrl {
     /// Host and port.
     pub(crate) fn host_and_port(&self) -> (String, u16) {
@@ -100,6 +93,13 @@ impl HeaderText {
     /// Of a text that is fit for it.
     pub(crate) fn of(text: &'static str) -> Self {
         text.parse().expect("defaults are fit")
+    }
+}
+
+impl HeaderName {
+    /// As HTTP has it.
+    pub(crate) fn name(&self) -> Name {
+        self.0.parse().expect("it was judged when it was read")
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use oyez_jose::UnixTime;
+use oyez_jose::{Jwks, UnixTime};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -117,12 +117,12 @@ fn anchors(key: &str, path: &Path, now: UnixTime) -> Vec<Finding> {
 /// The public keys that tokens are checked with.
 fn key_set(path: &Path) -> Option<Finding> {
     let read = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
-    let what = read.and_then(|text| {
-        serde_json::from_slice::<serde_json::Value>(&text)
-            .ok()
-            .filter(|set| set["keys"].as_array().is_some_and(|keys| !keys.is_empty()))
-            .map(drop)
-            .ok_or_else(|| format!("{} is no set of keys", path.display()))
+    let what = read.and_then(|text| match Jwks::parse(&text) {
+        Ok(set) if set.keys().is_empty() => {
+            Err(format!("{} holds no key that can be used", path.display()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{} is no set of keys: {error}", path.display())),
     });
     let mend = "name a file that holds the authorisation server's public keys as a JWKS";
     what.err()

@@ -1,18 +1,17 @@
 //! What the configuration decides: where it departs from the standard, and what TPPs will see of it (W-01).
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use oyez_domain::time::span::print as length;
 use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
-use serde_json::Value;
+use oyez_jose::access_token::Types;
+use oyez_jose::detached::UnknownMembers;
+use oyez_web::listener::HeaderForm;
+use oyez_web::tpp::{Binding, SignaturePolicy};
 
 use super::finding::Finding;
-use crate::config::{
-    Bank, Binding, CertificateForm, Config, KeysAt, Polling, Push, Retention, SignaturePolicy, Typ,
-    Unfit, Validation,
-};
+use crate::config::{Bank, Config, KeysAt, Polling, Push, Retention, Validation};
+use crate::schemas;
 
 /// Everything about a configuration that is without fault.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
@@ -48,7 +47,7 @@ fn departures(config: &Config, findings: &mut Vec<Finding>) {
             );
         }
     }
-    if config.signatures.unknown_members == Unfit::Ignored {
+    if config.signatures.unknown_members == UnknownMembers::Ignore {
         let what = "signatures with members that the standard does not name are accepted (M-02)";
         warn("signatures.unknown_members", what, "set it to \"refused\"");
     }
@@ -56,7 +55,7 @@ fn departures(config: &Config, findings: &mut Vec<Finding>) {
         let what = "whoever has a TPP's token may use it: it is not bound to a certificate, which does not conform (A-05)";
         warn("tokens.binding", what, required);
     }
-    if config.tokens.validation == Validation::Jwt && config.tokens.typ == Typ::Lenient {
+    if config.tokens.validation == Validation::Jwt && config.tokens.typ == Types::Lenient {
         let what = "JWTs that do not say that they are access tokens are accepted (A-02)";
         warn(
             "tokens.typ",
@@ -134,48 +133,45 @@ fn retention(retention: &Retention, findings: &mut Vec<Finding>) {
 /// The bank's own event types: their schemas, and then the whole catalogue by the domain's rules.
 fn event_types(config: &Config, findings: &mut Vec<Finding>) {
     let mut schemas = Vec::new();
-    for (index, own) in config.event_types.own.iter().enumerate() {
-        let subject = format!("event_types.own[{index}].schema");
-        schemas.push(match own.schema.as_deref().map(read_json).transpose() {
-            Ok(schema) => schema,
-            Err(what) => {
-                findings.push(Finding::error(
-                    subject,
-                    what,
-                    "name a file that holds a JSON Schema",
-                ));
-                None
-            }
-        });
+    for (index, schema) in schemas::read(config).into_iter().enumerate() {
+        schemas.push(schema.unwrap_or_else(|what| {
+            let subject = format!("event_types.own[{index}].schema");
+            let mend = "name a file that holds a JSON Schema";
+            findings.push(Finding::error(subject, what, mend));
+            None
+        }));
     }
     match config.rules(schemas) {
-        Ok(rules) => findings.push(Finding::note(
-            "catalogue",
-            format!(
-                "{} event types and {} resource types, in {}",
-                rules.catalogue.types().len(),
-                rules.resources.rows().len(),
-                rules
-                    .versions
-                    .rows()
-                    .iter()
-                    .map(|row| row.api.to_string())
-                    .collect::<Vec<_>>()
-                    .join(" and "),
-            ),
-        )),
+        Ok(rules) => {
+            if let Err(error) = crate::serve::features(config).check(&rules) {
+                let mend = "switch `put` and `delete` of [features] on";
+                findings.push(Finding::warning(
+                    "features",
+                    format!("{error} (G-13)"),
+                    mend,
+                ));
+            }
+            findings.push(Finding::note(
+                "catalogue",
+                format!(
+                    "{} event types and {} resource types, in {}",
+                    rules.catalogue.types().len(),
+                    rules.resources.rows().len(),
+                    rules
+                        .versions
+                        .rows()
+                        .iter()
+                        .map(|row| row.api.to_string())
+                        .collect::<Vec<_>>()
+                        .join(" and "),
+                ),
+            ));
+        }
         Err(faults) => findings.extend(faults.into_iter().map(|fault| {
             let subject = format!("event_types.own{}", fault.path.unwrap_or_default());
             Finding::error(subject, fault.message, "correct the schema file")
         })),
     }
-}
-
-fn read_json(path: &Path) -> Result<Value, String> {
-    let text =
-        fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| format!("{} is not JSON: {error}", path.display()))
 }
 
 fn identity(bank: &Bank) -> Finding {
@@ -195,9 +191,9 @@ fn listener(config: &Config) -> Finding {
     };
     let header = config.gateway.certificate_header.iter().map(|header| {
         let form = match config.gateway.certificate_form {
-            CertificateForm::Xfcc => "XFCC",
-            CertificateForm::Pem => "PEM",
-            CertificateForm::Rfc9440 => "RFC 9440",
+            HeaderForm::Xfcc => "XFCC",
+            HeaderForm::UrlEncodedPem => "PEM",
+            HeaderForm::Base64Der => "RFC 9440",
         };
         let networks: Vec<_> = config
             .gateway
