@@ -76,7 +76,7 @@ mod tests {
         recent.insert("b", 2);
         assert_eq!(recent.get("a"), Some(&mut 1));
         recent.insert("c", 3);
-        assert_eq!((recent.get("a"), recent.get("b")).1, None);
+        assert_eq!(recent.get("b"), None);
         recent.insert("a", 4);
         assert_eq!(recent.get("c"), Some(&mut 3));
         assert_eq!(recent.get("a"), Some(&mut 4));

@@ -133,7 +133,7 @@ impl Api {
             Bytes::new()
         };
         if operation.takes_signatures() {
-            self.check_signature(row, &caller.tpp, &head.headers, &body)
+            self.check_signature(row, &caller, &head.headers, &body)
                 .await?;
         }
         if operation.gives_signatures() {

@@ -1,6 +1,6 @@
 //! The body of a request, read as it comes and no further than it may be (G-07).
 
-use std::time::Duration;
+use std::error::Error;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -10,26 +10,18 @@ use oyez_domain::fault::{Code, Fault};
 use oyez_outbound::Bytes;
 
 use super::refusal::Refusal;
+use crate::listener::BodyTooSlow;
 
 /// Reads all of it. One that says that it is too long is not begun.
-pub(super) async fn read(body: Body, headers: &HeaderMap) -> Result<Bytes, Refusal> {
+pub(super) async fn read(mut body: Body, headers: &HeaderMap) -> Result<Bytes, Refusal> {
     let said = headers.get(CONTENT_LENGTH);
     let said = said.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if said.is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
         return Err(Refusal::TooLarge);
     }
-    tokio::time::timeout(BODY_TIME_MAX, collect(body))
-        .await
-        .unwrap_or(Err(Refusal::TooSlow))
-}
-
-async fn collect(mut body: Body) -> Result<Bytes, Refusal> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            let broken = Fault::new(Code::ResourceInvalidFormat, "the body broke off");
-            Refusal::fault(broken)
-        })?;
+        let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -41,8 +33,20 @@ async fn collect(mut body: Body) -> Result<Bytes, Refusal> {
     Ok(bytes.into())
 }
 
+/// The listener gave up on it, or the client did, who hears nothing of it then.
+fn broken(error: &(dyn Error + 'static)) -> Refusal {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<BodyTooSlow>() {
+            return Refusal::TooSlow;
+        }
+        cause = error.source();
+    }
+    Refusal::fault(Fault::new(
+        Code::ResourceInvalidFormat,
+        "the body broke off",
+    ))
+}
+
 /// The standard's requests stay under 200 KiB with every list at its longest.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
-
-/// A body within the bound takes that long at 35 KiB a second; who is slower holds a connection for nothing.
-const BODY_TIME_MAX: Duration = Duration::from_secs(30);

@@ -27,6 +27,8 @@ pub(super) struct Caller {
     pub(super) tpp: Tpp,
     /// The scopes that count.
     pub(super) scopes: Vec<String>,
+    /// The subject of the certificate it showed.
+    pub(super) subject: Option<String>,
 }
 
 impl Api {
@@ -40,7 +42,11 @@ impl Api {
     ) -> Result<Caller, Refusal> {
         let bearer = bearer(&head.headers).map_err(Refusal::Unauthenticated)?;
         let certificate = self.certificate(head)?;
-        let token = self.tokens.validate(bearer).await.map_err(refused)?;
+        let token = self
+            .tokens
+            .validate(bearer)
+            .await
+            .map_err(|error| refused(&error))?;
         self.check_binding(certificate, &token)?;
         let client_id = access::client(token.holder(), &self.options.subjects);
         let client_id = client_id.map_err(|reason| match reason {
@@ -59,15 +65,19 @@ impl Api {
         Ok(Caller {
             tpp,
             scopes: scopes.into_iter().map(str::to_owned).collect(),
+            subject: certificate.map(|certificate| certificate.subject.clone()),
         })
     }
 
     fn certificate<'h>(&self, head: &'h Parts) -> Result<Option<&'h ClientCertificate>, Refusal> {
         let peer = head.extensions.get::<Peer>();
         let certificate = peer.and_then(|peer| peer.certificate.as_deref());
+        let now = self.bank.clock.now();
         match (self.options.binding, certificate) {
+            (Binding::Off, _) => Ok(certificate),
             (Binding::Required, None) => Err(invalid("a client certificate is required")),
-            (Binding::Required, Some(_)) | (Binding::Off, _) => Ok(certificate),
+            (Binding::Required, Some(shown)) if shown.is_valid_at(now) => Ok(certificate),
+            (Binding::Required, Some(_)) => Err(invalid("the client certificate is not valid now")),
         }
     }
 
@@ -184,7 +194,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Challenge> {
     Ok(token)
 }
 
-fn refused(error: TokenError) -> Refusal {
+fn refused(error: &TokenError) -> Refusal {
     match error {
         TokenError::Invalid(why) => invalid(why),
         TokenError::Expired => Refusal::Unauthenticated(Challenge::Expired),

@@ -17,6 +17,7 @@ use oyez_jose::{Form, Jwks, UnixTime};
 
 use super::SignaturePolicy;
 use super::api::Api;
+use super::caller::Caller;
 use super::refusal::Refusal;
 use crate::recent::Recent;
 use crate::remote_keys::Unavailable;
@@ -29,7 +30,7 @@ impl Api {
     pub(super) async fn check_signature(
         &self,
         row: &Row,
-        tpp: &Tpp,
+        caller: &Caller,
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<(), Refusal> {
@@ -48,19 +49,12 @@ impl Api {
         let now = UnixTime::from_milliseconds(self.bank.clock.now().unix_ms());
         let policy = Policy {
             unknown_members: self.options.unknown_members,
-            ..Policy::standard(
-                [format!(
-                    "{}/{}",
-                    tpp.profile.org_id, tpp.profile.software_id
-                )],
-                &self.options.trust_anchors,
-                forms(row),
-            )
+            ..Policy::standard(issuers(caller), &self.options.trust_anchors, forms(row))
         };
         let checked = Signature::parse(text)
             .and_then(|signature| signature.check(&policy, now))
             .map_err(|error| faulty(&error))?;
-        let keys = self.keys_of(tpp, &checked).await?;
+        let keys = self.keys_of(&caller.tpp, &checked).await?;
         checked
             .verify(body, &keys, now)
             .map_err(|error| faulty(&error))
@@ -99,6 +93,19 @@ impl StoredKeys {
         sets.insert(tpp.client_id.clone(), known);
         Ok(keys)
     }
+}
+
+/// What the TPP may call itself (M-02): as the directory has it, or by the subject of its certificate. That is meant to be
+/// the signing certificate's, which nobody shows us; where a TPP has its certificates from one authority, the one for TLS
+/// names the same subject. Both spellings of the standard's samples will do.
+fn issuers(caller: &Caller) -> Vec<String> {
+    let profile = &caller.tpp.profile;
+    let mut issuers = vec![format!("{}/{}", profile.org_id, profile.software_id)];
+    if let Some(subject) = &caller.subject {
+        issuers.push(subject.replace('=', " = "));
+        issuers.push(subject.clone());
+    }
+    issuers
 }
 
 /// The form of a request's signature, right or wrong: the answer has the same (M-04). `None` where it has none that can be

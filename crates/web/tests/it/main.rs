@@ -1,0 +1,8 @@
+//! The crate at its boundary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod origin;
+mod remote_keys;
+mod tokens;
+mod tpp;
