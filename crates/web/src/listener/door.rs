@@ -45,9 +45,10 @@ impl Listener {
             stop: stop.clone(),
             tasks: tasks.clone(),
         });
+        let socket = self.socket;
         let accepting = async {
             loop {
-                let (tcp, address) = persistently(|| self.socket.accept()).await;
+                let (tcp, address) = persistently(|| socket.accept()).await;
                 let address = canonical(address);
                 let place = match crowd.enter(address.ip(), house.counting(address.ip())) {
                     Ok(place) => place,
@@ -68,7 +69,7 @@ impl Listener {
             }
         };
         stop.run_until_cancelled(accepting).await;
-        drop(self.socket);
+        drop(socket);
         crowd.empty().await;
     }
 }
@@ -84,8 +85,6 @@ impl House {
 
 /// Until it succeeds. A client that is gone before it was taken is passed over; when descriptors or memory have run out, time
 /// helps, and those who leave.
-///
-/// A closure that returns a future, and no async closure: only so does the compiler see that the whole may be spawned.
 async fn persistently<T, F>(mut accept: impl FnMut() -> F) -> T
 where
     F: Future<Output = io::Result<T>>,
@@ -150,10 +149,8 @@ mod tests {
         let began = Instant::now();
         let mut failures = [24, 24, 23, 12, 105, 24, 24, 24, 24, 24].into_iter();
         let taken = persistently(|| {
-            ready(match failures.next() {
-                Some(code) => Err(io::Error::from_raw_os_error(code)),
-                None => Ok("a client"),
-            })
+            let failure = failures.next().map(io::Error::from_raw_os_error);
+            ready(failure.map_or(Ok("a client"), Err))
         });
         assert_eq!(taken.await, "a client");
         // 5 ms, doubled up to a second: pressure eases, and the log is not filled.
@@ -165,10 +162,8 @@ mod tests {
         let began = Instant::now();
         let mut failures = [io::ErrorKind::ConnectionAborted; 5].into_iter();
         let taken = persistently(|| {
-            ready(match failures.next() {
-                Some(kind) => Err(io::Error::from(kind)),
-                None => Ok("a client"),
-            })
+            let failure = failures.next().map(io::Error::from);
+            ready(failure.map_or(Ok("a client"), Err))
         });
         assert_eq!(taken.await, "a client");
         assert_eq!(began.elapsed(), Duration::ZERO);

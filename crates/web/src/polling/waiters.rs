@@ -178,3 +178,91 @@ fn ring(bells: &Bells) {
         seat.bell.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
+
+    use oyez_domain::event::Family;
+    use oyez_domain::time::Timestamp;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            NOW
+        }
+    }
+
+    fn tpp() -> ClientId {
+        ClientId::new("tpp").unwrap()
+    }
+
+    fn all() -> View {
+        View::of(&Family::ALL)
+    }
+
+    fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Lies down; the sleep is dropped, and its place with the wait.
+    fn lies_down<'a>(waiters: &'a Waiters) -> Waiting<'a> {
+        let mut waiting = waiters.join(&tpp(), all());
+        let until = Instant::now() + Duration::from_secs(25);
+        assert!(once(waiting.sleep(until, &Still)).is_pending());
+        waiting
+    }
+
+    // P-07
+    #[tokio::test(start_paused = true)]
+    async fn whoever_goes_leaves_nothing_behind_in_whatever_posture() {
+        let waiters = Waiters::default();
+        drop(waiters.join(&tpp(), all()));
+        assert!(waiters.room().is_empty(), "awake");
+        drop(lies_down(&waiters));
+        assert!(waiters.room().is_empty(), "asleep");
+        let called = lies_down(&waiters);
+        waiters.wake(&tpp());
+        drop(called);
+        assert!(waiters.room().is_empty(), "called");
+        let mut called = lies_down(&waiters);
+        waiters.wake(&tpp());
+        let until = Instant::now() + Duration::from_secs(25);
+        assert_eq!(called.look(until, &Still), Next::Ask);
+        called.posture = Posture::Awake;
+        waiters.wake(&tpp());
+        drop(called);
+        assert!(waiters.room().is_empty(), "called while it asked");
+        let drained = lies_down(&waiters);
+        waiters.drain();
+        drop(drained);
+        assert!(waiters.room().is_empty(), "sent away");
+    }
+
+    // P-07
+    #[tokio::test(start_paused = true)]
+    async fn news_that_comes_while_all_ask_makes_one_of_them_ask_again() {
+        let waiters = Waiters::default();
+        let mut polls = [(); 3].map(|()| waiters.join(&tpp(), all()));
+        waiters.wake(&tpp());
+        waiters.wake(&tpp());
+        let until = Instant::now() + Duration::from_secs(25);
+        let asked_again =
+            polls
+                .iter_mut()
+                .filter_map(|poll| match once(poll.sleep(until, &Still)) {
+                    Poll::Ready(woken) => Some(woken),
+                    Poll::Pending => None,
+                });
+        assert_eq!(asked_again.collect::<Vec<_>>(), [Woken::Called]);
+        assert_eq!(waiters.counts().waiting, 2);
+    }
+}
