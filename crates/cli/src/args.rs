@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// The bank's own signing keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Print docs/configuration.md, for those who change oyez.
+    #[command(hide = true)]
+    ConfigDoc,
     /// Say what a SET says, and why it is to be believed or not.
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),

@@ -18,6 +18,7 @@ mod keeping;
 mod list;
 mod listening;
 mod outgoing;
+mod page;
 mod reader;
 mod rules;
 mod running;
@@ -39,6 +40,7 @@ pub(crate) use identity::{Bank, Features, Headers, Signatures, Versions};
 pub(crate) use keeping::{Backend, Retention, Signing, Store};
 pub(crate) use listening::{Gateway, Internal, Limits, Listener};
 pub(crate) use outgoing::Outbound;
+pub(crate) use page::page;
 pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;

@@ -71,6 +71,13 @@ fn main() -> ExitCode {
 fn run(command: &Command, around: &Surroundings) -> Result<Option<Reply>, Failure> {
     let reply = match command {
         Command::Check(args) => commands::check::run(args, around),
+        Command::ConfigDoc => {
+            let page = config::page();
+            Ok(Reply::new(
+                page.clone(),
+                serde_json::json!({ "page": page }),
+            ))
+        }
         Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),
         Command::Migrate(args) => commands::migrate::run(args, around),
