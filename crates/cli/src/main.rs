@@ -13,7 +13,6 @@ mod failure;
 mod key_directory;
 mod ledger;
 mod open_files;
-mod operators;
 mod output;
 mod schemas;
 mod serve;

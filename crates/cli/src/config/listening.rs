@@ -70,14 +70,14 @@ section! {
         /// Its address and port. Beyond this machine only with TLS.
         address: SocketAddr = default(loopback(8081), parsed("an address and port such as \"127.0.0.1:8081\""));
         /// Who may use it: a line per token with a name, a role (publisher, viewer, operator or admin) and the SHA-256 of the
-        /// token in hexadecimal. A file is read again when it changes.
+        /// token in hexadecimal, or of a client certificate as certificate:SHA-256. A file is read again when it changes.
         tokens: Option<Secret> = secret("\"alice admin 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\"",
             "\"tokens\"");
         /// The certificate and its chain, in PEM. Without certificate and key it is plain HTTP.
         certificate: Option<PathBuf> = optional("\"internal.crt\"", File("a certificate in PEM"));
         /// The certificate's private key, in PEM.
         key: Option<PathBuf> = optional("\"internal.key\"", File("a private key in PEM"));
-        /// With these authorities a caller must show a client certificate of theirs besides its token.
+        /// The authorities of callers that prove themselves by a client certificate instead of a token, in PEM.
         client_anchors: Option<PathBuf> = optional("\"internal-anchors.pem\"", File("certificates in PEM"));
         /// Connections at a time.
         connections_max: usize = default(INTERNAL_CONNECTIONS_MAX, whole(1..=1_000_000));

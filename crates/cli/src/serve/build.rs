@@ -18,6 +18,7 @@ use oyez_web::listener::Listener;
 use oyez_web::{Bank, Random, internal, tpp};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::housekeeping::{BATCH_MAX, Housekeeping};
@@ -39,6 +40,8 @@ pub(super) struct Server {
     pub(super) internal: Option<Face>,
     pub(super) housekeeping: Housekeeping,
     pub(super) sources: Vec<Source>,
+    /// Cancelled, it takes nothing new from TPPs, and says so.
+    pub(super) draining: CancellationToken,
     pub(super) tasks: TaskTracker,
 }
 
@@ -76,13 +79,15 @@ pub(super) async fn build(
         metrics: Arc::default(),
         store: Arc::clone(&store),
     });
+    let draining = CancellationToken::new();
     let mut tpp = None;
     if roles.tpp_api {
         tpp = Some(tpp_face(config, &bank, &mut material, &tasks).await?);
     }
     let mut internal = None;
     if roles.internal {
-        internal = Some(internal_face(config, &bank, &mut material).await?);
+        let readiness = readiness(&draining);
+        internal = Some(internal_face(config, &bank, &mut material, readiness, &tasks).await?);
     }
     told(config, &keys.borrow());
     Ok(Server {
@@ -103,7 +108,20 @@ pub(super) async fn build(
             },
         },
         sources: material.into_sources(),
+        draining,
         tasks,
+    })
+}
+
+/// A server that stops says so, for balancers that still ask.
+fn readiness(draining: &CancellationToken) -> internal::Readiness {
+    let draining = draining.clone();
+    internal::Readiness::default().with("server", move || {
+        if draining.is_cancelled() {
+            internal::Condition::NotReady("it is draining".to_owned())
+        } else {
+            internal::Condition::Ready
+        }
     })
 }
 
@@ -146,10 +164,15 @@ async fn internal_face(
     config: &Config,
     bank: &Arc<Bank>,
     material: &mut Material,
+    readiness: internal::Readiness,
+    tasks: &TaskTracker,
 ) -> Result<Face, Failure> {
     let internal = &config.internal;
     let router = internal::router(internal::Setup {
         bank: Arc::clone(bank),
+        operators: material.operators(config)?,
+        readiness,
+        tasks: tasks.clone(),
     });
     let (socket, address) = bind(internal.address, "[internal] address").await?;
     let tls = material.tls(&TlsFiles {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use oyez_domain::time::Clock;
 use oyez_jose::Jwks;
 use oyez_jose::key_set::KeySet;
+use oyez_web::internal::operators::{self, Operators};
 use oyez_web::listener::Tls;
 use tokio::sync::watch;
 
-use super::files::{bytes, secret_bytes};
+use super::files::{bytes, secret, secret_bytes};
 use super::reload::{Source, kept_up};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::failure::Failure;
 use crate::key_directory::KeyDirectory;
 
@@ -94,8 +95,32 @@ impl Material {
         })
     }
 
-    /// Anything else that is read from files.
-    pub(super) fn keep<T: Send + Sync + 'static>(
+    /// Who may use the internal API (I-05). Without a list it is nobody.
+    pub(super) fn operators(&mut self, config: &Config) -> Result<Latest<Operators>, Failure> {
+        let tokens = config.internal.tokens.clone();
+        let path = match &tokens {
+            Some(Secret::In(path)) => Some(path.clone()),
+            Some(Secret::Here(_)) | None => None,
+        };
+        let paths = path.into_iter().collect();
+        self.keep("operators of the internal API", paths, move || {
+            let list = tokens.as_ref().map(secret).transpose()?;
+            let list = list.as_deref().map_or("", String::as_str);
+            operators::parse(list).map(Operators::new).map_err(|bad| {
+                let lines = bad
+                    .iter()
+                    .map(|bad| format!("line {}: {}", bad.line, bad.what));
+                let lines: Vec<_> = lines.collect();
+                let what = format!(
+                    "the list of [internal] tokens is wrong: {}",
+                    lines.join("; ")
+                );
+                Failure::environment(what, "oyez check says more")
+            })
+        })
+    }
+
+    fn keep<T: Send + Sync + 'static>(
         &mut self,
         name: &'static str,
         paths: Vec<PathBuf>,

@@ -1,9 +1,10 @@
 //! Requests that leave: to the authorisation server, on the bank's own word, and to TPPs for their keys, on theirs. Each has a
 //! client of its own, so that what a TPP names is judged (D-12) and what the bank names is not.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use oyez_domain::address::Policy;
+use oyez_domain::address::{Policy, judge};
 use oyez_domain::time::Clock;
 use oyez_outbound::{
     Anchors, Client, DefaultTimeProvider, HeaderValue, Identity, Limits, PlainHttp, Proxy, Setup,
@@ -137,7 +138,14 @@ impl<'a> Outward<'a> {
             Peers::AuthorisationServer => (self.identity()?, anywhere(), PlainHttp::OnLoopback),
             Peers::Tpps => {
                 let allowed = self.config.outbound.allowed_networks.clone();
-                (None, Policy { allowed }, PlainHttp::Refused)
+                let addresses = Policy { allowed };
+                let here = judge(IpAddr::V4(Ipv4Addr::LOCALHOST), &addresses).may_be_dialled();
+                let plain_http = if here {
+                    PlainHttp::OnLoopback
+                } else {
+                    PlainHttp::Refused
+                };
+                (None, addresses, plain_http)
             }
         };
         let tls = Tls::new(&self.anchors, identity, Arc::new(DefaultTimeProvider));

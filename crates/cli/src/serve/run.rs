@@ -29,10 +29,10 @@ impl Server {
     /// Until it is told to stop, or something dies.
     pub(super) async fn run(mut self, deadline: Duration) -> Result<(), Failure> {
         let mut ends = Ends::new()?;
-        let (no_more_tpps, no_more) = (CancellationToken::new(), CancellationToken::new());
+        let no_more = CancellationToken::new();
         let mut crew = Crew::new();
         self.announce()?;
-        self.start(&mut crew, &no_more_tpps, &no_more)?;
+        self.start(&mut crew, &no_more)?;
         let death = tokio::select! {
             name = ends.next() => {
                 tracing::info!(signal = name, "stopping");
@@ -41,10 +41,7 @@ impl Server {
             left = crew.leave() => Some(death(left)),
         };
         let deadline = Instant::now() + deadline;
-        let stopping = timeout_at(
-            deadline,
-            self.stop(&mut crew, &no_more_tpps, &no_more, deadline),
-        );
+        let stopping = timeout_at(deadline, self.stop(&mut crew, &no_more, deadline));
         let stopped = tokio::select! {
             stopped = stopping => stopped.unwrap_or_else(|_| Err(cut_off("its deadline passed"))),
             name = ends.next() => Err(cut_off(&format!("{name} came a second time"))),
@@ -68,25 +65,17 @@ impl Server {
         })
     }
 
-    fn start(
-        &mut self,
-        crew: &mut Crew,
-        no_more_tpps: &CancellationToken,
-        no_more: &CancellationToken,
-    ) -> Result<(), Failure> {
+    fn start(&mut self, crew: &mut Crew, no_more: &CancellationToken) -> Result<(), Failure> {
         let faces = [
-            (TPPS, self.tpp.take(), no_more_tpps),
-            (INTERNAL, self.internal.take(), no_more),
+            (TPPS, self.tpp.take(), self.draining.clone()),
+            (INTERNAL, self.internal.take(), no_more.clone()),
         ];
         for (name, face, stop) in faces {
             if let Some(Face {
                 listener, router, ..
             }) = face
             {
-                crew.start(
-                    name,
-                    listener.serve(router, stop.clone(), self.tasks.clone()),
-                );
+                crew.start(name, listener.serve(router, stop, self.tasks.clone()));
             }
         }
         let hang_up = on(SignalKind::hangup())?;
@@ -108,11 +97,10 @@ impl Server {
     async fn stop(
         &self,
         crew: &mut Crew,
-        no_more_tpps: &CancellationToken,
         no_more: &CancellationToken,
         deadline: Instant,
     ) -> Result<(), Failure> {
-        no_more_tpps.cancel();
+        self.draining.cancel();
         self.bank.waiters.drain();
         crew.until_gone(TPPS).await;
         no_more.cancel();
