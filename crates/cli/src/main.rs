@@ -10,6 +10,7 @@ mod config;
 mod development;
 mod durable;
 mod failure;
+mod internal_client;
 mod key_directory;
 mod ledger;
 mod open_files;
