@@ -24,6 +24,7 @@ use super::signatures::{StoredKeys, form_emitted, form_of};
 use super::signer::Signer;
 use super::{Options, PsuHeaders, Setup, body, headers};
 use crate::Bank;
+use crate::metrics::NO_OPERATION;
 use crate::polling::Desk;
 use crate::remote_keys::RemoteKeys;
 use crate::tokens::ValidateTokens;
@@ -187,7 +188,7 @@ impl Matched {
     fn name(&self) -> &'static str {
         match self {
             Self::Route(route) => route.operation.id(),
-            Self::OtherMethod { .. } | Self::Nothing => "none",
+            Self::OtherMethod { .. } | Self::Nothing => NO_OPERATION,
         }
     }
 }

@@ -19,6 +19,7 @@ use super::record::Record;
 use super::refusal::{Challenge, Forbidden, Refusal};
 use super::{Binding, Registration};
 use crate::listener::{ClientCertificate, Peer};
+use crate::metrics::TokenFound;
 use crate::tokens::{AccessToken, TokenError};
 
 /// A TPP that is known, served, and admitted to what it asks for.
@@ -42,11 +43,7 @@ impl Api {
     ) -> Result<Caller, Refusal> {
         let bearer = bearer(&head.headers).map_err(Refusal::Unauthenticated)?;
         let certificate = self.certificate(head)?;
-        let token = self
-            .tokens
-            .validate(bearer)
-            .await
-            .map_err(|error| refused(&error))?;
+        let token = self.validate(bearer).await?;
         self.check_binding(certificate, &token)?;
         let client_id = access::client(token.holder(), &self.options.subjects);
         let client_id = client_id.map_err(|reason| match reason {
@@ -66,6 +63,21 @@ impl Api {
             tpp,
             scopes: scopes.into_iter().map(str::to_owned).collect(),
             subject: certificate.map(|certificate| certificate.subject.clone()),
+        })
+    }
+
+    async fn validate(&self, bearer: &str) -> Result<AccessToken, Refusal> {
+        let validated = self.tokens.validate(bearer).await;
+        self.bank.metrics.token(match &validated {
+            Ok(_) => TokenFound::Valid,
+            Err(TokenError::Invalid(_)) => TokenFound::Invalid,
+            Err(TokenError::Expired) => TokenFound::Expired,
+            Err(TokenError::Unavailable(_)) => TokenFound::Unavailable,
+        });
+        validated.map_err(|error| match error {
+            TokenError::Invalid(why) => invalid(why),
+            TokenError::Expired => Refusal::Unauthenticated(Challenge::Expired),
+            TokenError::Unavailable(_) => Refusal::Unavailable(error.to_string()),
         })
     }
 
@@ -192,14 +204,6 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Challenge> {
         return Err(malformed);
     }
     Ok(token)
-}
-
-fn refused(error: &TokenError) -> Refusal {
-    match error {
-        TokenError::Invalid(why) => invalid(why),
-        TokenError::Expired => Refusal::Unauthenticated(Challenge::Expired),
-        TokenError::Unavailable(_) => Refusal::Unavailable(error.to_string()),
-    }
 }
 
 fn invalid(why: &'static str) -> Refusal {
