@@ -79,7 +79,7 @@ impl Api {
         let (head, body) = request.into_parts();
         let mut record = Record::begin(&self.bank, matched.name(), &head);
         let form = self.form(matched, &head);
-        let walked = self.walk(matched, &head, body, &mut record);
+        let walked = self.walk(matched, head, body, &mut record);
         let outcome = caught(walked).await;
         self.leave(matched, record, form, outcome).await
     }
@@ -109,7 +109,7 @@ impl Api {
     async fn walk(
         &self,
         matched: &Matched,
-        head: &Parts,
+        head: Parts,
         body: Body,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
@@ -125,9 +125,9 @@ impl Api {
         let (Some(opens), Some(row)) = (operation.opens(), self.row(matched)) else {
             return Ok(self.key_set(&head.headers));
         };
-        let caller = self.identify(row, opens, head, record).await?;
+        let caller = self.identify(row, opens, &head, record).await?;
         headers::check_media_types(operation, &head.headers)?;
-        self.check_psu_headers(head, record)?;
+        self.check_psu_headers(&head, record)?;
         let body = if operation.reads_a_body() {
             body::read(body, &head.headers).await?
         } else {
@@ -152,7 +152,12 @@ impl Api {
             Operation::Register(kind, Act::Create) => self.create(kind, change).await,
             Operation::Register(kind, Act::Replace) => self.replace(kind, change).await,
             Operation::Register(kind, Act::Delete) => self.delete(kind, change).await,
-            Operation::PollEvents => self.poll(row, &caller, &body, &record.interaction_id).await,
+            Operation::PollEvents => {
+                let ask = self.ask(row, &caller, &body, &record.interaction_id)?;
+                // A poll may wait, and thousands do: what it was made of is given back first.
+                drop((head, caller, body));
+                self.poll(row, ask).await
+            }
             Operation::ReadKeySet => Ok(self.key_set(&head.headers)),
         }
     }
