@@ -82,6 +82,12 @@ impl FaultyStore {
         ]
     }
 
+    /// Those that may pass by themselves: the ledger is out of reach, and sound (G-10).
+    pub fn outages() -> impl Iterator<Item = Error> {
+        let passes = |fault: &Error| !matches!(fault, Error::Inconsistent { .. });
+        Self::faults().into_iter().filter(passes)
+    }
+
     fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap()
     }

@@ -12,6 +12,8 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+pub mod authz;
+pub mod bank;
 pub mod certificates;
 pub mod clock;
 pub mod dice;

@@ -12,6 +12,7 @@ mod flight;
 pub mod internal;
 pub mod listener;
 pub mod metrics;
+mod panics;
 pub mod polling;
 mod recent;
 pub mod remote_keys;

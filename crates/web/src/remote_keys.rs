@@ -50,6 +50,8 @@ pub struct Options {
 }
 
 /// There is no copy that answers: the set was never had, is too old, or lacks the key and cannot be asked for again.
+///
+/// For the log, not for whoever chose the URL: it would learn what answers inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// The URL is none that could be dialled.

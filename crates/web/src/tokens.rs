@@ -35,7 +35,8 @@ pub struct AccessToken {
     claims: Arc<Map<String, Value>>,
 }
 
-/// Why a token does not pass. The texts go outside; none repeats the token.
+/// Why a token does not pass. The texts of what is invalid may go outside, in a challenge: they are ASCII without quotes. What
+/// is unavailable is for the log. None repeats the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// It does not hold (401).

@@ -45,9 +45,10 @@ impl Listener {
             stop: stop.clone(),
             tasks: tasks.clone(),
         });
+        let socket = self.socket;
         let accepting = async {
             loop {
-                let (tcp, address) = persistently(|| self.socket.accept()).await;
+                let (tcp, address) = persistently(|| socket.accept()).await;
                 let address = canonical(address);
                 let place = match crowd.enter(address.ip(), house.counting(address.ip())) {
                     Ok(place) => place,
@@ -68,7 +69,7 @@ impl Listener {
             }
         };
         stop.run_until_cancelled(accepting).await;
-        drop(self.socket);
+        drop(socket);
         crowd.empty().await;
     }
 }
@@ -84,7 +85,10 @@ impl House {
 
 /// Until it succeeds. A client that is gone before it was taken is passed over; when descriptors or memory have run out, time
 /// helps, and those who leave.
-async fn persistently<T>(mut accept: impl AsyncFnMut() -> io::Result<T>) -> T {
+async fn persistently<T, F>(mut accept: impl FnMut() -> F) -> T
+where
+    F: Future<Output = io::Result<T>>,
+{
     let mut pause = PAUSE_MIN;
     loop {
         match accept().await {
@@ -127,6 +131,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use tokio::time::Instant;
 
     use super::*;
@@ -142,9 +148,9 @@ mod tests {
     async fn accepting_outlasts_a_lack_of_descriptors() {
         let began = Instant::now();
         let mut failures = [24, 24, 23, 12, 105, 24, 24, 24, 24, 24].into_iter();
-        let taken = persistently(async || match failures.next() {
-            Some(code) => Err(io::Error::from_raw_os_error(code)),
-            None => Ok("a client"),
+        let taken = persistently(|| {
+            let failure = failures.next().map(io::Error::from_raw_os_error);
+            ready(failure.map_or(Ok("a client"), Err))
         });
         assert_eq!(taken.await, "a client");
         // 5 ms, doubled up to a second: pressure eases, and the log is not filled.
@@ -155,9 +161,9 @@ mod tests {
     async fn accepting_does_not_pause_for_a_client_that_left() {
         let began = Instant::now();
         let mut failures = [io::ErrorKind::ConnectionAborted; 5].into_iter();
-        let taken = persistently(async || match failures.next() {
-            Some(kind) => Err(io::Error::from(kind)),
-            None => Ok("a client"),
+        let taken = persistently(|| {
+            let failure = failures.next().map(io::Error::from);
+            ready(failure.map_or(Ok("a client"), Err))
         });
         assert_eq!(taken.await, "a client");
         assert_eq!(began.elapsed(), Duration::ZERO);

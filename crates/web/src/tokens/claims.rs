@@ -137,5 +137,5 @@ fn member<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c Value> {
 ///
 pub(super) const SECURITY_EVENT: &str = "a security event token is no access token";
 
-/// Who it is about, whose it is, and who says so.
-const TEXTS: [&str; 5] = ["iss", "sub", "client_id", "azp", "jti"];
+/// Who says so, and whose it is.
+const TEXTS: [&str; 4] = ["iss", "sub", "client_id", "azp"];

@@ -54,6 +54,8 @@ impl Api {
         let scopes = token.scopes();
         check_scopes(row, opens, &scopes)?;
         let tpp = self.find_or_register(client_id, &token).await?;
+        let scopes = self.granted(scopes, &tpp.profile.scopes);
+        check_scopes(row, opens, &scopes)?;
         let per_second = tpp.profile.overrides.requests_per_second;
         let per_second = per_second.unwrap_or(self.options.requests_per_second);
         let now = self.bank.clock.now();
@@ -112,6 +114,23 @@ impl Api {
         }
     }
 
+    /// Of a token's scopes those that the bank grants the TPP, whichever spelling is listed. An empty list grants all.
+    fn granted<'t>(&self, mut scopes: Vec<&'t str>, listed: &[String]) -> Vec<&'t str> {
+        let all = self.bank.rules.versions.rows().iter();
+        let all: Vec<_> = all.flat_map(|row| &row.scopes).collect();
+        scopes.retain(|scope| {
+            let is = |spelling: &String| spelling == scope;
+            let alike = |one: &String| {
+                one == scope
+                    || all.iter().any(|known| {
+                        known.spellings.iter().any(is) && known.spellings.contains(one)
+                    })
+            };
+            listed.is_empty() || listed.iter().any(alike)
+        });
+        scopes
+    }
+
     async fn find_or_register(
         &self,
         client_id: ClientId,
@@ -166,6 +185,7 @@ impl Api {
             org_id: claim(org_id)?.to_owned(),
             software_id: claim(software_id)?.to_owned(),
             keys: KeySource::JwksUrl(url.to_owned()),
+            scopes: Vec::new(),
             overrides: Overrides::default(),
         })
     }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod authz;
+mod end_to_end;
+mod listener;
 mod origin;
 mod polling;
 mod remote_keys;

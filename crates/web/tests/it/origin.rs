@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oyez_domain::address::Policy;
-use oyez_domain::time::{Clock, Timestamp};
 use oyez_outbound::{
     Anchors, Client, DefaultTimeProvider, Limits, PlainHttp, Setup, SystemResolver, Tls,
 };
+use oyez_testkit::certificates::Authority;
+use oyez_testkit::clock::{DAWN, ManualClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -158,18 +158,15 @@ async fn read_request(tcp: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// May dial this machine, and is in no hurry.
+/// For key sets: may dial this machine, and is in no hurry.
 pub(crate) fn client() -> Arc<Client> {
-    client_within(Duration::from_secs(20), oyez_web::remote_keys::limits())
+    client_within(IN_NO_HURRY, oyez_web::remote_keys::limits())
 }
 
-/// The same with a limit of time for tests in which nobody answers.
+/// The same for any purpose, with a limit of time for tests in which nobody answers.
 pub(crate) fn client_within(total: Duration, limits: Limits) -> Arc<Client> {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let nobody = rcgen::CertificateParams::default()
-        .self_signed(&key)
-        .unwrap();
-    let anchors = Anchors::from_pem(pem(nobody.der()).as_bytes()).unwrap();
+    let nobody = Authority::new("nobody").pem();
+    let anchors = Anchors::from_pem(nobody.as_bytes()).unwrap();
     let setup = Setup {
         tls: Tls::new(&anchors, None, Arc::new(DefaultTimeProvider)).unwrap(),
         addresses: Policy::default(),
@@ -184,36 +181,13 @@ pub(crate) fn client_within(total: Duration, limits: Limits) -> Arc<Client> {
     ))
 }
 
-fn pem(der: &[u8]) -> String {
-    use base64::Engine as _;
-    let base64 = base64::engine::general_purpose::STANDARD.encode(der);
-    format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n")
+/// Where tests begin, and stay until they say otherwise.
+pub(crate) fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::still(DAWN))
 }
 
-/// A clock that stands still until it is moved.
-pub(crate) struct ManualClock(AtomicI64);
+/// The same, as claims have it.
+pub(crate) const NOW: i64 = DAWN.unix_seconds();
 
-impl ManualClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(NOW * 1_000)))
-    }
-
-    pub(crate) fn advance(&self, by: Duration) {
-        let by = i64::try_from(by.as_millis()).unwrap();
-        self.0.fetch_add(by, Ordering::SeqCst);
-    }
-
-    pub(crate) fn set_back(&self, by: Duration) {
-        let by = i64::try_from(by.as_millis()).unwrap();
-        self.0.fetch_sub(by, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_ms(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// In seconds; all tests begin then.
-pub(crate) const NOW: i64 = 1_700_000_000;
+/// A busy machine answers long before.
+pub(crate) const IN_NO_HURRY: Duration = Duration::from_secs(20);

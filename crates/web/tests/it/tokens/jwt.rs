@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use oyez_jose::access_token::{Algorithm, Types};
 use oyez_jose::{Jwk, Jwks};
+use oyez_testkit::clock::ManualClock;
 use oyez_web::remote_keys::{FLOOR, RemoteKeys};
 use oyez_web::tokens::jwt::{Keys, Options, Validator};
 use oyez_web::tokens::{
@@ -19,7 +20,7 @@ use super::minting::{
     AUDIENCE, ISSUER, OTHER, RSA, but, claims, encode, es256, header, hs256, key_set, key_set_json,
     ps256, rs256, signed, signed_text, token,
 };
-use crate::origin::{Act, ManualClock, NOW, Origin, client};
+use crate::origin::{Act, NOW, Origin, client, clock};
 
 fn options() -> Options {
     Options::new(ISSUER, vec!["another".to_owned(), AUDIENCE.to_owned()])
@@ -27,7 +28,7 @@ fn options() -> Options {
 
 fn validator(options: Options) -> Validator {
     let (_, keys) = watch::channel(Arc::new(key_set()));
-    Validator::new(options, Keys::Given(keys), ManualClock::new()).unwrap()
+    Validator::new(options, Keys::Given(keys), clock()).unwrap()
 }
 
 async fn validate(token: &str) -> Result<AccessToken, TokenError> {
@@ -277,7 +278,7 @@ async fn only_a_token_that_holds_in_all_else_is_called_expired() {
 //
 #[tokio::test]
 async fn a_token_expires_while_it_is_looked_at_by_the_clock_and_the_leeway() {
-    let clock = ManualClock::new();
+    let clock = clock();
     let (_, keys) = watch::channel(Arc::new(key_set()));
     let validator = Validator::new(options(), Keys::Given(keys), Arc::clone(&clock) as _).unwrap();
     let token = token(&but(claims(), json!({"exp": NOW + 60})));
@@ -296,6 +297,24 @@ async fn a_token_without_end_is_refused_before_it_is_read() {
     let long = token(&but(claims(), json!({"x": "x".repeat(TOKEN_BYTES_MAX)})));
     let refused = TokenError::Invalid("the access token is too long");
     assert_eq!(why(&long).await, refused);
+}
+
+//
+#[tokio::test]
+async fn a_token_in_which_any_character_was_changed_is_refused() {
+    let good = token(&claims());
+    let validator = validator(options());
+    assert!(validator.validate(&good).await.is_ok());
+    for (index, one) in good.char_indices() {
+        for other in ["", "A", "_", ".", "=", "\u{e9}"] {
+            if other.starts_with(one) {
+                continue;
+            }
+            let changed = format!("{}{other}{}", &good[..index], &good[index + 1..]);
+            let refused = validator.validate(&changed).await;
+            assert!(matches!(refused, Err(TokenError::Invalid(_))), "{changed}");
+        }
+    }
 }
 
 //
@@ -319,7 +338,7 @@ async fn older_types_and_rs256_pass_where_they_are_opted_in() {
 #[tokio::test]
 async fn keys_from_a_file_are_exchanged_without_a_restart() {
     let (send, keys) = watch::channel(Arc::new(key_set()));
-    let validator = Validator::new(options(), Keys::Given(keys), ManualClock::new()).unwrap();
+    let validator = Validator::new(options(), Keys::Given(keys), clock()).unwrap();
     let token = token(&claims());
     assert!(validator.validate(&token).await.is_ok());
     let others: Jwks = [Jwk::new("ec", OTHER.public_key().clone())]
@@ -335,7 +354,7 @@ async fn keys_from_a_file_are_exchanged_without_a_restart() {
 fn a_validator_that_would_believe_too_much_or_nothing_is_not_made() {
     let make = |options| {
         let (_, keys) = watch::channel(Arc::new(Jwks::default()));
-        Validator::new(options, Keys::Given(keys), ManualClock::new()).err()
+        Validator::new(options, Keys::Given(keys), clock()).err()
     };
     let leeway = Duration::from_secs(61);
     assert_eq!(
@@ -363,7 +382,7 @@ fn a_validator_that_would_believe_too_much_or_nothing_is_not_made() {
 /// A validator whose keys are at an authorisation server's.
 async fn remote(acts: impl IntoIterator<Item = Act>) -> (Arc<Validator>, Origin, Arc<ManualClock>) {
     let origin = Origin::start(acts).await;
-    let clock = ManualClock::new();
+    let clock = clock();
     let keys = RemoteKeys::new(
         client(),
         Arc::clone(&clock) as _,
@@ -395,7 +414,7 @@ async fn keys_by_url_are_fetched_once_and_anew_for_an_unknown_kid() {
 }
 
 //
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_tokens_of_unknown_keys_cause_one_fetch() {
     let (validator, origin, clock) = remote([Act::Answer(200, key_set_json())]).await;
     validator.validate(&token(&claims())).await.unwrap();
