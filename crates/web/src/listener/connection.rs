@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::ops::DerefMut;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -54,7 +55,8 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) async fn serve(self, house: Arc<House>) {
         let address = self.address;
-        let Some((stream, protocol, certificate)) = self.secured(&house).await else {
+        // On the heap, or its room would be kept for as long as the connection.
+        let Some((stream, protocol, certificate)) = Box::pin(self.secured(&house)).await else {
             return;
         };
         let peer = Peer {
@@ -72,11 +74,12 @@ impl Connection {
         let service = service_fn(move |request| served.clone().answer(request));
         match protocol {
             Protocol::Http1 => {
-                let connection = house.http1().serve_connection(wire, service);
+                let connection = pin!(house.http1().serve_connection(wire, service));
                 watch(connection, &activity, &house.stop, address).await;
             }
             Protocol::Http2 => {
-                let connection = house.http2().serve_connection(wire, service);
+                // On the heap, for it is twice as large as the other, which is the common one.
+                let connection = Box::pin(house.http2().serve_connection(wire, service));
                 watch(connection, &activity, &house.stop, address).await;
             }
         }
@@ -190,11 +193,14 @@ impl Served {
 }
 
 /// Drives a connection, and ends it when something is due that did not happen.
-async fn watch<C>(connection: C, activity: &Activity, stop: &CancellationToken, address: SocketAddr)
-where
+async fn watch<C>(
+    mut connection: Pin<impl DerefMut<Target = C>>,
+    activity: &Activity,
+    stop: &CancellationToken,
+    address: SocketAddr,
+) where
     C: GracefulConnection<Error = hyper::Error>,
 {
-    let mut connection = pin!(connection);
     let mut stopped = pin!(stop.cancelled());
     let (first, _) = activity.due();
     let mut alarm = pin!(sleep_until(first));
