@@ -24,11 +24,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
+use tower::Service as _;
 use tracing::{debug, warn};
 
 use super::Peer;
-use super::activity::{Activity, Due, Protocol, Ticket};
+use super::activity::{Activity, Due, Protocol};
 use super::body::{Answer, arriving};
 use super::bounds::Bounds;
 use super::certificate::ClientCertificate;
@@ -71,7 +71,7 @@ impl Connection {
             peer,
             activity: Arc::clone(&activity),
         };
-        let service = service_fn(move |request| served.clone().answer(request));
+        let service = service_fn(move |request| served.answer(request));
         match protocol {
             Protocol::Http1 => {
                 let connection = pin!(house.http1().serve_connection(wire, service));
@@ -150,7 +150,6 @@ impl House {
 }
 
 /// What is done with each request of a connection.
-#[derive(Clone)]
 struct Served {
     house: Arc<House>,
     peer: Peer,
@@ -159,19 +158,22 @@ struct Served {
 }
 
 impl Served {
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+    /// Only what must outlive this call is kept in the future, for thousands of them wait.
+    fn answer(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
         let ticket = self.activity.begin();
-        Ok(self.routed(request, ticket).await)
-    }
-
-    async fn routed(self, mut request: Request<Incoming>, ticket: Ticket) -> Response<Answer> {
         let peer = self.peer_of(&mut request);
         request.extensions_mut().insert(peer);
         let pace = self.house.bounds.body_pace;
         let request = request.map(|body| arriving(body, pace));
-        let routing = self.house.router.clone().oneshot(request);
-        let Ok(response) = routing.await;
-        response.map(|body| Answer::new(body, ticket))
+        // A router is always ready.
+        let routing = self.house.router.clone().call(request);
+        async move {
+            let Ok(response) = routing.await;
+            Ok(response.map(|body| Answer::new(body, ticket)))
+        }
     }
 
     /// Who sent this request: from a gateway, by its header alone.

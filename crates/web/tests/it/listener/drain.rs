@@ -24,7 +24,11 @@ async fn a_drain_finishes_what_is_in_flight_and_closes_what_is_idle() {
     world.stop.cancel();
     assert_eq!(rest(&mut idle).await, "");
     assert_eq!(rest(&mut fresh).await, "");
-    assert!(TcpStream::connect(world.address).await.is_err());
+    timeout(PATIENCE, async {
+        while TcpStream::connect(world.address).await.is_ok() {}
+    })
+    .await
+    .expect("the door is shut");
     assert!(!world.serving.is_finished());
 
     world.gate.add_permits(1);
