@@ -12,6 +12,7 @@ use oyez_jose::Form;
 use oyez_outbound::{Bytes, Resolve};
 
 use super::answer::Answer;
+use super::caller::Caller;
 use super::rates::Rates;
 use super::record::Record;
 use super::refusal::Refusal;
@@ -125,21 +126,9 @@ impl Api {
             return Ok(self.key_set(&head.headers));
         };
         let caller = self.identify(row, opens, &head, record).await?;
-        headers::check_media_types(operation, &head.headers)?;
-        self.check_psu_headers(&head, record)?;
-        let body = if operation.reads_a_body() {
-            body::read(body, &head.headers).await?
-        } else {
-            Bytes::new()
-        };
-        if operation.takes_signatures() {
-            self.check_signature(row, &caller, &head.headers, &body)
-                .await?;
-        }
-        if operation.gives_signatures() {
-            let signable = self.signer.check();
-            signable.map_err(|error| Refusal::Unavailable(error.to_string()))?;
-        }
+        let body = self
+            .take_in(operation, row, &caller, &head, body, record)
+            .await?;
         let change = Change {
             row,
             caller: &caller,
@@ -159,6 +148,35 @@ impl Api {
             }
             Operation::ReadKeySet => Ok(self.key_set(&head.headers)),
         }
+    }
+
+    /// What came with a request, once it was found fit to be read: media types, other headers, size, signature. Nothing is
+    /// done that the bank could not sign the answer to.
+    async fn take_in(
+        &self,
+        operation: Operation,
+        row: &Row,
+        caller: &Caller,
+        head: &Parts,
+        body: Body,
+        record: &Record,
+    ) -> Result<Bytes, Refusal> {
+        headers::check_media_types(operation, &head.headers)?;
+        self.check_psu_headers(head, record)?;
+        let body = if operation.reads_a_body() {
+            body::read(body, &head.headers).await?
+        } else {
+            Bytes::new()
+        };
+        if operation.takes_signatures() {
+            self.check_signature(row, caller, &head.headers, &body)
+                .await?;
+        }
+        if operation.gives_signatures() {
+            let signable = self.signer.check();
+            signable.map_err(|error| Refusal::Unavailable(error.to_string()))?;
+        }
+        Ok(body)
     }
 
     /// Whether a path lies below a version that was served once.
