@@ -78,7 +78,11 @@ async fn live_answers() -> Vec<Value> {
         let path = book.path("event-subscriptions");
         tpp.post(&path).json(&subscription).send().await;
         bank.tell(&tpp, 2).await;
-        for request in [json!({}), json!({ "maxEvents": 0 }), json!({ "maxEvents": -1, "x": 1 })] {
+        for request in [
+            json!({}),
+            json!({ "maxEvents": 0 }),
+            json!({ "maxEvents": -1, "x": 1 }),
+        ] {
             let path = book.path("events");
             book.ask(tpp.post(&path).json(&request)).await;
         }
@@ -108,12 +112,17 @@ impl Book<'_> {
         let all = self.path(resource);
         self.ask(tpp.get(&all)).await;
         self.ask(tpp.post(&all).json(wrong)).await;
-        self.ask(tpp.post(&all).json(body).authorization(None)).await;
+        self.ask(tpp.post(&all).json(body).authorization(None))
+            .await;
         let created = self.ask(tpp.post(&all).json(body)).await.json();
         self.ask(tpp.post(&all).json(body)).await;
         self.ask(tpp.get(&all)).await;
         let data = created["Data"].as_object().unwrap();
-        let id = data.iter().find(|(name, _)| name.ends_with("Id")).unwrap().1;
+        let id = data
+            .iter()
+            .find(|(name, _)| name.ends_with("Id"))
+            .unwrap()
+            .1;
         let one = format!("{all}/{}", id.as_str().unwrap());
         self.ask(tpp.put(&one).json(wrong)).await;
         self.ask(tpp.put(&one).json(changed)).await;
@@ -124,7 +133,10 @@ impl Book<'_> {
     }
 
     async fn ask(&mut self, request: Request) -> Response {
-        let (method, path) = (request.method().as_str().to_lowercase(), request.path().to_owned());
+        let (method, path) = (
+            request.method().as_str().to_lowercase(),
+            request.path().to_owned(),
+        );
         let below = path.rsplit_once(self.api).unwrap().1;
         let segments: Vec<&str> = below.trim_matches('/').split('/').collect();
         let response = request.send().await;
