@@ -21,6 +21,7 @@ use super::signatures::{StoredKeys, form_emitted, form_of};
 use super::signer::Signer;
 use super::{Options, PsuHeaders, Setup, body, headers};
 use crate::Bank;
+use crate::metrics::NO_OPERATION;
 use crate::panics::caught;
 use crate::polling::Desk;
 use crate::remote_keys::RemoteKeys;
@@ -76,7 +77,7 @@ impl Api {
         let (head, body) = request.into_parts();
         let mut record = Record::begin(&self.bank, matched.name(), &head);
         let form = self.form(matched, &head);
-        let walked = self.walk(matched, &head, body, &mut record);
+        let walked = self.walk(matched, head, body, &mut record);
         let walked = caught(walked).await;
         let outcome = walked.unwrap_or_else(|panic| Err(Refusal::Broken(panic)));
         self.leave(matched, record, form, outcome).await
@@ -107,7 +108,7 @@ impl Api {
     async fn walk(
         &self,
         matched: &Matched,
-        head: &Parts,
+        head: Parts,
         body: Body,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
@@ -123,9 +124,9 @@ impl Api {
         let (Some(opens), Some(row)) = (operation.opens(), self.row(matched)) else {
             return Ok(self.key_set(&head.headers));
         };
-        let caller = self.identify(row, opens, head, record).await?;
+        let caller = self.identify(row, opens, &head, record).await?;
         headers::check_media_types(operation, &head.headers)?;
-        self.check_psu_headers(head, record)?;
+        self.check_psu_headers(&head, record)?;
         let body = if operation.reads_a_body() {
             body::read(body, &head.headers).await?
         } else {
@@ -150,7 +151,12 @@ impl Api {
             Operation::Register(kind, Act::Create) => self.create(kind, change).await,
             Operation::Register(kind, Act::Replace) => self.replace(kind, change).await,
             Operation::Register(kind, Act::Delete) => self.delete(kind, change).await,
-            Operation::PollEvents => self.poll(row, &caller, &body, &record.interaction_id).await,
+            Operation::PollEvents => {
+                let ask = self.ask(row, &caller, &body, &record.interaction_id)?;
+                // A poll may wait, and thousands do: what it was made of is given back first.
+                drop((head, caller, body));
+                self.poll(row, ask).await
+            }
             Operation::ReadKeySet => Ok(self.key_set(&head.headers)),
         }
     }
@@ -186,7 +192,7 @@ impl Matched {
     fn name(&self) -> &'static str {
         match self {
             Self::Route(route) => route.operation.id(),
-            Self::OtherMethod { .. } | Self::Nothing => "none",
+            Self::OtherMethod { .. } | Self::Nothing => NO_OPERATION,
         }
     }
 }
