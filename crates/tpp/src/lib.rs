@@ -102,6 +102,7 @@
 //! random numbers, opens a file or starts a task of its own, but for the connections' own, which run on tokio.
 
 mod bank;
+mod call;
 mod callback_urls;
 mod error;
 mod flight;

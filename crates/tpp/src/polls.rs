@@ -12,7 +12,8 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::bank::{Answer, Bank, Call, Signed};
+use crate::bank::{Answer, Bank};
+use crate::call::{Call, Signed};
 use crate::error::Error;
 use crate::sets::{Verified, VerifyError};
 

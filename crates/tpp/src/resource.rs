@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::bank::{Answer, Bank, Call, Signed};
+use crate::bank::{Answer, Bank};
+use crate::call::{Call, Signed};
 use crate::error::Error;
 
 /// One of the two.
