@@ -63,8 +63,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
 }
 
-/// A request as it is sent.
-#[derive(Debug, Clone)]
+/// A request as it is sent. It has no `Debug`: it may carry a token or an assertion.
+#[derive(Clone)]
 pub struct Request {
     /// What to do.
     pub method: Method,
