@@ -172,24 +172,33 @@ impl Source {
 
     async fn form(&self, now: Timestamp) -> Result<String, TokenError> {
         let setup = &self.setup;
+        let assertion = match &setup.authentication {
+            Authentication::PrivateKeyJwt(signer) => Some(self.assertion(signer, now).await?),
+            Authentication::TlsClientAuth => None,
+        };
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials")
             .append_pair("client_id", setup.client_id.as_str())
             .append_pair("scope", &setup.scope);
-        if let Authentication::PrivateKeyJwt(signer) = &setup.authentication {
-            let claims = Assertion {
-                iss: setup.client_id.as_str(),
-                sub: setup.client_id.as_str(),
-                aud: &setup.endpoint,
-                jti: setup.random.jti(),
-                iat: now.unix_seconds(),
-                exp: (now + ASSERTION_LIFE).unix_seconds(),
-            };
-            let claims = serde_json::to_vec(&claims).expect("texts and numbers are always JSON");
+        if let Some(assertion) = assertion {
             form.append_pair("client_assertion_type", ASSERTION_TYPE)
-                .append_pair("client_assertion", &signer.jwt(&claims, now).await?);
+                .append_pair("client_assertion", &assertion);
         }
         Ok(form.finish())
+    }
+
+    async fn assertion(&self, signer: &Signer, now: Timestamp) -> Result<String, SignError> {
+        let setup = &self.setup;
+        let claims = Assertion {
+            iss: setup.client_id.as_str(),
+            sub: setup.client_id.as_str(),
+            aud: &setup.endpoint,
+            jti: setup.random.jti(),
+            iat: now.unix_seconds(),
+            exp: (now + ASSERTION_LIFE).unix_seconds(),
+        };
+        let claims = serde_json::to_vec(&claims).expect("texts and numbers are always JSON");
+        signer.jwt(&claims, now).await
     }
 }
 

@@ -39,8 +39,8 @@ impl Authority {
         pem("CERTIFICATE", self.0.as_ref().der())
     }
 
-    /// A server that asks every client for a certificate of this authority.
-    pub(crate) fn server(&self, name: &str) -> ServerConfig {
+    /// A server that speaks this protocol and asks every client for a certificate of this authority.
+    pub(crate) fn server(&self, name: &str, protocol: &[u8]) -> ServerConfig {
         let mut clients = RootCertStore::empty();
         clients.add(self.0.as_ref().der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -48,12 +48,14 @@ impl Authority {
             WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider));
         let own = self.certify(name);
         let key = PrivateKeyDer::try_from(own.key.serialized_der().to_vec()).unwrap();
-        ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_client_cert_verifier(verifier.build().unwrap())
             .with_single_cert(vec![own.certificate], key)
-            .unwrap()
+            .unwrap();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        config
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use oyez_tpp::jose::{Form, HeaderTemplate, Jwk, Jwks, LocalKey, Signatory, UnixTime};
 use oyez_tpp::{Bytes, HeaderMap, INTERACTION_ID, Method, SIGNATURE};
 use tokio::net::TcpListener;
@@ -20,6 +21,8 @@ use crate::world::{ANCHOR, NOW, ORG_ID};
 
 pub(crate) const HOST: &str = "127.0.0.1";
 pub(crate) const KID: &str = "bank-1";
+pub(crate) const HTTP_1: &[u8] = b"http/1.1";
+pub(crate) const HTTP_2: &[u8] = b"h2";
 
 /// A request that came.
 #[derive(Clone)]
@@ -113,7 +116,7 @@ impl Canned {
 }
 
 impl FakeBank {
-    pub(crate) async fn start(authority: &Authority, key: LocalKey) -> Self {
+    pub(crate) async fn start(authority: &Authority, key: LocalKey, protocol: &[u8]) -> Self {
         let listener = TcpListener::bind((HOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let key = Arc::new(key);
@@ -121,7 +124,7 @@ impl FakeBank {
             jwks: Some(jwks(&[(KID, &key)])),
             ..State::default()
         }));
-        let acceptor = TlsAcceptor::from(Arc::new(authority.server(HOST)));
+        let acceptor = TlsAcceptor::from(Arc::new(authority.server(HOST, protocol)));
         let tracker = TaskTracker::new();
         let (shared, signing) = (Arc::clone(&state), Arc::clone(&key));
         drop(tracker.clone().spawn(async move {
@@ -134,14 +137,24 @@ impl FakeBank {
                     };
                     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
                     let certificate = chain.first().map(|der| der.to_vec()).unwrap_or_default();
-                    let service = service_fn(|request| answer(&state, &key, &certificate, request));
-                    let connection = hyper::server::conn::http1::Builder::new();
+                    let service = service_fn(move |request| {
+                        answer(
+                            Arc::clone(&state),
+                            Arc::clone(&key),
+                            certificate.clone(),
+                            request,
+                        )
+                    });
+                    let over_http_2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
+                    let stream = TokioIo::new(stream);
                     // A client that gives up is part of some tests.
-                    drop(
-                        connection
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await,
-                    );
+                    if over_http_2 {
+                        let connection = http2::Builder::new(TokioExecutor::new());
+                        drop(connection.serve_connection(stream, service).await);
+                    } else {
+                        let connection = http1::Builder::new();
+                        drop(connection.serve_connection(stream, service).await);
+                    }
                 }));
             }
         }));
@@ -202,9 +215,9 @@ impl FakeBank {
 }
 
 async fn answer(
-    state: &Mutex<State>,
-    key: &LocalKey,
-    certificate: &[u8],
+    state: Arc<Mutex<State>>,
+    key: Arc<LocalKey>,
+    certificate: Vec<u8>,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
@@ -213,11 +226,11 @@ async fn answer(
         path: head.uri.path().to_owned(),
         headers: head.headers,
         body: body.collect().await.unwrap().to_bytes(),
-        certificate: certificate.to_vec(),
+        certificate,
     };
     let act = state.lock().unwrap().next(seen.clone());
     match act {
-        Act::Answer(canned) => Ok(respond(&canned, key, &seen)),
+        Act::Answer(canned) => Ok(respond(&canned, &key, &seen)),
         Act::Hang => std::future::pending().await,
     }
 }

@@ -9,6 +9,7 @@ use oyez_tpp::{
     VerifyError,
 };
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use crate::fake_bank::{Canned, KID};
 use crate::world::{ANCHOR, CLIENT, NOW, ORG_ID, SET_ISSUER, World, path};
@@ -261,6 +262,29 @@ async fn without_the_banks_keys_a_set_is_not_blamed() {
     let error = outcome(&world, &signed(&world, &claims("j"))).await;
     assert!(matches!(error, VerifyError::Keys(_)), "{error}");
     assert_eq!(error.report(), None);
+}
+
+//
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polls_run_as_tasks_over_one_token_and_one_copy_of_the_keys() {
+    for world in [World::new().await, World::over_http_2().await] {
+        let bank = world.seen_bank();
+        let body = json!({"sets": {"j": signed(&world, &claims("j"))}}).to_string();
+        let tracker = TaskTracker::new();
+        let polls: Vec<_> = std::iter::repeat_with(|| {
+            world.bank.answers(Canned::new(200, &body));
+            let bank = bank.clone();
+            tracker.spawn(async move { bank.polls().poll(&PollRequest::default()).await })
+        })
+        .take(8)
+        .collect();
+        for poll in polls {
+            let polled = poll.await.unwrap().unwrap().value;
+            assert!(polled.sets[0].outcome.is_ok());
+        }
+        assert_eq!(world.bank.seen("/token").len(), 1);
+        assert_eq!(world.bank.seen("/jwks").len(), 1);
+    }
 }
 
 //

@@ -15,7 +15,7 @@ use oyez_tpp::{
 };
 
 use crate::authority::{Authority, Certified};
-use crate::fake_bank::FakeBank;
+use crate::fake_bank::{FakeBank, HTTP_1, HTTP_2};
 
 pub(crate) const NOW: i64 = 1_893_456_000;
 pub(crate) const ORG_ID: &str = "0015800000jfQ9aAAE";
@@ -57,9 +57,18 @@ impl World {
     }
 
     pub(crate) async fn with_keys(kind: KeyKind) -> Self {
+        Self::with(kind, HTTP_1).await
+    }
+
+    pub(crate) async fn over_http_2() -> Self {
+        Self::with(KeyKind::P256, HTTP_2).await
+    }
+
+    async fn with(kind: KeyKind, protocol: &[u8]) -> Self {
+        let key = LocalKey::generate(kind).unwrap();
         let authority = Authority::new();
         Self {
-            bank: FakeBank::start(&authority, LocalKey::generate(kind).unwrap()).await,
+            bank: FakeBank::start(&authority, key, protocol).await,
             clock: Arc::new(ManualClock(AtomicI64::new(NOW * 1000))),
             key: Arc::new(LocalKey::generate(kind).unwrap()),
             certified: authority.certify("tpp.example"),
