@@ -117,7 +117,7 @@ impl Bank {
     }
 
     /// What the routers work on.
-    pub fn web(&self) -> &oyez_web::Bank {
+    pub fn web(&self) -> &Arc<oyez_web::Bank> {
         &self.running().web
     }
 
@@ -157,6 +157,7 @@ impl Bank {
             org_id: Caller::ORG_ID.to_owned(),
             software_id: caller.software_id().to_owned(),
             keys: KeySource::Jwks(caller.jwks().to_json()),
+            scopes: Vec::new(),
             overrides: Overrides::default(),
         };
         let (id, now) = (making::client(caller.client_id()), self.now());

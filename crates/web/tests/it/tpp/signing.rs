@@ -402,6 +402,7 @@ async fn stored_keys_count_as_they_are_now_and_only_if_they_may_sign() {
             org_id: Caller::ORG_ID.to_owned(),
             software_id: tpp.software_id().to_owned(),
             keys: KeySource::Jwks(keys),
+            scopes: Vec::new(),
             overrides: Overrides::default(),
         };
         let changed = world

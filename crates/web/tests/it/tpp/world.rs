@@ -191,6 +191,7 @@ impl World {
             org_id: Caller::ORG_ID.to_owned(),
             software_id: caller.software_id().to_owned(),
             keys,
+            scopes: Vec::new(),
             overrides,
         };
         let operator = Actor::Operator("ops".to_owned());
