@@ -1,3 +1,5 @@
+//! Looking events up: lists with filters, a page at a time, and the whole file of one.
+
 use std::time::Duration;
 
 use oyez_testkit::tpp::Caller;

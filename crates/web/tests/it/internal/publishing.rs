@@ -1,3 +1,5 @@
+//! Handing events over: each item has its own outcome, and a repeat is heard once.
+
 use std::sync::Arc;
 
 use oyez_domain::ledger::registering::Wish;
