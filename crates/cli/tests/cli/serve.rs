@@ -285,6 +285,24 @@ fn a_new_signing_key_is_published_without_being_told_and_a_damaged_manifest_chan
     assert!(ask(&mut tpp, "GET /jwks", "").1.contains("\"second\""));
 }
 
+//
+#[test]
+fn behind_a_gateway_the_listener_for_tpps_is_plain_http() {
+    let desk = Desk::with_bank();
+    for line in [
+        "certificate = \"development/server.crt\"",
+        "key = \"development/server.key\"",
+        "client_anchors = \"development/ca.crt\"",
+    ] {
+        desk.configure(line, "");
+    }
+    desk.configure("# networks = []", "networks = [\"127.0.0.0/8\"]");
+    desk.configure("# certificate_header =", "certificate_header =");
+    let server = Server::start(&desk);
+    let mut tpp = TcpStream::connect(server.address("tpp")).unwrap();
+    assert_eq!(ask(&mut tpp, "GET /jwks", "").0, 200);
+}
+
 #[test]
 fn what_is_under_way_is_finished_before_the_server_stops() {
     let desk = Desk::with_bank();
