@@ -153,11 +153,10 @@ impl Bank {
     /// Makes a TPP known, with its keys.
     pub async fn register(&self, caller: &Caller) {
         let profile = Profile {
-            name: caller.client_id().to_owned(),
             org_id: Caller::ORG_ID.to_owned(),
             software_id: caller.software_id().to_owned(),
             keys: KeySource::Jwks(caller.jwks().to_json()),
-            overrides: Overrides::default(),
+            ..making::profile(Overrides::default())
         };
         let (id, now) = (making::client(caller.client_id()), self.now());
         let known = self
