@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::certificates::{Authority, Certified};
 use crate::clock::ManualClock;
+use crate::http::Connection;
 use crate::keys;
 use crate::tokens::{AuthorisationServer, Token};
 
@@ -193,8 +194,8 @@ impl Caller {
     }
 
     /// One connection for several requests, one after the other.
-    pub async fn keep_alive(&self) -> std::io::Result<request::Connection> {
-        request::Connection::over(self.connect().await?).await
+    pub async fn keep_alive(&self) -> std::io::Result<Connection> {
+        Connection::over(self.connect().await?).await
     }
 
     async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
