@@ -116,7 +116,7 @@ impl Bank {
     }
 
     /// What the routers work on.
-    pub fn web(&self) -> &oyez_web::Bank {
+    pub fn web(&self) -> &Arc<oyez_web::Bank> {
         &self.running().web
     }
 

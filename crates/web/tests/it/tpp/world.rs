@@ -188,6 +188,7 @@ impl World {
     pub(crate) async fn register(&self, caller: &Caller, keys: KeySource, overrides: Overrides) {
         let profile = Profile {
             keys,
+            scopes: Vec::new(),
             overrides,
             ..profile(caller)
         };
