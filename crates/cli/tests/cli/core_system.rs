@@ -95,3 +95,23 @@ pub(crate) fn keyed(tpp: &str, id: &str, key: &str) -> Value {
 pub(crate) fn lines(items: &[Value]) -> String {
     items.iter().map(|item| format!("{item}\n")).collect()
 }
+
+/// As [`assert_session`], for what a server says: its times, ids and ports differ too.
+///
+/// [`assert_session`]: super::bank::assert_session
+macro_rules! assert_calls {
+    ($text:expr) => {
+        insta::with_settings!({
+            filters => vec![
+                (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "YYYY-MM-DDThh:mm:ss.sssZ"),
+                (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "uuuuuuuu-uuuu-uuuu-uuuu-uuuuuuuuuuuu"),
+                (r"[A-Za-z0-9_-]{43}", "KID........................................"),
+                (r"127\.0\.0\.1:[1-9]\d{4}\b", "127.0.0.1:PORT"),
+            ],
+            prepend_module_to_snapshot => false,
+        }, {
+            insta::assert_snapshot!($text);
+        });
+    };
+}
+pub(crate) use assert_calls;

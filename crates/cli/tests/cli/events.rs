@@ -3,8 +3,7 @@
 use oyez_testkit::jws;
 use serde_json::{Value, json};
 
-use super::bank::assert_session;
-use super::core_system::CoreSystem;
+use super::core_system::{CoreSystem, assert_calls};
 
 // I-03
 #[tokio::test(flavor = "multi_thread")]
@@ -26,7 +25,7 @@ async fn the_story_of_an_event_is_told_in_order() {
     office.poll(&json!({"maxEvents": 0, "ack": [jti]})).await;
     story.push(office.shown(&fresh, ""));
     story.push(office.shown("events show 00000000-0000-7000-8000-000000000000", ""));
-    assert_session!(story.join("\n"));
+    assert_calls!(story.join("\n"));
 }
 
 // I-03
@@ -77,7 +76,7 @@ async fn events_are_found_by_what_is_known_of_them() {
         "events list --limit 1",
         "events list --state lost --accepted-from noon",
     ];
-    assert_session!(shown.map(|words| office.shown(words, "")).join("\n"));
+    assert_calls!(shown.map(|words| office.shown(words, "")).join("\n"));
 }
 
 fn jti(json: &str) -> String {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use oyez_store::Error;
 use serde_json::{Value, json};
 
-use super::bank::assert_session;
-use super::core_system::{CoreSystem, item, keyed, lines};
+use super::core_system::{CoreSystem, assert_calls, item, keyed, lines};
 
 // I-01
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +28,7 @@ async fn one_item_is_said_in_words() {
         "publish --tpp acme-1 --event resource-update".to_owned(),
     ];
     let shown = commands.map(|words| office.shown(&words, ""));
-    assert_session!(shown.join("\n"));
+    assert_calls!(shown.join("\n"));
     assert_eq!(office.bank.counts(&office.tpp).await.accepted, 1);
 }
 
@@ -52,7 +51,7 @@ async fn a_bad_line_sinks_none_of_the_others() {
     let input = input.join("\n");
     let outcomes = office.shown("publish - --outcomes", &input);
     let summary = office.shown("publish -", &input);
-    assert_session!(format!("{outcomes}\n{summary}"));
+    assert_calls!(format!("{outcomes}\n{summary}"));
     let json = office.run("publish - --json", &input);
     assert_eq!(json.code, 1);
     let json: Value = serde_json::from_str(&json.stdout).unwrap();
@@ -165,7 +164,7 @@ async fn what_has_a_key_is_sent_again_when_the_ledger_could_not() {
     let done = tokio::task::block_in_place(|| child.wait_with_output()).unwrap();
     let stdout = String::from_utf8(done.stdout).unwrap();
     let stderr = String::from_utf8(done.stderr).unwrap();
-    assert_session!(format!("{stdout}--- standard error\n{stderr}"));
+    assert_calls!(format!("{stdout}--- standard error\n{stderr}"));
     assert_eq!(done.status.code(), Some(3));
     assert_eq!(office.bank.counts(&office.tpp).await.accepted, 2);
 }
@@ -256,6 +255,6 @@ mod slow {
         let began = tokio::time::Instant::now();
         let done = office.run(words, &lines(&items));
         assert!(began.elapsed() > Duration::from_secs(10));
-        assert_session!(office.desk.shown(words, &done));
+        assert_calls!(office.desk.shown(words, &done));
     }
 }

@@ -6,7 +6,8 @@ use oyez_jose::{Jwk, Jwks, KeyKind, LocalKey};
 use oyez_testkit::jws::{self, Seal};
 use serde_json::{Value, json};
 
-use super::bank::{Desk, Done, assert_session};
+use super::bank::{Desk, Done};
+use super::core_system::assert_calls;
 use super::serve::Server;
 
 /// A desk beside a running server.
@@ -56,7 +57,7 @@ impl Office {
 #[test]
 fn a_tpp_is_registered_changed_disabled_and_served_again() {
     let office = Office::open();
-    assert_session!(office.session(&[
+    assert_calls!(office.session(&[
         "tpps register acme-1 --name Acme --org-id 0015800001 --software-id 4Xa7 \
          --jwks-url https://keystore.example/acme.jwks --scope accounts --set requests_per_second=7",
         "tpps list",
@@ -91,7 +92,7 @@ fn a_tpp_is_registered_from_a_file_and_what_is_said_beside_it_counts_more() {
 #[test]
 fn what_the_server_refuses_is_told_with_all_that_is_wrong() {
     let office = Office::open();
-    assert_session!(office.session(&[
+    assert_calls!(office.session(&[
         "tpps register acme-1 --name Acme --jwks-url ftp://keystore.example --scope account --set patience=1",
         "tpps register development-tpp --name A --org-id 1 --software-id 2 --jwks-url https://k.example/",
         "tpps show nobody",
@@ -114,7 +115,7 @@ fn who_may_not_ask_is_told_which_file_or_which_role() {
             .desk
             .shown(&format!("{words} (token in {file})"), &done)
     });
-    assert_session!(sessions.join("\n"));
+    assert_calls!(sessions.join("\n"));
     let viewer = office.token_of("viewer");
     assert_eq!(office.run_as(&viewer, "tpps list").code, 0);
 }
@@ -134,7 +135,7 @@ fn a_server_that_is_not_there_is_said_to_be_so() {
         "tpps list".to_owned(),
     ];
     let commands: Vec<_> = commands.iter().map(String::as_str).collect();
-    assert_session!(desk.session(&commands));
+    assert_calls!(desk.session(&commands));
 }
 
 #[test]
@@ -222,7 +223,7 @@ fn software_statements_are_imported_if_the_directory_signed_them() {
         "not.a.statement".to_owned(),
     ];
     office.desk.write("directory.ssa", &lines.join("\n"));
-    assert_session!(office.session(&[
+    assert_calls!(office.session(&[
         "tpps import directory.ssa --directory-jwks directory.jwks",
         "tpps show directory-acme",
     ]));
@@ -238,7 +239,7 @@ fn unverified_statements_are_said_to_be_so() {
     office
         .desk
         .write("acme.ssa", &statement(&key, &claims("acme")));
-    assert_session!(office.session(&["tpps import acme.ssa --client-id acme-1"]));
+    assert_calls!(office.session(&["tpps import acme.ssa --client-id acme-1"]));
 }
 
 // A-09
@@ -263,7 +264,7 @@ fn an_export_is_planned_imported_and_imported_again_without_harm() {
     office.desk.write("clients.ndjson", &lines.join("\n"));
     let import = "tpps import clients.ndjson --directory-jwks directory.jwks";
     let dry_run = format!("{import} --dry-run");
-    assert_session!(office.session(&[&dry_run, "tpps list", import, "tpps list", import]));
+    assert_calls!(office.session(&[&dry_run, "tpps list", import, "tpps list", import]));
 }
 
 // A-09
@@ -278,7 +279,7 @@ fn who_is_registered_stays_as_it_is_unless_an_update_is_asked_for() {
     listed["tpps"][0]["name"] = json!("Renamed");
     listed["tpps"].as_array_mut().unwrap().push(other);
     office.desk.write("export.json", &listed.to_string());
-    assert_session!(office.session(&[
+    assert_calls!(office.session(&[
         "tpps import export.json",
         "tpps import export.json --update --dry-run",
         "tpps import export.json --update",
