@@ -10,6 +10,7 @@ mod config;
 mod development;
 mod durable;
 mod failure;
+mod internal_client;
 mod key_directory;
 mod ledger;
 mod open_files;
@@ -25,7 +26,7 @@ use clap::Parser;
 use args::{Arguments, Command};
 use clock::SystemClock;
 use commands::Surroundings;
-use config::Variables;
+use config::{Calling, Variables};
 use failure::Failure;
 use output::{Format, Paint, Reply, Verdict};
 
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     match answered {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::from(1),
+        Ok(Verdict::Unfinished) => ExitCode::from(3),
         Err(failure) => {
             output::aside(format_args!("error: {failure}"));
             ExitCode::from(failure.exit_code())
@@ -77,10 +79,13 @@ fn run(command: &Command, around: &Surroundings) -> Result<Option<Reply>, Failur
                 serde_json::json!({ "page": page }),
             ))
         }
+        Command::Events(command) => commands::events::run(command, around),
         Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),
         Command::Migrate(args) => commands::migrate::run(args, around),
+        Command::Publish(args) => commands::publish::run(args, around),
         Command::Serve(args) => return serve::run(args, around).map(|()| None),
+        Command::Tpps(command) => commands::tpps::run(command, around),
         Command::Verify(args) => commands::verify::run(args, around),
     };
     reply.map(Some)
@@ -92,6 +97,7 @@ fn surroundings() -> Surroundings {
         now: SystemClock.second(),
         random,
         variables: Variables::pick(env::vars_os()),
+        calling: Calling::pick(env::vars_os()),
         paint: Paint::for_stdout(no_colour),
     }
 }

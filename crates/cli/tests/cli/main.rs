@@ -4,9 +4,13 @@
 
 mod bank;
 mod check;
+mod core_system;
+mod events;
 mod help;
 mod init;
 mod keys;
 mod migrate;
+mod publish;
 mod serve;
+mod tpps;
 mod verify;
