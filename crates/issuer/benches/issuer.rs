@@ -14,9 +14,6 @@
 #[path = "../tests/issuing/bank.rs"]
 #[expect(dead_code, reason = "the tests' bank; not all of it is needed here")]
 mod bank;
-#[path = "../../store/tests/contract/making.rs"]
-#[expect(dead_code, reason = "the ledger's makings; not all are needed here")]
-mod making;
 #[path = "../../store/benches/ledger/meter.rs"]
 mod meter;
 

@@ -17,9 +17,6 @@ mod fairness;
 mod faults;
 #[path = "issuing/keeping.rs"]
 mod keeping;
-#[path = "../../store/tests/contract/making.rs"]
-#[expect(dead_code, reason = "the ledger's makings; not all are needed here")]
-mod making;
 #[path = "issuing/rotation.rs"]
 mod rotation;
 #[path = "issuing/scripted.rs"]

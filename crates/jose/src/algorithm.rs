@@ -1,5 +1,6 @@
 //! The two signature algorithms. There is no variant for `none`, HMAC or RSA PKCS#1 v1.5, and none will be added: what
-//! cannot be expressed cannot be accepted by mistake.
+//! cannot be expressed cannot be accepted by mistake. (What RFC 9068 wants of access tokens has a type of its own,
+//! [`crate::access_token::Algorithm`], that signs nothing.)
 
 use std::fmt;
 use std::str::FromStr;

@@ -102,6 +102,13 @@ impl Error {
             }
         )
     }
+
+    pub(crate) fn key(kid: &str, reason: NoKey) -> Self {
+        Self::Key {
+            kid: kid.to_owned(),
+            reason,
+        }
+    }
 }
 
 impl<'t> Compact<'t> {
@@ -131,6 +138,20 @@ impl<'t> Compact<'t> {
     /// The payload as anybody could have written it: to show, never to act on.
     pub fn unverified_payload(&self) -> &[u8] {
         &self.payload
+    }
+
+    /// What it says, if `verifies` says so of the signing input and the signature.
+    pub(crate) fn verified_by(
+        self,
+        verifies: impl FnOnce(&[u8], &[u8]) -> bool,
+    ) -> Result<Verified, Error> {
+        if !verifies(self.signing_input.as_bytes(), &self.signature) {
+            return Err(Error::Signature);
+        }
+        Ok(Verified {
+            header: self.header,
+            payload: self.payload,
+        })
     }
 }
 
@@ -191,28 +212,28 @@ impl Verifier {
         let kid = token.header.kid().ok_or(Error::NoKid)?;
         let candidates = keys
             .select(kid, algorithm, now)
-            .map_err(|reason| Error::Key {
-                kid: kid.to_owned(),
-                reason,
-            })?;
-        let input = token.signing_input.as_bytes();
-        if !candidates
-            .iter()
-            .any(|jwk| jwk.key.verifies(input, &token.signature))
-        {
-            return Err(Error::Signature);
-        }
-        Ok(Verified {
-            header: token.header,
-            payload: token.payload,
+            .map_err(|reason| Error::key(kid, reason))?;
+        token.verified_by(|input, signature| {
+            candidates
+                .iter()
+                .any(|jwk| jwk.key.verifies(input, signature))
         })
     }
 
-    fn check_header(&self, header: &Header, now: UnixTime) -> Result<Algorithm, Error> {
+    pub(crate) fn check_header(&self, header: &Header, now: UnixTime) -> Result<Algorithm, Error> {
         let algorithm = header.algorithm().ok_or(Error::NoAlgorithm)??;
         if !self.algorithms.contains(&algorithm) {
             return Err(Error::AlgorithmNotAllowed(algorithm));
         }
+        self.check_beside_algorithm(header, now)?;
+        Ok(algorithm)
+    }
+
+    pub(crate) fn check_beside_algorithm(
+        &self,
+        header: &Header,
+        now: UnixTime,
+    ) -> Result<(), Error> {
         self.check_type(header)?;
         let critical = header.critical()?;
         if header.get("b64").is_some() {
@@ -227,8 +248,7 @@ impl Verifier {
         };
         rules
             .check(header, now)
-            .map_err(|(name, fault)| Error::Claim { name, fault })?;
-        Ok(algorithm)
+            .map_err(|(name, fault)| Error::Claim { name, fault })
     }
 
     fn check_type(&self, header: &Header) -> Result<(), Error> {

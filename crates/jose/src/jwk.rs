@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::access_token;
 use crate::base64url;
 use crate::key_error::KeyError;
 use crate::limits::KID_BYTES_MAX;
@@ -89,6 +90,18 @@ impl Jwk {
             entry.insert("revoked".to_owned(), true.into());
         }
         Value::Object(entry)
+    }
+
+    /// Reads an entry that may verify RS256: of type RSA, and `alg` is absent or says so.
+    pub(crate) fn read_for_rs256(entry: &Value) -> Option<Self> {
+        let mut members = entry.as_object()?.clone();
+        let meant = members
+            .remove("alg")
+            .is_none_or(|alg| alg == access_token::RS256);
+        let is_rsa = members.get("kty").is_some_and(|kty| kty == "RSA");
+        (meant && is_rsa)
+            .then(|| Self::read(&members.into()).ok())
+            .flatten()
     }
 
     /// Reads one entry. `x5c`, `x5u` and every unknown member are ignored: a certificate beside a key proves nothing
@@ -180,23 +193,10 @@ fn number(members: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, S
 fn time(members: &Map<String, Value>, name: &'static str) -> Result<Option<UnixTime>, SkipReason> {
     match members.get(name) {
         None => Ok(None),
-        Some(value) => seconds(value).map(Some).ok_or(SkipReason::Member(name)),
+        Some(value) => UnixTime::from_numeric_date(value)
+            .map(Some)
+            .ok_or(SkipReason::Member(name)),
     }
-}
-
-/// A NumericDate (RFC 7519): seconds, whole or not; a part of a second is dropped.
-pub(crate) fn seconds(value: &Value) -> Option<UnixTime> {
-    if let Some(whole) = value.as_i64() {
-        return Some(UnixTime::from_seconds(whole));
-    }
-    let seconds = value
-        .as_f64()
-        .filter(|seconds| seconds.abs() < SECONDS_MAX)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the magnitude was just bounded"
-    )]
-    Some(UnixTime::from_seconds(seconds.floor() as i64))
 }
 
 fn usage(members: &Map<String, Value>) -> Result<KeyUse, SkipReason> {
@@ -213,5 +213,3 @@ fn usage(members: &Map<String, Value>) -> Result<KeyUse, SkipReason> {
 }
 
 const PRIVATE_NUMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-/// 2^53: beyond it a JSON number is no longer an exact second.
-const SECONDS_MAX: f64 = 9_007_199_254_740_992.0;

@@ -15,6 +15,9 @@ use crate::unix_time::UnixTime;
 pub struct Jwks {
     keys: Vec<Jwk>,
     skipped: Vec<Skipped>,
+    /// RSA keys that may verify RS256, for [`crate::access_token`] alone: those whose owner names that algorithm, which are
+    /// skipped for all else, and those whose owner names none.
+    rs256: Vec<Jwk>,
 }
 
 /// An entry that is no key for us.
@@ -91,7 +94,10 @@ impl Jwks {
         if entries.len() > JWKS_KEYS_MAX {
             return Err(JwksError::TooMany);
         }
-        let mut set = Self::default();
+        let mut set = Self {
+            rs256: entries.iter().filter_map(Jwk::read_for_rs256).collect(),
+            ..Self::default()
+        };
         for (index, entry) in entries.iter().enumerate() {
             match Jwk::read(entry) {
                 Ok(key) => set.keys.push(key),
@@ -123,13 +129,37 @@ impl Jwks {
         algorithm: Algorithm,
         now: UnixTime,
     ) -> Result<Vec<&Jwk>, NoKey> {
+        self.choose(&self.keys, kid, algorithm, now)
+    }
+
+    /// Whether any entry has this `kid`, usable or not: if none has, a newer copy of the set might.
+    pub fn has_kid(&self, kid: &str) -> bool {
+        let mut usable = self.keys.iter().map(|key| &key.kid);
+        let mut skipped = self.skipped.iter().map(|entry| &entry.kid);
+        let is_it = |one: &Option<String>| one.as_deref() == Some(kid);
+        usable.any(is_it) || skipped.any(is_it)
+    }
+
+    /// As [`Self::select`] for RS256.
+    pub(crate) fn select_rs256(&self, kid: &str, now: UnixTime) -> Result<Vec<&Jwk>, NoKey> {
+        // All are RSA keys, so none is for another algorithm than the one that RSA keys are known by.
+        self.choose(&self.rs256, kid, Algorithm::PS256, now)
+            .map_err(|reason| match reason {
+                NoKey::Unknown if self.has_kid(kid) => NoKey::OtherAlgorithm,
+                reason => reason,
+            })
+    }
+
+    fn choose<'k>(
+        &self,
+        keys: &'k [Jwk],
+        kid: &str,
+        algorithm: Algorithm,
+        now: UnixTime,
+    ) -> Result<Vec<&'k Jwk>, NoKey> {
         let mut fit = Vec::new();
         let mut reason = None;
-        for key in self
-            .keys
-            .iter()
-            .filter(|key| key.kid.as_deref() == Some(kid))
-        {
+        for key in keys.iter().filter(|key| key.kid.as_deref() == Some(kid)) {
             match unfit(key, algorithm, now) {
                 None => fit.push(key),
                 Some(why) => reason = reason.or(Some(why)),
@@ -160,6 +190,7 @@ impl FromIterator<Jwk> for Jwks {
         Self {
             keys: keys.into_iter().collect(),
             skipped: Vec::new(),
+            rs256: Vec::new(),
         }
     }
 }

@@ -13,8 +13,8 @@
 //!
 //! # Verifying
 //!
-//! [`compact::Verifier`] opens SETs and other JWTs. [`detached::Signature`] walks the `x-jws-signature` of a message
-//! through three steps, each a type of its own: parsed, header checked, body verified. Both take their keys from a
+//! [`compact::Verifier`] opens SETs and other JWTs, [`access_token::Verifier`] access tokens. [`detached::Signature`] walks the `x-jws-signature` of a message
+//! through three steps, each a type of its own: parsed, header checked, body verified. All take their keys from a
 //! [`Jwks`], which selects by `kid`, key type, use, algorithm and validity.
 //!
 //! ```
@@ -44,7 +44,8 @@
 //!
 //! - **`none`, HMAC and everything but PS256 and ES256**: [`Algorithm`] cannot express them, so no check can be
 //!   forgotten. The algorithm is the key's, never the token's choice: an RSA key verifies PS256 only, a P-256 key
-//!   ES256 only.
+//!   ES256 only. The one exception is verifying access tokens: where a deployment opts in, an RSA key that is not meant
+//!   for PS256 alone verifies RS256 ([`access_token`]); nothing else can ask for it.
 //! - **Duplicate members in a header or a key set**: two readers would see two different tokens.
 //! - **base64url with padding, with foreign characters, or with non-zero trailing bits**: one token, one spelling.
 //! - **A critical header member that is not understood**, and every `crit` that RFC 7515 forbids (empty, with
@@ -56,6 +57,7 @@
 //!
 //! Private keys have no `Debug`, no `Clone` and no `Serialize`; buffers they are read from are overwritten.
 
+pub mod access_token;
 pub mod compact;
 pub mod detached;
 pub mod key_set;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::header::{CritFault, Header};
-use crate::jwk::seconds;
 use crate::jwks::NoKey;
 use crate::unix_time::UnixTime;
 
@@ -89,7 +88,7 @@ impl fmt::Display for ClaimFault {
 }
 
 fn check_iat(value: &Value, now: UnixTime) -> Result<(), ClaimFault> {
-    let at = seconds(value).ok_or(ClaimFault::NotANumber)?;
+    let at = UnixTime::from_numeric_date(value).ok_or(ClaimFault::NotANumber)?;
     if at > now + IAT_LEEWAY {
         return Err(ClaimFault::InTheFuture(at));
     }

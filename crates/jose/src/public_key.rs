@@ -1,11 +1,12 @@
-//! Public keys, parsed once. The key decides the algorithm: RSA verifies PS256, P-256 verifies ES256, nothing else.
+//! Public keys, parsed once. The key decides the algorithm: RSA verifies PS256, P-256 verifies ES256, nothing else;
+//! that an RSA key may verify RS256 too is known to [`crate::access_token`] alone.
 
 use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
-    RsaSubjectPublicKey,
+    ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    RsaPublicKeyComponents, RsaSubjectPublicKey,
 };
 use serde_json::{Map, Value, json};
 
@@ -100,6 +101,16 @@ impl PublicKey {
     /// Whether `signature` is this key's over `message`.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(message, signature).is_ok()
+    }
+
+    /// The same by RSASSA-PKCS1-v1_5, for [`crate::access_token`] alone.
+    pub(crate) fn verifies_rs256(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.numbers {
+            Numbers::Rsa { n, e } => RsaPublicKeyComponents { n, e }
+                .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
+                .is_ok(),
+            Numbers::P256 { .. } => false,
+        }
     }
 
     /// The RFC 7638 thumbprint, base64url of SHA-256. A good `kid`: it needs no register.

@@ -5,6 +5,7 @@ use std::ops::Add;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,6 +21,21 @@ impl UnixTime {
     /// From milliseconds; what is left of a second is dropped, towards the past.
     pub const fn from_milliseconds(milliseconds: i64) -> Self {
         Self(milliseconds.div_euclid(1000))
+    }
+
+    /// From a NumericDate (RFC 7519): seconds, whole or not; a part of a second is dropped, towards the past.
+    pub fn from_numeric_date(value: &Value) -> Option<Self> {
+        if let Some(whole) = value.as_i64() {
+            return Some(Self(whole));
+        }
+        let seconds = value
+            .as_f64()
+            .filter(|seconds| seconds.abs() < SECONDS_MAX)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the magnitude was just bounded"
+        )]
+        Some(Self(seconds.floor() as i64))
     }
 
     /// The whole seconds.
@@ -44,6 +60,9 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// 2^53: beyond it a JSON number is no longer an exact second.
+const SECONDS_MAX: f64 = 9_007_199_254_740_992.0;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +75,24 @@ mod tests {
         assert_eq!(waited.seconds(), 12);
         let end = UnixTime::from_seconds(i64::MAX) + Duration::from_secs(1);
         assert_eq!(end.seconds(), i64::MAX);
+    }
+
+    #[test]
+    fn a_numeric_date_is_a_number_of_seconds_that_is_exact() {
+        let read = |text: &str| {
+            UnixTime::from_numeric_date(&serde_json::from_str(text).unwrap()).map(UnixTime::seconds)
+        };
+        assert_eq!(read("1700000000"), Some(1_700_000_000));
+        assert_eq!(read("1700000000.9"), Some(1_700_000_000));
+        assert_eq!(read("-0.5"), Some(-1));
+        for text in [
+            "\"1700000000\"",
+            "1e16",
+            "18446744073709551615",
+            "null",
+            "true",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 }

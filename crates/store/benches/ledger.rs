@@ -15,12 +15,6 @@
 mod bare;
 #[path = "ledger/history.rs"]
 mod history;
-#[path = "../tests/contract/making.rs"]
-#[expect(
-    dead_code,
-    reason = "the contract suite's makings; not all are needed here"
-)]
-mod making;
 #[path = "ledger/meter.rs"]
 mod meter;
 #[path = "ledger/product.rs"]

@@ -14,8 +14,6 @@
 
 #[path = "contract/fixture.rs"]
 mod fixture;
-#[path = "contract/making.rs"]
-mod making;
 #[path = "contract/model_store.rs"]
 mod model_store;
 
@@ -23,6 +21,7 @@ use std::sync::Arc;
 
 use fixture::Backend;
 use oyez_store::sqlite::{Ledger, Options};
+use oyez_testkit::making;
 
 macro_rules! contract_suite {
     ($backend:ident, $open:path) => {

@@ -5,9 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
 #![expect(clippy::print_stderr, reason = "seeds are for people")]
 
-#[path = "contract/making.rs"]
-#[expect(dead_code, reason = "the contract says more of these words")]
-mod making;
 #[path = "contract/model_store.rs"]
 mod model_store;
 #[path = "histories/player.rs"]

@@ -9,11 +9,6 @@
 
 #[path = "kill/books.rs"]
 mod books;
-#[path = "kill/dice.rs"]
-mod dice;
-#[path = "contract/making.rs"]
-#[expect(dead_code, reason = "the contract says more of these words")]
-mod making;
 #[path = "kill/promise.rs"]
 mod promise;
 #[path = "kill/round.rs"]
@@ -30,8 +25,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use books::Books;
-use dice::Dice;
 use oyez_store::sqlite::{Ledger, Options};
+use oyez_testkit::dice::Dice;
+use oyez_testkit::making;
 use promise::Promise;
 use round::Round;
 

@@ -7,10 +7,14 @@
 //! Absent here: SQL, sockets that leave (those are `oyez_outbound`'s), files, signals, the environment, and the clock.
 
 mod bank;
+mod error_chain;
+mod flight;
 pub mod internal;
 pub mod listener;
 pub mod metrics;
+mod panics;
 pub mod polling;
+mod recent;
 pub mod remote_keys;
 pub mod tokens;
 pub mod tpp;

@@ -1,5 +1,391 @@
-//! What is counted, in the words of Prometheus. Labels are bounded: routes, methods, statuses, never ids.
+//! What is counted, in the words of Prometheus. Labels are bounded: listeners, operations, methods, statuses and kinds,
+//! never ids. Whoever counts calls a method here; nobody else knows names or labels.
+//!
+//! What goes up and down is counted by a guard, so that a request that is dropped on its way counts itself out.
+
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// The type of what [`Metrics::text`] returns.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All that is counted.
-#[derive(Debug, Default)]
-pub struct Metrics {}
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    connections: Family<Label, Gauge>,
+    published: Family<Label, Counter>,
+    polls: Family<Label, Counter>,
+    polls_waiting: Gauge,
+    sets_handed_out: Counter,
+    sets_to_sign: Gauge,
+    tokens: Family<Label, Counter>,
+}
+
+/// The two listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listener {
+    /// For TPPs.
+    Tpp,
+    /// For the bank's own systems.
+    Internal,
+}
+
+/// What became of one published item (I-01).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Publication {
+    /// It is durable and will be delivered.
+    Accepted,
+    /// It had been accepted before.
+    Duplicate,
+    /// The TPP has registered nothing.
+    NoSubscription,
+    /// The TPP wants none of its types.
+    NotSubscribed,
+    /// The TPP is disabled.
+    Disabled,
+    /// Something is wrong with it.
+    Rejected,
+}
+
+/// How a poll came to its answer (P-07, P-08).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answered {
+    /// It did not wait.
+    AtOnce,
+    /// Something came while it waited.
+    Woken,
+    /// Nothing came in its time.
+    WaitedOut,
+    /// Others needed its place.
+    Evicted,
+    /// The server was stopping.
+    Drained,
+}
+
+/// What was found of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenFound {
+    /// It holds.
+    Valid,
+    /// It does not.
+    Invalid,
+    /// It did once.
+    Expired,
+    /// Nobody could say.
+    Unavailable,
+}
+
+/// Counts one thing for as long as it is kept.
+#[derive(Debug)]
+#[must_use = "what is not kept is not counted"]
+pub struct Counted(Gauge);
+
+/// One label and its value.
+type Label = [(&'static str, &'static str); 1];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    listener: &'static str,
+    operation: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    listener: &'static str,
+    operation: &'static str,
+}
+
+impl Metrics {
+    /// Counts a request that was answered. `operation` is an operation id of the route list, or [`NO_OPERATION`].
+    pub fn request(
+        &self,
+        listener: Listener,
+        operation: &'static str,
+        method: &Method,
+        status: StatusCode,
+        took: Duration,
+    ) {
+        let labels = RequestLabels {
+            listener: listener.name(),
+            operation,
+            method: method_name(method),
+            status: status.as_u16(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        let labels = RouteLabels {
+            listener: listener.name(),
+            operation,
+        };
+        self.durations
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a connection while it is open.
+    pub fn connection(&self, listener: Listener) -> Counted {
+        let gauge = self
+            .connections
+            .get_or_create_owned(&[("listener", listener.name())]);
+        Counted::new(gauge)
+    }
+
+    /// Counts published items.
+    pub fn published(&self, publication: Publication, items: u64) {
+        self.published
+            .get_or_create(&[("outcome", publication.name())])
+            .inc_by(items);
+    }
+
+    /// Counts a poll that was answered with so many SETs.
+    pub fn poll(&self, answered: Answered, sets: u64) {
+        self.polls
+            .get_or_create(&[("answered", answered.name())])
+            .inc();
+        self.sets_handed_out.inc_by(sets);
+    }
+
+    /// Counts a poll while it waits.
+    pub fn poll_waits(&self) -> Counted {
+        Counted::new(self.polls_waiting.clone())
+    }
+
+    /// Counts a token that was looked at.
+    pub fn token(&self, found: TokenFound) {
+        self.tokens.get_or_create(&[("found", found.name())]).inc();
+    }
+
+    /// All of it as text. What is not counted but looked at comes in here: how many SETs wait for a signature.
+    pub fn text(&self, sets_to_sign: usize) -> String {
+        self.sets_to_sign
+            .set(i64::try_from(sets_to_sign).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a string takes whatever is written");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let new = Self {
+            registry: Registry::with_prefix("oyez"),
+            requests: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
+            connections: Family::default(),
+            published: Family::default(),
+            polls: Family::default(),
+            polls_waiting: Gauge::default(),
+            sets_handed_out: Counter::default(),
+            sets_to_sign: Gauge::default(),
+            tokens: Family::default(),
+        };
+        new.registered()
+    }
+}
+
+impl Metrics {
+    fn registered(mut self) -> Self {
+        let all = &mut self.registry;
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        all.register("build", "Which oyez this is", build);
+        all.register(
+            "http_requests",
+            "Requests answered, by listener, operation, method and status",
+            self.requests.clone(),
+        );
+        all.register(
+            "http_request_duration_seconds",
+            "From a request's head to its answer's, waiting polls included",
+            self.durations.clone(),
+        );
+        all.register(
+            "connections",
+            "Connections open now, by listener",
+            self.connections.clone(),
+        );
+        all.register(
+            "published_items",
+            "Items of publishers, by what became of them",
+            self.published.clone(),
+        );
+        all.register(
+            "polls",
+            "Polls answered, by how they came to it",
+            self.polls.clone(),
+        );
+        all.register(
+            "polls_waiting",
+            "Polls that wait now",
+            self.polls_waiting.clone(),
+        );
+        all.register(
+            "sets_handed_out",
+            "SETs that left in answers to polls",
+            self.sets_handed_out.clone(),
+        );
+        all.register(
+            "sets_to_sign",
+            "Events that wait for a signature now",
+            self.sets_to_sign.clone(),
+        );
+        all.register(
+            "access_tokens",
+            "Access tokens looked at, by what was found",
+            self.tokens.clone(),
+        );
+        self
+    }
+}
+
+impl Counted {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Listener {
+    /// The word for it in metrics, logs and readiness.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tpp => "tpp",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Publication {
+    /// The word for it in metrics and in the internal API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::NoSubscription => "no-subscription",
+            Self::NotSubscribed => "not-subscribed-to-type",
+            Self::Disabled => "disabled",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl Answered {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::AtOnce => "at-once",
+            Self::Woken => "woken",
+            Self::WaitedOut => "waited-out",
+            Self::Evicted => "evicted",
+            Self::Drained => "drained",
+        }
+    }
+}
+
+impl TokenFound {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Expired => "expired",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// Anybody may make up a method; a label may not.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The operation of a request that no route took.
+pub const NO_OPERATION: &str = "none";
+
+/// In seconds: from an answer out of memory to a long poll that waits half a minute.
+const DURATION_BUCKETS: [f64; 12] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 15.0, 30.0,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_stands_in_the_text_once_it_happened() {
+        let metrics = Metrics::default();
+        let took = Duration::from_millis(3);
+        metrics.request(
+            Listener::Tpp,
+            "poll_events",
+            &Method::POST,
+            StatusCode::OK,
+            took,
+        );
+        metrics.published(Publication::Accepted, 3);
+        metrics.poll(Answered::Woken, 2);
+        metrics.token(TokenFound::Expired);
+        let connection = metrics.connection(Listener::Internal);
+        let waiting = metrics.poll_waits();
+        let text = metrics.text(7);
+        for line in [
+            r#"oyez_http_requests_total{listener="tpp",operation="poll_events",method="POST",status="200"} 1"#,
+            r#"oyez_http_request_duration_seconds_bucket{le="0.005",listener="tpp",operation="poll_events"} 1"#,
+            r#"oyez_published_items_total{outcome="accepted"} 3"#,
+            r#"oyez_polls_total{answered="woken"} 1"#,
+            "oyez_sets_handed_out_total 2",
+            r#"oyez_access_tokens_total{found="expired"} 1"#,
+            r#"oyez_connections{listener="internal"} 1"#,
+            "oyez_polls_waiting 1",
+            "oyez_sets_to_sign 7",
+            concat!(
+                "oyez_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        drop((connection, waiting));
+        assert!(metrics.text(0).contains("oyez_polls_waiting 0\n"));
+    }
+
+    #[test]
+    fn a_method_that_somebody_made_up_is_no_label() {
+        let metrics = Metrics::default();
+        let method = Method::from_bytes(b"BREW-0001").unwrap();
+        metrics.request(
+            Listener::Internal,
+            NO_OPERATION,
+            &method,
+            StatusCode::NOT_FOUND,
+            Duration::ZERO,
+        );
+        assert!(!metrics.text(0).contains("BREW"));
+    }
+}

@@ -1,8 +1,20 @@
 //! Access tokens: what a valid one says, and how one is found valid.
+//!
+//! There are two ways, chosen in configuration: [`jwt`] believes a signature, [`introspection`] asks the issuer. Both refuse
+//! what the other side could not mean by a token for us, say nothing of a token that does not hold but why, and answer
+//! [`TokenError::Unavailable`] when nobody can say: never a pass.
+//!
+//! Absent here: whose tokens open what (`oyez_domain::access` and the version table), and the certificate that a token is
+//! bound to, which is compared where the connection is known.
+
+mod claims;
+pub mod introspection;
+pub mod jwt;
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use oyez_domain::access::Holder;
 use serde_json::{Map, Value};
@@ -20,16 +32,17 @@ pub trait ValidateTokens: Send + Sync {
 /// A token that holds. Never logged.
 #[derive(Clone)]
 pub struct AccessToken {
-    claims: Map<String, Value>,
+    claims: Arc<Map<String, Value>>,
 }
 
-/// Why a token does not pass. The texts go outside; none repeats the token.
+/// Why a token does not pass. The texts of what is invalid may go outside, in a challenge: they are ASCII without quotes. What
+/// is unavailable is for the log. None repeats the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// It does not hold (401).
     #[error("{0}")]
     Invalid(&'static str),
-    /// It is a JWT of ours and has expired (401, on v4.0 with TKXP).
+    /// It is sound in all else and has expired (401, on v4.0 with TKXP).
     #[error("the access token expired")]
     Expired,
     /// Nobody can say now: the authorisation server cannot be reached (503).
@@ -37,10 +50,32 @@ pub enum TokenError {
     Unavailable(String),
 }
 
+/// What a validator cannot be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadOptions {
+    /// More than [`LEEWAY_MAX`].
+    #[error("the leeway is over {} seconds", LEEWAY_MAX.as_secs())]
+    Leeway,
+    /// A token for anybody would be one for us.
+    #[error("no audience is named")]
+    NoAudience,
+    /// Nothing could be believed.
+    #[error("no algorithm is allowed")]
+    NoAlgorithm,
+    /// The endpoint is no URL that can be dialled.
+    #[error("the URL of the introspection endpoint cannot be used")]
+    Url,
+    /// A secret that HTTP cannot carry.
+    #[error("the credentials cannot be sent in a header")]
+    Credentials,
+}
+
 impl AccessToken {
     /// By its claims, or the members of an introspection response.
     pub fn new(claims: Map<String, Value>) -> Self {
-        Self { claims }
+        Self {
+            claims: Arc::new(claims),
+        }
     }
 
     /// What it says of whose it is.
@@ -77,3 +112,10 @@ impl fmt::Debug for AccessToken {
         f.write_str("AccessToken(…)")
     }
 }
+
+/// How far clocks may differ: what FAPI 2.0 asks servers to bear with.
+pub const LEEWAY: Duration = Duration::from_secs(10);
+/// What FAPI 2.0 asks servers not to bear with.
+pub const LEEWAY_MAX: Duration = Duration::from_secs(60);
+/// A token with a chain of certificates in its header; servers cap the whole head of a request near this.
+pub const TOKEN_BYTES_MAX: usize = 16 * 1_024;

@@ -75,7 +75,8 @@ pub enum Kept {
     /// The event was settled meanwhile. Send nothing.
     NoLongerOutstanding,
     /// What was chosen is out of date: the registration changed between choosing and keeping, or the key that had signed
-    /// the SET was disowned (M-06). Send nothing, choose again.
+    /// the SET was disowned (M-06). Send nothing, choose again: a poll's choice that ends so holds its event back no longer
+    /// where the registration is the cause.
     ChooseAgain,
     /// The key that signed it is disowned (M-06). Nothing was kept: sign with another.
     KeyDisowned,

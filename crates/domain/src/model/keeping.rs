@@ -1,6 +1,6 @@
 //! Sign, keep, send (P-09): the first bytes that are kept are the ones that go out.
 
-use super::{Contradiction, Ledger};
+use super::{Contradiction, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
 use crate::ledger::history::KeptSet;
 use crate::ledger::sets::{Kept, Purpose, Signed};
@@ -24,7 +24,14 @@ impl Ledger {
         };
         let bytes = match &event.set {
             Some(first) => first.set.clone(),
-            None if revision != Some(signed.revision) => return Kept::ChooseAgain,
+            None if revision != Some(signed.revision) => {
+                if let (Purpose::HandOut { .. }, Some(outstanding)) =
+                    (&signed.purpose, &mut event.outstanding)
+                {
+                    outstanding.release(now);
+                }
+                return Kept::ChooseAgain;
+            }
             None if is_disowned => return Kept::KeyDisowned,
             None => {
                 event.set = Some(KeptSet {
@@ -65,6 +72,16 @@ impl Ledger {
             Some(kept) => Ok(Kept::Send(kept.set.clone())),
             None if !event.superseded.is_empty() => Ok(Kept::ChooseAgain),
             None => Err(Contradiction(format!("no SET was ever kept for {jti}"))),
+        }
+    }
+}
+
+impl Outstanding {
+    /// Nothing was handed out, so the choice does not hold the event back any more.
+    fn release(&mut self, now: Timestamp) {
+        if self.due_at == self.polled_until && self.due_at > now {
+            self.due_at = now;
+            self.polled_until = now;
         }
     }
 }

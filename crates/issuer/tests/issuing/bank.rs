@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -15,7 +14,7 @@ use oyez_domain::ledger::poll::{Limits, Patience, Poll};
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::{Purpose, Work};
 use oyez_domain::registration::SubscriptionWish;
-use oyez_domain::time::{Clock, Timestamp};
+use oyez_domain::time::Clock;
 use oyez_domain::tpp::{DeliveryOrder, HeaderProfile, Overrides};
 use oyez_domain::version::ApiVersion;
 use oyez_issuer::{Error, Identity, Issued, Issuer, Options, Order, Outcome, Parts, Urgency};
@@ -24,12 +23,13 @@ use oyez_jose::key_set::{KeyEntry, KeySet, Manifest};
 use oyez_jose::{KeyKind, LocalKey, Sign, Signatory, UnixTime};
 use oyez_store::Store;
 use oyez_store::sqlite::{self, Ledger};
+use oyez_testkit::clock::ManualClock;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::making::{
+use oyez_testkit::making::{
     DAWN, Jtis, UPDATE, client, everything, interaction, notice, profile, rules, submission,
 };
 
@@ -41,22 +41,6 @@ pub(crate) struct Bank {
     _directory: TempDir,
 }
 
-/// Stands still until it is told.
-pub(crate) struct ManualClock(AtomicI64);
-
-impl ManualClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        let ms = i64::try_from(by.as_millis()).unwrap();
-        self.0.fetch_add(ms, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_ms(self.0.load(Ordering::SeqCst))
-    }
-}
-
 impl Bank {
     pub(crate) fn with(keys: KeySet) -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -65,7 +49,7 @@ impl Bank {
         Self {
             ledger: Arc::new(ledger),
             keys: watch::Sender::new(Arc::new(keys)),
-            clock: Arc::new(ManualClock(AtomicI64::new(DAWN.unix_ms()))),
+            clock: Arc::new(ManualClock::still(DAWN)),
             jtis: Jtis::from(1),
             _directory: directory,
         }

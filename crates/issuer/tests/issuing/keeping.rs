@@ -10,8 +10,8 @@ use oyez_jose::compact::Compact;
 use oyez_jose::{KeyKind, LocalKey};
 
 use crate::bank::{Bank, ISS, handed_out, jtis, key_set, one_at_a_time, only, pushed, sent};
-use crate::making::{REVOKED, everything, only as only_types};
 use crate::scripted::Gated;
+use oyez_testkit::making::{REVOKED, everything, only as only_types};
 
 // P-09, T-01
 #[tokio::test]

@@ -12,8 +12,8 @@ use oyez_store::Store;
 use tokio::task::JoinHandle;
 
 use crate::bank::{Bank, handed_out, key_set, one_at_a_time, only, opened, p256, pushed, sent};
-use crate::making::DAWN;
 use crate::scripted::Gated;
+use oyez_testkit::making::DAWN;
 
 /// A spare key in memory and, signing before it, one behind a gate at which the first of some events stands.
 struct Signing {

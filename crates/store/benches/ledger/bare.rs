@@ -6,9 +6,9 @@ use oyez_domain::event::Family;
 use oyez_store::sqlite::Ledger;
 use rusqlite::{Connection, params};
 
-use crate::making::{self, DAWN, UPDATE, client, notice};
 use crate::meter::Meter;
 use crate::product::{POLL, Steps, jti, set};
+use oyez_testkit::making::{self, DAWN, UPDATE, client, notice};
 
 /// What "bare" means, for whoever reads the figures.
 pub(crate) const MEANING: &str = "\

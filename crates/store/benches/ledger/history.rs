@@ -6,9 +6,9 @@ use oyez_domain::ledger::sets::{Purpose, SetState};
 use oyez_store::Store;
 use rusqlite::Connection;
 
-use crate::making::DAWN;
 use crate::meter::{Figures, Meter};
 use crate::product::{Home, jti, open, poll, sets, submissions};
+use oyez_testkit::making::DAWN;
 
 const EACH: u64 = 100;
 

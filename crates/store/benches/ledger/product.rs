@@ -19,8 +19,10 @@ use oyez_store::sqlite::{Ledger, Options};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::making::{self, DAWN, UPDATE, client, everything, interaction, notice, submission};
 use crate::meter::{Figures, Meter};
+use oyez_testkit::making::{
+    self, DAWN, UPDATE, client, everything, interaction, notice, submission,
+};
 
 /// What each step of an event's life cost.
 pub(crate) struct Steps {

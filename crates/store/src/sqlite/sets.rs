@@ -103,7 +103,13 @@ fn keep_one(
             Some(bytes) => bytes,
             // Nothing was there and nothing was kept: the one reason left is the key.
             None if is_current => return Ok(Kept::KeyDisowned),
-            None => return Ok(Kept::ChooseAgain),
+            None => {
+                if matches!(signed.purpose, Purpose::HandOut { .. }) {
+                    let release = params![tpp, position, now.unix_ms()];
+                    unit.db.prepare_cached(RELEASE)?.execute(release)?;
+                }
+                return Ok(Kept::ChooseAgain);
+            }
         }
     };
     if let Purpose::HandOut {
@@ -162,3 +168,8 @@ pub(super) const FIND_OUTSTANDING: &str =
 
 pub(super) const COUNT_HAND_OUT: &str =
     "UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2";
+
+/// Nothing was handed out, so the choice does not hold the event back any more.
+pub(super) const RELEASE: &str = "
+    UPDATE outstanding SET due_at = ?3, polled_until = ?3
+    WHERE tpp = ?1 AND position = ?2 AND due_at = polled_until AND due_at > ?3";

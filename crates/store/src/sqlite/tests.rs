@@ -2,12 +2,6 @@
 
 mod files;
 mod groups;
-#[path = "../../tests/contract/making.rs"]
-#[expect(
-    dead_code,
-    reason = "the contract suite's makings; not all are needed here"
-)]
-mod making;
 mod plans;
 mod reads;
 mod schema;
@@ -28,7 +22,9 @@ use tempfile::TempDir;
 
 use super::{Ledger, Options};
 use crate::Store;
-use making::{DAWN, UPDATE, client, everything, interaction, notice, profile, submission};
+use oyez_testkit::making::{
+    self, DAWN, UPDATE, client, everything, interaction, notice, profile, submission,
+};
 
 /// A ledger in a directory of its own.
 struct Home {

@@ -25,7 +25,7 @@ use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 use oyez_domain::version::ApiVersion;
 use oyez_store::Store;
 
-use crate::making::{DAWN, Jtis, client, interaction, notice, profile, submission};
+use oyez_testkit::making::{DAWN, Jtis, client, interaction, notice, profile, submission};
 
 /// A backend as a test gets it: empty, and kept alive with whatever it lives in.
 pub(crate) struct Backend {
@@ -206,7 +206,8 @@ impl Tpp {
 impl Tpp {
     /// One resource-update about an account-access-consent, accepted.
     pub(crate) async fn news(&self) -> Jti {
-        self.told(Family::Aisp, &[crate::making::UPDATE]).await
+        self.told(Family::Aisp, &[oyez_testkit::making::UPDATE])
+            .await
     }
 
     pub(crate) async fn told(&self, family: Family, types: &[&str]) -> Jti {
@@ -218,7 +219,7 @@ impl Tpp {
 
     /// So many resource-updates in one batch.
     pub(crate) async fn much_news(&self, events: usize) -> Vec<Jti> {
-        let notice = notice(&self.id, Family::Aisp, &[crate::making::UPDATE]);
+        let notice = notice(&self.id, Family::Aisp, &[oyez_testkit::making::UPDATE]);
         let batch: Vec<_> = (0..events)
             .map(|_| submission(self.ledger.jti(), notice.clone()))
             .collect();

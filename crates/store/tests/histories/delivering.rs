@@ -10,8 +10,8 @@ use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
 use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
 
 use super::{Player, both, whole};
-use crate::making::{UPDATE, interaction, keyed, notice, submission};
 use crate::step::{Bytes, EventOf, Item, PollOf, VerdictOf};
+use oyez_testkit::making::{UPDATE, interaction, keyed, notice, submission};
 
 impl Player<'_> {
     pub(super) async fn accept(&mut self, items: Vec<Item>) {

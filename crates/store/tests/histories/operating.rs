@@ -7,8 +7,8 @@ use oyez_domain::tpp::{Overrides, Standing};
 use oyez_domain::version::ApiVersion;
 
 use super::{Player, both, whole};
-use crate::making::{callback, everything, profile, pushed_to};
 use crate::step::{Act, Change, Mend, WishOf};
+use oyez_testkit::making::{callback, everything, profile, pushed_to};
 
 impl Player<'_> {
     pub(super) async fn govern(&self, tpp: usize, act: Act) {

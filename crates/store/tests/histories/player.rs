@@ -17,8 +17,8 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
 use oyez_store::{Error, Store};
 
-use crate::making::{DAWN, Jtis, client, interaction};
 use crate::step::{Act, Change, EventOf, NODES, Step, TPPS, WishOf};
+use oyez_testkit::making::{DAWN, Jtis, client, interaction};
 
 /// The two ledgers, and the names that a history's numbers stand for.
 pub(crate) struct Player<'a> {

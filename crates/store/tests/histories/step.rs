@@ -16,7 +16,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::making::{DAWN, LINKED, REVOKED, UPDATE};
+use oyez_testkit::making::{DAWN, LINKED, REVOKED, UPDATE};
 
 #[derive(Debug, Clone)]
 pub(crate) enum Step {

@@ -12,9 +12,9 @@ use oyez_domain::time::Timestamp;
 use oyez_store::Store;
 use oyez_store::sqlite::Ledger;
 
-use crate::making::{Jtis, UPDATE, keyed, notice, submission};
 use crate::promise::{How, Promise};
 use crate::round::{CHANGING, Round, TPPS, client_of};
+use oyez_testkit::making::{Jtis, UPDATE, keyed, notice, submission};
 
 /// Everything that was promised and must hold for ever.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oyez_domain::ids::ClientId;
 use oyez_domain::time::Timestamp;
 
-use crate::making::{DAWN, client};
+use oyez_testkit::making::{DAWN, client};
 
 /// TPPs by number; the last one's subscription comes and goes.
 pub(crate) const TPPS: usize = 3;

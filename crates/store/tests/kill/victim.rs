@@ -23,12 +23,12 @@ use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
 use tokio::task::JoinSet;
 
-use crate::dice::Dice;
-use crate::making::{
-    Jtis, UPDATE, everything, interaction, keyed, notice, profile, pushed_to, rules, submission,
-};
 use crate::promise::{How, Promise};
 use crate::round::{CHANGING, Round, TPPS, client_of};
+use oyez_testkit::dice::Dice;
+use oyez_testkit::making::{
+    Jtis, UPDATE, everything, interaction, keyed, notice, profile, pushed_to, rules, submission,
+};
 
 /// What the tasks share.
 struct Victim {

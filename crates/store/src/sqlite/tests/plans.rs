@@ -45,6 +45,7 @@ fn hot_statements_use_their_index() {
         (poll::OLDEST, &[oldest]),
         (poll::HOLD_BACK, &[by_key]),
         (sets::COUNT_HAND_OUT, &[by_key]),
+        (sets::RELEASE, &[by_key]),
         (
             push::DUE,
             &["outstanding USING INDEX outstanding_push (tpp=? AND push_at<?)"],

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::ledger;
 use crate::fixture::{Tpp, ask};
-use crate::making::{
+use oyez_testkit::making::{
     LINKED, REVOKED, UPDATE, callback, client, everything, keyed, notice, only, submission,
 };
 

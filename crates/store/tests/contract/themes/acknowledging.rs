@@ -7,7 +7,7 @@ use oyez_domain::life::{Acknowledged, Outcome};
 
 use super::ledger;
 use crate::fixture::{BY_POLL, ask};
-use crate::making::{everything, interaction};
+use oyez_testkit::making::{everything, interaction};
 
 const FAILED: Option<Outcome> = Some(Outcome::Failed);
 const DUPLICATE: Option<Outcome> = Some(Outcome::Acknowledged(Acknowledged::Duplicate));

@@ -17,7 +17,9 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use super::ledger;
 use crate::fixture::{Ledger, Tpp, ask, attempt, operator};
-use crate::making::{UPDATE, everything, interaction, keyed, notice, only, pushed_to, submission};
+use oyez_testkit::making::{
+    UPDATE, everything, interaction, keyed, notice, only, pushed_to, submission,
+};
 
 const ALWAYS: Range<Timestamp> = Timestamp::from_unix_ms(0)..Timestamp::MAX;
 

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::ledger;
 use crate::fixture::{Tpp, ask, operator};
-use crate::making::{UPDATE, everything, interaction, only, pushed_to};
+use oyez_testkit::making::{UPDATE, everything, interaction, only, pushed_to};
 
 /// What a poll chose first, and the revision its notice was reduced by.
 async fn chosen(tpp: &Tpp) -> (Jti, Box<Notice>, u64) {
@@ -123,6 +123,27 @@ async fn after_a_change_of_registration_nothing_is_kept_and_the_next_choice_foll
     assert_eq!(acme.keeps(stale).await, Kept::ChooseAgain);
     assert_eq!(acme.file(jti).await.sets, []);
     assert_eq!(acme.receives(ask()).await, [jti]);
+}
+
+// P-08, S-12
+#[tokio::test]
+async fn a_choice_for_a_poll_that_came_to_nothing_leaves_its_event_due() {
+    let ledger = ledger().await;
+    let acme = ledger.subscriber("acme", everything()).await;
+    acme.news().await;
+    let (jti, _, revision) = chosen(&acme).await;
+    acme.replaces(only(&[UPDATE])).await;
+    let pushed = acme.signed(jti, revision, Purpose::Push);
+    assert_eq!(acme.keeps(pushed).await, Kept::ChooseAgain);
+    assert_eq!(
+        acme.polls(ask().waiting()).await.work,
+        [],
+        "it is held back"
+    );
+    let handed_out = acme.signed(jti, revision, handed_out(None));
+    assert_eq!(acme.keeps(handed_out).await, Kept::ChooseAgain);
+    assert_eq!(acme.receives(ask().waiting()).await, [jti]);
+    assert_eq!(acme.polls(ask().waiting()).await.work, [], "handed out now");
 }
 
 // P-09

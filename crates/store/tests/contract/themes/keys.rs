@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::ledger;
 use crate::fixture::{BY_POLL, Ledger, Tpp, ask, operator};
-use crate::making::{UPDATE, everything, interaction, only, pushed_to};
+use oyez_testkit::making::{UPDATE, everything, interaction, only, pushed_to};
 
 const KEY: &str = "key-1";
 const NEW_KEY: &str = "key-2";

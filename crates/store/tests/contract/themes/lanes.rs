@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::ledger;
 use crate::fixture::{Ledger, Tpp};
-use crate::making::{everything, pushed_to};
+use oyez_testkit::making::{everything, pushed_to};
 
 pub(super) const LONG: Duration = Duration::from_secs(3_600);
 pub(super) const LET_GO: Hold = Hold::LetGo { wake_at: None };

@@ -12,7 +12,7 @@ use oyez_domain::time::Timestamp;
 
 use super::ledger;
 use crate::fixture::{Ledger, ask, operator};
-use crate::making::{
+use oyez_testkit::making::{
     DAWN, LINKED, UPDATE, client, everything, interaction, notice, pushed_to, submission,
 };
 

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::ledger;
 use crate::fixture::{BY_POLL, Ledger, Tpp, ask, operator};
-use crate::making::{LINKED, UPDATE, client, everything, only, profile, pushed_to};
+use oyez_testkit::making::{LINKED, UPDATE, client, everything, only, profile, pushed_to};
 
 const WITHDRAWN: Option<Outcome> = Some(Outcome::Withdrawn(Withdrawn::ByOperator));
 

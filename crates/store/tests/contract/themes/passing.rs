@@ -13,7 +13,7 @@ use oyez_domain::time::Timestamp;
 
 use super::ledger;
 use crate::fixture::{Ledger, Tpp, ask, operator};
-use crate::making::{UPDATE, everything, keyed, notice, pushed_to, submission};
+use oyez_testkit::making::{UPDATE, everything, keyed, notice, pushed_to, submission};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

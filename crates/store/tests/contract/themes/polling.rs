@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::ledger;
 use crate::fixture::{ask, attempt};
-use crate::making::{UPDATE, callback, client, everything, pushed_to};
+use oyez_testkit::making::{UPDATE, callback, client, everything, pushed_to};
 
 const REDELIVERY: Duration = Duration::from_secs(60);
 

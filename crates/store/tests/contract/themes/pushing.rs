@@ -10,7 +10,7 @@ use oyez_domain::tpp::{DeliveryOrder, Overrides};
 
 use super::ledger;
 use crate::fixture::{BY_POLL, BY_PUSH, Ledger, Tpp, ask, attempt, look, operator};
-use crate::making::{everything, pushed_to};
+use oyez_testkit::making::{everything, pushed_to};
 
 const IN_FLIGHT: Duration = Duration::from_secs(10);
 const REDELIVERY: Duration = Duration::from_secs(60);

@@ -8,7 +8,9 @@ use tokio::task::JoinSet;
 
 use super::ledger;
 use crate::fixture::ask;
-use crate::making::{LINKED, REVOKED, UPDATE, callback, client, everything, only, pushed_to};
+use oyez_testkit::making::{
+    LINKED, REVOKED, UPDATE, callback, client, everything, only, pushed_to,
+};
 
 const UNWANTED: Option<Outcome> = Some(Outcome::Withdrawn(Withdrawn::TypeNoLongerWanted));
 const DELETED: Option<Outcome> = Some(Outcome::Withdrawn(Withdrawn::RegistrationDeleted));
@@ -354,7 +356,7 @@ async fn no_event_slips_in_behind_a_deletion() {
     for _ in 0..24 {
         let acme = acme.clone();
         publishers.spawn(async move {
-            let notice = crate::making::notice(&acme.id, Family::Aisp, &[UPDATE]);
+            let notice = oyez_testkit::making::notice(&acme.id, Family::Aisp, &[UPDATE]);
             acme.publish(notice).await
         });
     }

@@ -12,7 +12,7 @@ use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 use super::lanes::{LET_GO, LONG, claims, failing, health, lease, pushed, reports};
 use super::ledger;
 use crate::fixture::{Ledger, Tpp, ask, operator};
-use crate::making::{callback, everything, profile, pushed_to};
+use oyez_testkit::making::{callback, everything, profile, pushed_to};
 
 // D-05, P-14
 #[tokio::test]

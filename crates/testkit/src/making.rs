@@ -1,4 +1,6 @@
 //! What tests put into a ledger: every jti counted, every moment chosen, so that a failure reads the same each time.
+//!
+//! Nothing here names the ledger, so its own unit tests can take it too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,40 +14,44 @@ use oyez_domain::tpp::{KeySource, Overrides, Profile};
 use oyez_domain::version::ApiVersion;
 
 /// Wanted by every registration that limits nothing, and by callback-urls.
-pub(crate) const UPDATE: &str = "urn:uk:org:openbanking:events:resource-update";
+pub const UPDATE: &str = "urn:uk:org:openbanking:events:resource-update";
 /// Wanted by event-subscriptions of 3.1.2 and newer only.
-pub(crate) const REVOKED: &str = "urn:uk:org:openbanking:events:consent-authorization-revoked";
+pub const REVOKED: &str = "urn:uk:org:openbanking:events:consent-authorization-revoked";
 /// As [`REVOKED`]; another fact.
-pub(crate) const LINKED: &str =
+pub const LINKED: &str =
     "urn:uk:org:openbanking:events:account-access-consent-linked-account-update";
 
-/// Where the tests begin.
-pub(crate) const DAWN: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
+pub use crate::clock::DAWN;
 
-pub(crate) fn rules() -> Arc<Rules> {
+/// The standard's.
+pub fn rules() -> Arc<Rules> {
     Arc::new(Rules::default())
 }
 
-pub(crate) fn client(name: &str) -> ClientId {
+/// A TPP.
+pub fn client(name: &str) -> ClientId {
     ClientId::new(name).unwrap()
 }
 
-pub(crate) fn interaction(name: &str) -> InteractionId {
+/// Of some request.
+pub fn interaction(name: &str) -> InteractionId {
     InteractionId::new(name).unwrap()
 }
 
-pub(crate) fn profile(overrides: Overrides) -> Profile {
+/// What an operator registers of a TPP.
+pub fn profile(overrides: Overrides) -> Profile {
     Profile {
         name: "Acme Budgeting".to_owned(),
         org_id: "0015800001041RbAAI".to_owned(),
         software_id: "2fNwVYePN8WqqDFvVf7XMN".to_owned(),
         keys: KeySource::JwksUrl("https://keys.acme.example/jwks".to_owned()),
+        scopes: Vec::new(),
         overrides,
     }
 }
 
 /// Something that happened to a resource of the first kind of each family.
-pub(crate) fn notice(client_id: &ClientId, family: Family, types: &[&str]) -> Notice {
+pub fn notice(client_id: &ClientId, family: Family, types: &[&str]) -> Notice {
     let kind = match family {
         Family::Aisp => "account-access-consent",
         Family::Pisp => "domestic-payment-consent",
@@ -75,7 +81,8 @@ fn happening(event_type: &str) -> Happening {
     }
 }
 
-pub(crate) fn submission(jti: Jti, notice: Notice) -> Submission {
+/// Without an idempotency key.
+pub fn submission(jti: Jti, notice: Notice) -> Submission {
     Submission {
         jti,
         notice,
@@ -84,7 +91,7 @@ pub(crate) fn submission(jti: Jti, notice: Notice) -> Submission {
 }
 
 /// The same submission under an idempotency key; `content` stands for what the fingerprint is made of.
-pub(crate) fn keyed(submission: Submission, key: &str, content: u8) -> Submission {
+pub fn keyed(submission: Submission, key: &str, content: u8) -> Submission {
     let key = IdempotencyKey::new(key).unwrap();
     Submission {
         idempotency: Some(Idempotency {
@@ -96,7 +103,7 @@ pub(crate) fn keyed(submission: Submission, key: &str, content: u8) -> Submissio
 }
 
 /// A subscription of 4.0 to everything, polling only.
-pub(crate) fn everything() -> SubscriptionWish {
+pub fn everything() -> SubscriptionWish {
     SubscriptionWish {
         callback_url: None,
         version: "4.0".parse().unwrap(),
@@ -104,7 +111,8 @@ pub(crate) fn everything() -> SubscriptionWish {
     }
 }
 
-pub(crate) fn only(types: &[&str]) -> SubscriptionWish {
+/// A subscription of 4.0 to these types, polling only.
+pub fn only(types: &[&str]) -> SubscriptionWish {
     let types = types.iter().map(|it| (*it).to_owned()).collect();
     SubscriptionWish {
         event_types: Some(types),
@@ -112,7 +120,8 @@ pub(crate) fn only(types: &[&str]) -> SubscriptionWish {
     }
 }
 
-pub(crate) fn pushed_to(host: &str, wish: SubscriptionWish) -> SubscriptionWish {
+/// The same subscription with a CallbackUrl at this host.
+pub fn pushed_to(host: &str, wish: SubscriptionWish) -> SubscriptionWish {
     let address = format!("https://{host}/v{}/event-notifications", wish.version);
     SubscriptionWish {
         callback_url: Some(address),
@@ -120,7 +129,8 @@ pub(crate) fn pushed_to(host: &str, wish: SubscriptionWish) -> SubscriptionWish 
     }
 }
 
-pub(crate) fn callback(host: &str) -> CallbackUrlWish {
+/// A callback-url of 3.1 at this host.
+pub fn callback(host: &str) -> CallbackUrlWish {
     CallbackUrlWish {
         url: format!("https://{host}/v3.1/event-notifications"),
         version: "3.1".parse().unwrap(),
@@ -129,14 +139,16 @@ pub(crate) fn callback(host: &str) -> CallbackUrlWish {
 
 /// A counter where production draws at random: ascending, so that every order by age is the order of making.
 #[derive(Debug)]
-pub(crate) struct Jtis(AtomicU64);
+pub struct Jtis(AtomicU64);
 
 impl Jtis {
-    pub(crate) const fn from(first: u64) -> Self {
+    /// The first one.
+    pub const fn from(first: u64) -> Self {
         Self(AtomicU64::new(first))
     }
 
-    pub(crate) fn next(&self, at: Timestamp) -> Jti {
+    /// The next one.
+    pub fn next(&self, at: Timestamp) -> Jti {
         Jti::from_bytes(numbered(at, self.0.fetch_add(1, Ordering::Relaxed)))
     }
 }

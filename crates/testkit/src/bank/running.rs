@@ -1,0 +1,209 @@
+//! One life of a bank, from opening its ledger to closing it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oyez_domain::address;
+use oyez_domain::rules::Rules;
+use oyez_domain::time::Clock;
+use oyez_issuer::{Identity, Issuer, Parts};
+use oyez_jose::Signatory;
+use oyez_jose::key_set::KeySet;
+use oyez_outbound::{Anchors, Client, DefaultTimeProvider, PlainHttp};
+use oyez_store::Store;
+use oyez_store::sqlite::{self, Ledger};
+use oyez_web::listener::{self, Listener};
+use oyez_web::metrics::Metrics;
+use oyez_web::polling::{self, Waiters};
+use oyez_web::remote_keys::{self, RemoteKeys};
+use oyez_web::tokens::{ValidateTokens, jwt};
+use oyez_web::tpp::{self, Options};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{ISS, Names, ORG_ID};
+use crate::dice::Dice;
+use crate::faulty_store::FaultyStore;
+use crate::tokens::{AUDIENCE, ISSUER};
+use crate::tpp::{Site, TRUST_ANCHOR};
+
+/// What was chosen about a bank: the same for each of its lives.
+pub struct Plan {
+    pub(super) rules: Rules,
+    pub(super) options: Options,
+    pub(super) bounds: listener::Bounds,
+    pub(super) gateway: Option<listener::Gateway>,
+    pub(super) waiters: polling::Options,
+    pub(super) tokens: Option<Arc<dyn ValidateTokens>>,
+    pub(super) base_url: String,
+    pub(super) rsa_certificate: bool,
+    pub(super) seed: u64,
+}
+
+pub(super) struct Running {
+    ledger: Arc<Ledger>,
+    pub(super) store: Arc<FaultyStore>,
+    pub(super) web: Arc<oyez_web::Bank>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Running {
+    pub(super) async fn start(
+        plan: &Plan,
+        site: &Arc<Site>,
+        directory: &Path,
+        keys: watch::Receiver<Arc<KeySet>>,
+        names: &Arc<Names>,
+    ) -> Self {
+        let rules = Arc::new(plan.rules.clone());
+        let path = directory.join("ledger.db");
+        let ledger = Ledger::open(path, sqlite::Options::default(), Arc::clone(&rules)).unwrap();
+        let ledger = Arc::new(ledger);
+        let store = Arc::new(FaultyStore::new(Arc::clone(&ledger) as Arc<dyn Store>));
+        let web = Arc::new(plan.web(Arc::clone(&store) as _, rules, keys, site));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let router = tpp::router(tpp::Setup {
+            bank: Arc::clone(&web),
+            tokens: plan.tokens.clone().unwrap_or_else(|| jwt_tokens(site)),
+            tpp_keys: Arc::new(tpp_keys(site, names, &tasks)),
+            resolver: Arc::clone(names) as _,
+            options: plan.options.clone(),
+        });
+        let listener = plan.listener(site).await;
+        site.moved_to(listener.socket.local_addr().unwrap());
+        tasks.spawn(listener.serve(router, stop.clone(), tasks.clone()));
+        Self {
+            ledger,
+            store,
+            web,
+            stop,
+            tasks,
+        }
+    }
+
+    /// As a server stops: polls are answered, requests finish, what was signed is kept.
+    pub(super) async fn stop(self) {
+        self.stop.cancel();
+        self.web.waiters.drain();
+        self.tasks.close();
+        let ended = tokio::time::timeout(STOPS_WITHIN, self.tasks.wait()).await;
+        assert!(ended.is_ok(), "every connection has ended");
+        self.web.issuer.close(STOPS_WITHIN).await;
+        self.ledger.close().await.unwrap();
+    }
+
+    /// Each TPP's counts balance.
+    pub(super) async fn audit(self) {
+        self.stop.cancel();
+        let mut after = None;
+        loop {
+            let page = self.ledger.list_tpps(after, 100).await.unwrap();
+            for tpp in page.rows {
+                let counts = self.ledger.counts(tpp.client_id.clone()).await.unwrap();
+                assert!(counts.balance(), "{}: {counts:?}", tpp.client_id);
+            }
+            after = page.next;
+            if after.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn web(
+        &self,
+        store: Arc<dyn Store>,
+        rules: Arc<Rules>,
+        keys: watch::Receiver<Arc<KeySet>>,
+        site: &Site,
+    ) -> oyez_web::Bank {
+        let clock = Arc::clone(&site.clock) as Arc<dyn Clock>;
+        let identity = Identity {
+            iss: ISS.to_owned(),
+            signatory: Signatory {
+                issuer: ORG_ID.to_owned(),
+                trust_anchor: TRUST_ANCHOR.to_owned(),
+            },
+            base_url: self.base_url.parse().unwrap(),
+        };
+        let parts = Parts {
+            store: Arc::clone(&store),
+            rules: Arc::clone(&rules),
+            keys: keys.clone(),
+            identity: identity.clone(),
+            clock: Arc::clone(&clock),
+        };
+        let issuer = Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current());
+        oyez_web::Bank {
+            store,
+            issuer: Arc::new(issuer.unwrap()),
+            rules,
+            identity,
+            keys,
+            clock,
+            random: Dice::new(self.seed).random(),
+            waiters: Arc::new(Waiters::new(self.waiters)),
+            metrics: Arc::new(Metrics::default()),
+        }
+    }
+
+    async fn listener(&self, site: &Site) -> Listener {
+        let certified = if self.rsa_certificate {
+            site.authority.server_rsa(&[])
+        } else {
+            site.authority.server(&[])
+        };
+        let (chain, key, anchors) = (certified.pem(), certified.key_pem(), site.authority.pem());
+        let tls = listener::Tls::from_pem(
+            chain.as_bytes(),
+            key.as_bytes(),
+            Some(anchors.as_bytes()),
+            Arc::clone(&site.clock) as _,
+        );
+        Listener {
+            socket: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            tls: Some(watch::Sender::new(Arc::new(tls.unwrap())).subscribe()),
+            gateway: self.gateway.clone(),
+            bounds: self.bounds.clone(),
+        }
+    }
+}
+
+/// Believes the site's authorisation server by its key.
+fn jwt_tokens(site: &Site) -> Arc<dyn ValidateTokens> {
+    let options = jwt::Options::new(ISSUER, vec![AUDIENCE.to_owned()]);
+    let jwks = Arc::new(site.authorisation_server.jwks());
+    let keys = jwt::Keys::Given(watch::Sender::new(jwks).subscribe());
+    Arc::new(jwt::Validator::new(options, keys, Arc::clone(&site.clock) as _).unwrap())
+}
+
+/// Fetched over TLS that believes the site's authority, from this machine too.
+fn tpp_keys(site: &Site, names: &Arc<Names>, tasks: &TaskTracker) -> RemoteKeys {
+    let anchors = Anchors::from_pem(site.authority.pem().as_bytes()).unwrap();
+    let tls = oyez_outbound::Tls::new(&anchors, None, Arc::new(DefaultTimeProvider));
+    let setup = oyez_outbound::Setup {
+        tls: tls.unwrap(),
+        addresses: address::Policy {
+            allowed: vec!["127.0.0.0/8".parse().unwrap()],
+        },
+        plain_http: PlainHttp::Refused,
+        proxy: None,
+        limits: remote_keys::limits(),
+    };
+    let client = Client::new(setup, Arc::clone(names) as _, tasks.clone());
+    RemoteKeys::new(
+        Arc::new(client),
+        Arc::clone(&site.clock) as _,
+        tasks.clone(),
+        remote_keys::Options::default(),
+    )
+}
+
+/// Far longer than it takes.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);

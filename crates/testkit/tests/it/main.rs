@@ -1,0 +1,4 @@
+//! That what is right by default is right, and that what is wrong on purpose is wrong in that one way only.
+
+mod callers;
+mod tokens;

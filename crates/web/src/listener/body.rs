@@ -1,0 +1,138 @@
+//! Bodies under watch: requests that must arrive, answers that must be taken.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::activity::Ticket;
+use super::bounds::Pace;
+
+/// Why a request's body ended early. A handler finds it among the causes of the error it is given, and answers 408.
+#[derive(Debug, thiserror::Error)]
+#[error("the body came too slowly")]
+pub struct BodyTooSlow;
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+/// A request's body, which fails when it falls behind its pace. Time counts from the first wait for it.
+pub(super) fn arriving(body: Incoming, pace: Pace) -> Body {
+    if body.is_end_stream() {
+        return Body::empty();
+    }
+    Body::new(Arriving {
+        inner: body,
+        pace,
+        received: 0,
+        waiting: None,
+    })
+}
+
+struct Arriving {
+    inner: Incoming,
+    pace: Pace,
+    received: u64,
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = AnyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnyError>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            if let Some(Ok(frame)) = &frame {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                this.received += u64::try_from(bytes).unwrap_or(u64::MAX);
+            }
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let allowed = this.pace.allows(this.received);
+        let (began, sleep) = this.waiting.get_or_insert_with(|| {
+            let now = Instant::now();
+            (now, Box::pin(sleep_until(now + allowed)))
+        });
+        if sleep.deadline() != *began + allowed {
+            sleep.as_mut().reset(*began + allowed);
+        }
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(Some(Err(BodyTooSlow.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// An answer's body. It and each piece taken from it hold a ticket until the last byte has left for the client.
+pub(super) struct Answer {
+    inner: Body,
+    ticket: Ticket,
+}
+
+impl Answer {
+    pub(super) fn new(inner: Body, mut ticket: Ticket) -> Self {
+        ticket.owe(0);
+        Self { inner, ticket }
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
+            this.ticket.forgive();
+            return Poll::Pending;
+        };
+        let Some(Ok(frame)) = frame else {
+            return Poll::Ready(frame);
+        };
+        let frame = frame.map_data(|bytes| {
+            // What comes after this piece may be asked for only when the piece has gone.
+            this.ticket.owe(bytes.len());
+            let ticket = this.ticket.piece(bytes.len());
+            Bytes::from_owner(Piece {
+                bytes,
+                _ticket: ticket,
+            })
+        });
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Bytes in a buffer of the connection. They are dropped when they are written.
+struct Piece {
+    bytes: Bytes,
+    _ticket: Ticket,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}

@@ -1,0 +1,285 @@
+//! One connection, from its handshake to its end.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+use tracing::{debug, warn};
+
+use super::Peer;
+use super::activity::{Activity, Due, Protocol, Ticket};
+use super::body::{Answer, arriving};
+use super::bounds::Bounds;
+use super::certificate::ClientCertificate;
+use super::gateway::Gateway;
+use super::tls::HTTP_2;
+use super::wire::{Stream, Wire};
+
+/// What all connections of a listener share.
+pub(super) struct House {
+    pub(super) router: Router,
+    pub(super) bounds: Arc<Bounds>,
+    pub(super) gateway: Option<Gateway>,
+    pub(super) stop: CancellationToken,
+    pub(super) tasks: TaskTracker,
+}
+
+/// A connection as it was taken.
+pub(super) struct Connection {
+    pub(super) tcp: TcpStream,
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+}
+
+impl Connection {
+    pub(super) async fn serve(self, house: Arc<House>) {
+        let address = self.address;
+        let Some((stream, protocol, certificate)) = self.secured(&house).await else {
+            return;
+        };
+        let peer = Peer {
+            address,
+            certificate,
+        };
+        let activity = Activity::new(Arc::clone(&house.bounds), protocol, Instant::now());
+        let wire = TokioIo::new(Wire::new(stream, Arc::clone(&activity)));
+        let served = Served {
+            from_gateway: (house.gateway.as_ref()).is_some_and(|it| it.is_at(address.ip())),
+            house: Arc::clone(&house),
+            peer,
+            activity: Arc::clone(&activity),
+        };
+        let service = service_fn(move |request| served.clone().answer(request));
+        match protocol {
+            Protocol::Http1 => {
+                let connection = house.http1().serve_connection(wire, service);
+                watch(connection, &activity, &house.stop, address).await;
+            }
+            Protocol::Http2 => {
+                let connection = house.http2().serve_connection(wire, service);
+                watch(connection, &activity, &house.stop, address).await;
+            }
+        }
+    }
+
+    /// After the handshake, if there is one. A shutdown does not wait for handshakes: nothing was asked yet.
+    async fn secured(
+        self,
+        house: &House,
+    ) -> Option<(Stream, Protocol, Option<Arc<ClientCertificate>>)> {
+        let Some(config) = self.tls else {
+            return Some((Stream::Plain(self.tcp), Protocol::Http1, None));
+        };
+        let handshake = TlsAcceptor::from(config).accept(self.tcp);
+        let limited = timeout(house.bounds.handshake_timeout, handshake);
+        let address = self.address;
+        let tls = match house.stop.run_until_cancelled(limited).await? {
+            Ok(Ok(tls)) => Box::new(tls),
+            Ok(Err(error)) => {
+                debug!(%address, "a handshake failed: {error}");
+                return None;
+            }
+            Err(_) => {
+                debug!(%address, "a handshake took too long");
+                return None;
+            }
+        };
+        let protocol = match tls.get_ref().1.alpn_protocol() {
+            Some(HTTP_2) => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        let certificate = proven(&tls, address);
+        Some((Stream::Tls(tls), protocol, certificate))
+    }
+}
+
+impl House {
+    fn http1(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            // The watcher knows idleness from slowness; hyper's one timer does not.
+            .header_read_timeout(None)
+            .half_close(false)
+            .max_headers(self.bounds.headers_max)
+            .max_header_size(self.bounds.head_bytes_max as usize)
+            .max_buf_size(self.bounds.head_bytes_max as usize)
+            // Pieces of an answer stay pieces, which know when they were written.
+            .writev(true);
+        builder
+    }
+
+    fn http2(&self) -> http2::Builder<Spawner> {
+        let mut builder = http2::Builder::new(Spawner(self.tasks.clone()));
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.bounds.streams_max)
+            .max_header_list_size(self.bounds.head_bytes_max)
+            .header_table_size(HEADER_TABLE_BYTES)
+            .max_pending_accept_reset_streams(RESETS_PENDING_MAX)
+            .max_local_error_reset_streams(RESETS_OURS_MAX)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT);
+        builder
+    }
+}
+
+/// What is done with each request of a connection.
+#[derive(Clone)]
+struct Served {
+    house: Arc<House>,
+    peer: Peer,
+    from_gateway: bool,
+    activity: Arc<Activity>,
+}
+
+impl Served {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+        let ticket = self.activity.begin();
+        Ok(self.routed(request, ticket).await)
+    }
+
+    async fn routed(self, mut request: Request<Incoming>, ticket: Ticket) -> Response<Answer> {
+        let peer = self.peer_of(&mut request);
+        request.extensions_mut().insert(peer);
+        let pace = self.house.bounds.body_pace;
+        let request = request.map(|body| arriving(body, pace));
+        let routing = self.house.router.clone().oneshot(request);
+        let Ok(response) = routing.await;
+        response.map(|body| Answer::new(body, ticket))
+    }
+
+    /// Who sent this request: from a gateway, by its header alone.
+    fn peer_of(&self, request: &mut Request<Incoming>) -> Peer {
+        let mut peer = self.peer.clone();
+        let Some(gateway) = &self.house.gateway else {
+            return peer;
+        };
+        if self.from_gateway {
+            let named = gateway.certificate(request.headers()).unwrap_or_else(|why| {
+                warn!(address = %peer.address, "a gateway's header {} is ignored: {why}", gateway.header);
+                None
+            });
+            peer.certificate = named.map(Arc::new);
+        }
+        gateway.strip(request.headers_mut());
+        peer
+    }
+}
+
+/// Drives a connection, and ends it when something is due that did not happen.
+async fn watch<C>(connection: C, activity: &Activity, stop: &CancellationToken, address: SocketAddr)
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
+    let mut connection = pin!(connection);
+    let mut stopped = pin!(stop.cancelled());
+    let (first, _) = activity.due();
+    let mut alarm = pin!(sleep_until(first));
+    let mut leaving = false;
+    poll_fn(|cx| {
+        loop {
+            if !leaving && stopped.as_mut().poll(cx).is_ready() {
+                leaving = true;
+                activity.leave();
+                connection.as_mut().graceful_shutdown();
+            }
+            if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                if let Err(error) = end {
+                    debug!(%address, "a connection ended: {error}");
+                }
+                return Poll::Ready(());
+            }
+            let (by, due) = activity.due();
+            // Later is no reason to set the alarm anew: it looks when it rings.
+            if by < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(by);
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            match due {
+                _ if Instant::now() < by => {}
+                Due::Look => {}
+                Due::Leave => {
+                    leaving = true;
+                    activity.leave();
+                    connection.as_mut().graceful_shutdown();
+                }
+                Due::Cut(reason) => {
+                    debug!(%address, ?reason, "a connection is cut");
+                    return Poll::Ready(());
+                }
+            }
+        }
+    })
+    .await;
+}
+
+/// The certificate that the client proved to have.
+fn proven(tls: &TlsStream<TcpStream>, address: SocketAddr) -> Option<Arc<ClientCertificate>> {
+    let leaf = tls.get_ref().1.peer_certificates()?.first()?;
+    match ClientCertificate::from_der(leaf) {
+        Ok(certificate) => Some(Arc::new(certificate)),
+        Err(error) => {
+            warn!(%address, "a client's certificate is ignored: {error}");
+            None
+        }
+    }
+}
+
+/// hyper's own tasks, one for each HTTP/2 stream, are tracked like all others.
+#[derive(Clone)]
+struct Spawner(TaskTracker);
+
+impl<F> Executor<F> for Spawner
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
+
+/// What HPACK remembers for a connection; our clients repeat few fields.
+const HEADER_TABLE_BYTES: u32 = 4 * 1024;
+
+/// Streams opened and reset before we looked (CVE-2023-44487); more is an attack.
+const RESETS_PENDING_MAX: usize = 20;
+
+/// Streams that we had to reset for errors of the client; more is an attack.
+const RESETS_OURS_MAX: usize = 128;
+
+/// What may arrive of one body before a handler reads it. Bodies are mostly smaller.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+
+/// The same for all bodies of a connection, which bounds what unread bodies hold.
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// HTTP/2 connections of a vanished client are found out, and gateways' idle timers are kept from firing under a poll.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// A round trip, generously.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);

@@ -1,0 +1,56 @@
+//! `POST /events` (P): the body is read, the plan made by the bank's policy, and the desk answers, now or when something is
+//! due.
+
+use oyez_domain::ids::InteractionId;
+use oyez_domain::ledger::poll::Limits;
+use oyez_domain::polling::read;
+use oyez_domain::versions::Row;
+
+use super::answer::Answer;
+use super::api::Api;
+use super::caller::Caller;
+use super::refusal::Refusal;
+use crate::error_chain::chain;
+use crate::polling::Ask;
+
+impl Api {
+    pub(super) async fn poll(
+        &self,
+        row: &Row,
+        caller: &Caller,
+        body: &[u8],
+        interaction_id: &InteractionId,
+    ) -> Result<Answer, Refusal> {
+        let request = read(row, body).map_err(Refusal::Faulty)?;
+        let policy = &self.options.polling;
+        let scopes: Vec<&str> = caller.scopes.iter().map(String::as_str).collect();
+        let own = &caller.tpp.profile.overrides;
+        let ask = Ask {
+            client_id: caller.tpp.client_id.clone(),
+            profile: own.header_profile.unwrap_or(self.options.header_profile),
+            plan: policy.plan(&request),
+            families: policy.families(row, &scopes),
+            acks: request.acks,
+            errors: request.errors,
+            limits: self.limits_of(caller),
+            interaction_id: interaction_id.clone(),
+        };
+        let answered = self.desk.answer(ask).await;
+        let answer = answered.map_err(|error| Refusal::Unavailable(chain(&error)))?;
+        Ok(Answer::new(
+            row.successes.polled,
+            answer.response().to_bytes(),
+        ))
+    }
+
+    /// The deployment's limits of hand-outs, with the TPP's own before them.
+    fn limits_of(&self, caller: &Caller) -> Limits {
+        let (common, own) = (self.options.hand_outs, &caller.tpp.profile.overrides);
+        Limits {
+            redelivery_delay: own.redelivery_delay.unwrap_or(common.redelivery_delay),
+            error_cap: own.error_cap.unwrap_or(common.error_cap),
+            hand_out_cap: own.hand_out_cap.or(common.hand_out_cap),
+            order: own.delivery_order.unwrap_or(common.order),
+        }
+    }
+}

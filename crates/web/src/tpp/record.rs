@@ -1,0 +1,122 @@
+//! What is noted of a request: one line in the log, whatever becomes of it. Never a token, never a body (G-02).
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use oyez_domain::fault::Fault;
+use oyez_domain::ids::{ClientId, InteractionId};
+use tokio::time::Instant;
+
+use super::refusal::Refusal;
+use crate::Bank;
+
+/// A request under way. One that is dropped without an answer was given up by the client, and says so.
+pub(super) struct Record {
+    pub(super) interaction_id: InteractionId,
+    pub(super) client_id: Option<ClientId>,
+    operation: &'static str,
+    begun: Instant,
+    is_told: bool,
+}
+
+/// How a request ended.
+pub(super) struct End<'a> {
+    pub(super) status: StatusCode,
+    /// Why it was refused.
+    pub(super) refusal: Option<&'a Refusal>,
+    /// The `Id` in the body of an error.
+    pub(super) error_id: Option<&'a InteractionId>,
+}
+
+impl Record {
+    pub(super) fn begin(bank: &Bank, operation: &'static str, head: &Parts) -> Self {
+        let said = head.headers.get(INTERACTION_ID);
+        let said = said.map(axum::http::HeaderValue::as_bytes);
+        Self {
+            interaction_id: InteractionId::of_request(said, || bank.random.bytes()),
+            client_id: None,
+            operation,
+            begun: Instant::now(),
+            is_told: false,
+        }
+    }
+
+    /// Headers that are malformed and mean nothing (G-03).
+    pub(super) fn note_ignored(&self, faults: &[Fault]) {
+        for fault in faults {
+            tracing::info!(
+                interaction.id = self.interaction_id.as_str(),
+                client.id = self.client_id.as_ref().map(ClientId::as_str),
+                header = fault.path.as_deref(),
+                "a malformed header was ignored"
+            );
+        }
+    }
+
+    /// An answer that could not be signed, and is an error already.
+    pub(super) fn note_unsigned(&self, cause: &str) {
+        tracing::error!(
+            interaction.id = self.interaction_id.as_str(),
+            cause,
+            "an error leaves without a signature"
+        );
+    }
+
+    pub(super) fn end(mut self, end: &End<'_>) {
+        self.is_told = true;
+        let reason = end.refusal.map(tracing::field::display);
+        let status = end.status.as_u16();
+        let error_id = end.error_id.map(InteractionId::as_str);
+        let (id, client_id) = (self.interaction_id.as_str(), self.client_id());
+        let ms = millis(self.begun.elapsed());
+        if end.status.is_server_error() {
+            tracing::error!(
+                interaction.id = id,
+                client.id = client_id,
+                operation = self.operation,
+                status,
+                duration_ms = ms,
+                error.id = error_id,
+                reason,
+                "request failed"
+            );
+        } else {
+            tracing::info!(
+                interaction.id = id,
+                client.id = client_id,
+                operation = self.operation,
+                status,
+                duration_ms = ms,
+                error.id = error_id,
+                reason,
+                "request answered"
+            );
+        }
+    }
+
+    fn client_id(&self) -> Option<&str> {
+        self.client_id.as_ref().map(ClientId::as_str)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.is_told {
+            tracing::info!(
+                interaction.id = self.interaction_id.as_str(),
+                client.id = self.client_id(),
+                operation = self.operation,
+                duration_ms = millis(self.begun.elapsed()),
+                "the client left before it was answered"
+            );
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The header that ties a line of our log to one of theirs.
+pub(super) const INTERACTION_ID: &str = "x-fapi-interaction-id";

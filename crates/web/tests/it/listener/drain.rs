@@ -1,0 +1,101 @@
+//! How a listener ends, and how a connection grows old.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use oyez_web::listener::Bounds;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::certificates::Authority;
+use super::disconnect::{get, http2};
+use super::world::{BLINK, PATIENCE, World, ask_kept, rest, send};
+
+#[tokio::test]
+async fn a_drain_finishes_what_is_in_flight_and_closes_what_is_idle() {
+    let mut world = World::plain(Bounds::default()).await;
+    let mut idle = world.connect().await;
+    ask_kept(&mut idle, "GET /who HTTP/1.1").await;
+    let mut fresh = world.connect().await;
+    let mut busy = world.connect().await;
+    send(&mut busy, "GET /gate HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    world.holds(1).await;
+
+    world.stop.cancel();
+    assert_eq!(rest(&mut idle).await, "");
+    assert_eq!(rest(&mut fresh).await, "");
+    assert!(TcpStream::connect(world.address).await.is_err());
+    assert!(!world.serving.is_finished());
+
+    world.gate.add_permits(1);
+    let answer = rest(&mut busy).await;
+    assert!(
+        answer.contains("200 OK") && answer.ends_with("through"),
+        "{answer}"
+    );
+    assert!(answer.contains("connection: close"), "{answer}");
+    timeout(PATIENCE, &mut world.serving)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test(flavor = "local")]
+async fn a_drain_finishes_http_2_requests_and_takes_no_more() {
+    let authority = Authority::new();
+    let server = authority.certify("the bank");
+    let mut world = World::secure(authority.tls(&server), Bounds::default()).await;
+    let mut client = http2(&world, &authority).await;
+    let request = tokio::task::spawn_local(client.send_request(get("/gate")));
+    world.holds(1).await;
+
+    world.stop.cancel();
+    // It still answers what it has, not what comes.
+    timeout(PATIENCE, async {
+        while client.send_request(get("/who")).await.is_ok() {}
+    })
+    .await
+    .expect("it takes no more");
+    world.gate.add_permits(1);
+    let answer = request.await.unwrap().unwrap();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "through");
+    timeout(PATIENCE, &mut world.serving)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_handshakes() {
+    let authority = Authority::new();
+    let server = authority.certify("the bank");
+    let bounds = Bounds {
+        handshake_timeout: Duration::from_secs(3_600),
+        ..Bounds::default()
+    };
+    let mut world = World::secure(authority.tls(&server), bounds).await;
+    let mut mute = world.connect().await;
+    world.stop.cancel();
+    assert_eq!(rest(&mut mute).await, "");
+    timeout(PATIENCE, &mut world.serving)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+//
+#[tokio::test]
+async fn a_connection_grows_old_and_finishes_what_it_has() {
+    let bounds = Bounds {
+        age_max: BLINK,
+        ..Bounds::default()
+    };
+    let world = World::plain(bounds).await;
+    let mut young = world.connect().await;
+    let mut answer = String::new();
+    while !answer.contains("connection: close") {
+        answer = ask_kept(&mut young, "GET /who HTTP/1.1").await;
+    }
+    assert_eq!(rest(&mut young).await, "");
+}

@@ -1,0 +1,12 @@
+//! The crate at its boundary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod authz;
+mod end_to_end;
+mod listener;
+mod origin;
+mod polling;
+mod remote_keys;
+mod tokens;
+mod tpp;

@@ -1,0 +1,5 @@
+//! Access tokens, good ones and every kind of bad one.
+
+mod introspection;
+mod jwt;
+mod minting;
