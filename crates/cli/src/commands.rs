@@ -8,7 +8,7 @@ pub(crate) mod verify;
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oyez_jose::UnixTime;
 
@@ -25,6 +25,8 @@ pub(crate) struct Surroundings {
     pub(crate) random: fn() -> Result<[u8; 32], Failure>,
     /// The environment, as far as it is ours.
     pub(crate) variables: Variables,
+    /// Where files may lie that nobody needs later.
+    pub(crate) temporary: PathBuf,
     /// How to set words off.
     pub(crate) paint: Paint,
 }
