@@ -11,6 +11,7 @@ mod demo;
 mod development;
 mod durable;
 mod failure;
+mod internal_client;
 mod key_directory;
 mod ledger;
 mod open_files;

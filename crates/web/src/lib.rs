@@ -12,6 +12,7 @@ mod flight;
 pub mod internal;
 pub mod listener;
 pub mod metrics;
+pub mod openapi;
 mod panics;
 pub mod polling;
 mod recent;

@@ -5,6 +5,7 @@
 mod authz;
 mod end_to_end;
 mod listener;
+mod openapi;
 mod origin;
 mod polling;
 mod remote_keys;

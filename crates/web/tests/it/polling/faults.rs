@@ -62,7 +62,7 @@ async fn a_ledger_that_fails_is_no_empty_answer() {
     let bank = Bank::new();
     let tpp = bank.tpp("tpp").await;
     let accepted = bank.accept(&tpp, 1).await;
-    for fault in FaultyStore::faults() {
+    for fault in FaultyStore::outages() {
         bank.store.fail_at("poll", fault);
         let error = bank.desk.answer(at_once(&tpp)).await.unwrap_err();
         assert!(matches!(error, Unavailable::Ledger(_)), "{error}");

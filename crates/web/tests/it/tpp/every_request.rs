@@ -346,7 +346,7 @@ async fn a_ledger_in_trouble_is_a_503_and_never_a_success() {
         ]
     };
     for version in VERSIONS {
-        for fault in FaultyStore::faults() {
+        for fault in FaultyStore::outages() {
             for (method, path, body) in asks(version) {
                 for everything in [true, false] {
                     if everything {
