@@ -55,7 +55,7 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 /// Where relative paths in a configuration file start.
-fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 

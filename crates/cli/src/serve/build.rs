@@ -20,11 +20,11 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::choices;
+use super::doors::{Door, Doors};
 use super::housekeeping::{BATCH_MAX, Housekeeping};
 use super::material::{Latest, Material, TlsFiles};
 use super::outward::Outward;
-use super::choices;
-use super::doors::{Door, Doors};
 use super::reload::Source;
 use crate::clock::SystemClock;
 use crate::config::{Backend, Config};
