@@ -98,10 +98,6 @@ impl Player {
         Ok(Self { person, v3, v4 })
     }
 
-    pub(super) fn name(&self) -> &'static str {
-        self.person.name
-    }
-
     pub(super) async fn token(&self) -> Result<AccessToken, Why> {
         Ok(self.v4.setup().tokens.token().await?)
     }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use oyez_tpp::{Answer, Authenticity};
+use oyez_tpp::{Answer, Authenticity, Refused};
 
 use crate::internal_client::CallError;
 
@@ -53,13 +53,11 @@ pub(super) fn refused<T>(
     result: Result<Answer<T>, oyez_tpp::Error>,
     status: u16,
     code: Option<&str>,
-) -> Result<(), Why> {
-    let error = match result {
+) -> Result<Box<Refused>, Why> {
+    let refused = match result {
         Ok(answer) => return Err(Why(format!("it was answered with {}", answer.status))),
-        Err(error) => error,
-    };
-    let Some(refused) = error.refusal() else {
-        return Err(error.into());
+        Err(oyez_tpp::Error::Refused(refused)) => refused,
+        Err(error) => return Err(error.into()),
     };
     ensure(refused.status == status, || {
         format!("{status} was expected: {refused}")
@@ -68,9 +66,13 @@ pub(super) fn refused<T>(
         ensure(refused.has(code), || {
             format!("{code} was expected: {refused}")
         })?;
-        ensure(matches!(refused.authenticity, Authenticity::Signed), || {
-            format!("the refusal is not signed: {refused}")
-        })?;
     }
-    Ok(())
+    Ok(refused)
+}
+
+/// It is the bank's word.
+pub(super) fn signed(refused: &Refused) -> Result<(), Why> {
+    ensure(matches!(refused.authenticity, Authenticity::Signed), || {
+        format!("the refusal is not signed: {refused}")
+    })
 }

@@ -86,7 +86,8 @@ async fn unknown(scene: &Scene) -> Result<(), Why> {
     let bank = &scene.stranger.v4;
     refused(bank.subscriptions().read().await, 403, None)?;
     let wish = subscription("4.0", None)?;
-    refused(bank.subscriptions().create(&wish).await, 403, None)
+    refused(bank.subscriptions().create(&wish).await, 403, None)?;
+    Ok(())
 }
 
 async fn disabled(scene: &Scene) -> Result<(), Why> {

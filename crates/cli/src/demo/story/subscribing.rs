@@ -4,7 +4,7 @@ use oyez_tpp::{Method, StatusCode};
 
 use super::super::player::{raw, subscription};
 use super::super::teller::{Interrupted, Teller};
-use super::super::why::{Why, ensure, refused, same};
+use super::super::why::{Why, ensure, refused, same, signed};
 use super::super::world::Scene;
 use super::Subscribed;
 
@@ -22,7 +22,7 @@ pub(super) async fn tell(teller: &mut Teller, scene: &Scene) -> Result<Subscribe
     teller.step(what, unseen(scene)).await?;
     let what = "What was made in v3.1 is seen from v4.0";
     teller.step(what, seen(scene, &subscribed)).await?;
-    let what = "A Version newer than the path is refused";
+    let what = "A Version newer than the path is refused (400, signed)";
     teller.step(what, newer(scene, &subscribed)).await?;
     Ok(subscribed)
 }
@@ -70,11 +70,19 @@ async fn read_back(scene: &Scene, subscribed: &Subscribed) -> Result<(), Why> {
 
 async fn second(scene: &Scene) -> Result<(), Why> {
     let acme = &scene.acme;
-    let newer = acme.v4.subscriptions().create(&subscription("4.0", None)?).await;
-    refused(newer, 409, Some("U029"))?;
-    let older = acme.v3.subscriptions().create(&subscription("3.1", None)?).await;
+    let newer = acme
+        .v4
+        .subscriptions()
+        .create(&subscription("4.0", None)?)
+        .await;
+    signed(&refused(newer, 409, Some("U029"))?)?;
+    let older = acme
+        .v3
+        .subscriptions()
+        .create(&subscription("3.1", None)?)
+        .await;
     let code = "UK.OBIE.Rules.ResourceAlreadyExists";
-    refused(older, 409, Some(code))
+    signed(&refused(older, 409, Some(code))?)
 }
 
 async fn unseen(scene: &Scene) -> Result<(), Why> {
@@ -92,5 +100,5 @@ async fn newer(scene: &Scene, subscribed: &Subscribed) -> Result<(), Why> {
     let wish = subscription("4.0", None)?;
     let changed = scene.bolt.v3.subscriptions();
     let changed = changed.update(&subscribed.bolt, &wish).await;
-    refused(changed, 400, Some("UK.OBIE.Field.Invalid"))
+    signed(&refused(changed, 400, Some("UK.OBIE.Field.Invalid"))?)
 }
