@@ -75,14 +75,16 @@ async fn second(scene: &Scene) -> Result<(), Why> {
         .subscriptions()
         .create(&subscription("4.0", None)?)
         .await;
-    signed(&refused(newer, 409, Some("U029"))?)?;
+    let newer = refused(newer, 409, Some("U029"))?;
+    signed(&newer)?;
     let older = acme
         .v3
         .subscriptions()
         .create(&subscription("3.1", None)?)
         .await;
     let code = "UK.OBIE.Rules.ResourceAlreadyExists";
-    signed(&refused(older, 409, Some(code))?)
+    let older = refused(older, 409, Some(code))?;
+    signed(&older)
 }
 
 async fn unseen(scene: &Scene) -> Result<(), Why> {
@@ -100,5 +102,6 @@ async fn newer(scene: &Scene, subscribed: &Subscribed) -> Result<(), Why> {
     let wish = subscription("4.0", None)?;
     let changed = scene.bolt.v3.subscriptions();
     let changed = changed.update(&subscribed.bolt, &wish).await;
-    signed(&refused(changed, 400, Some("UK.OBIE.Field.Invalid"))?)
+    let no = refused(changed, 400, Some("UK.OBIE.Field.Invalid"))?;
+    signed(&no)
 }
