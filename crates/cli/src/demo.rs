@@ -26,7 +26,7 @@ use crate::failure::Failure;
 use crate::output::{Format, Verdict};
 use crate::serve::Ends;
 use teller::{Interrupted, Teller};
-use world::{Ports, World};
+use world::{Ports, Scene, World};
 
 /// Plays until the story is over, or until it is told to stop.
 pub(crate) fn run(args: &Demo, format: Format, around: &Surroundings) -> Result<Verdict, Failure> {
@@ -54,9 +54,9 @@ async fn once(
     around: &Surroundings,
 ) -> Result<Verdict, Failure> {
     let world = World::build(around, Ports::Free).await?;
-    let tell = async |mut scene: world::Scene| {
+    let tell = async |scene: Scene| {
         let told = tokio::select! {
-            told = Box::pin(story::tell(&mut teller, &mut scene)) => told,
+            told = Box::pin(story::tell(&mut teller, &scene)) => told,
             signal = ends.next() => return Err(cut_off(signal)),
         };
         match told {
@@ -70,7 +70,7 @@ async fn once(
 
 async fn stays(teller: Teller, mut ends: Ends, around: &Surroundings) -> Result<Verdict, Failure> {
     let world = World::build(around, Ports::WellKnown).await?;
-    let stay = async |scene: world::Scene| {
+    let stay = async |scene: Scene| {
         tokio::select! {
             stayed = Box::pin(stay::stay(&teller, &scene)) => stayed.map(|never| match never {}),
             _ = ends.next() => Ok(Verdict::Yes),

@@ -26,6 +26,15 @@ pub(super) struct Player {
     pub(super) v4: Bank,
 }
 
+/// A call that the library would not make by itself.
+pub(super) struct RawCall<'c> {
+    pub(super) method: Method,
+    pub(super) path: &'c str,
+    pub(super) body: &'c str,
+    pub(super) token: Option<AccessToken>,
+    pub(super) headers: HeaderMap,
+}
+
 /// Where a player finds what it calls.
 pub(super) struct Where<'w> {
     /// The bank's API.
@@ -144,22 +153,29 @@ fn sound(polled: Polled) -> Result<Vec<PolledSet>, Why> {
     Ok(polled.sets)
 }
 
-/// A call with just this token, and a body of JSON if there is one.
-pub(super) async fn raw(
-    bank: &Bank,
-    token: Option<&AccessToken>,
-    method: Method,
-    path: &str,
-    body: &str,
-) -> Result<Response, Why> {
-    let mut headers = HeaderMap::new();
-    if let Some(token) = token {
-        headers.insert(AUTHORIZATION, token.authorization());
+impl<'c> RawCall<'c> {
+    /// Without a token and without headers but the content type.
+    pub(super) fn new(method: Method, path: &'c str, body: &'c str) -> Self {
+        Self {
+            method,
+            path,
+            body,
+            token: None,
+            headers: HeaderMap::new(),
+        }
     }
-    if !body.is_empty() {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+
+    pub(super) async fn to(self, bank: &Bank) -> Result<Response, Why> {
+        let mut headers = self.headers;
+        if let Some(token) = &self.token {
+            headers.insert(AUTHORIZATION, token.authorization());
+        }
+        if !self.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let body = self.body.to_owned();
+        Ok(bank.raw(self.method, self.path, headers, body).await?)
     }
-    Ok(bank.raw(method, path, headers, body.to_owned()).await?)
 }
 
 /// The events that were handed out are these, in any order.

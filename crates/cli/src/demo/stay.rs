@@ -92,25 +92,27 @@ fn commands(scene: &Scene) -> Vec<(&'static str, String)> {
         ),
         (
             "what Bolt has subscribed to",
-            format!("curl -s {bolt} {token} https://{tpp}/open-banking/v4.0/event-subscriptions"),
+            format!(
+                "curl -sw '\\n' {bolt} {token} https://{tpp}/open-banking/v4.0/event-subscriptions"
+            ),
         ),
         (
             "the bank publishes an event for Bolt",
             format!(
-                "curl -s -H \"Authorization: Bearer $(cat publisher.token)\" {json} -d '{event}' \
+                "curl -sw '\\n' -H \"Authorization: Bearer $(cat publisher.token)\" {json} -d '{event}' \
                  http://{internal}/v1/events"
             ),
         ),
         (
-            "Bolt polls; leave returnImmediately out of true and it waits",
+            "Bolt polls; with false it waits for an event",
             format!(
-                "curl -s {bolt} {token} {json} -d '{{\"returnImmediately\": true}}' \
+                "curl -sw '\\n' {bolt} {token} {json} -d '{{\"returnImmediately\": true}}' \
                  https://{tpp}/open-banking/v4.0/events"
             ),
         ),
         (
             "the keys that the bank's SETs are verified with",
-            format!("curl -s --cacert ca.crt https://{tpp}/jwks"),
+            format!("curl -sw '\\n' --cacert ca.crt https://{tpp}/jwks"),
         ),
         (
             "what monitoring sees",

@@ -62,7 +62,7 @@ impl Server {
                 line.insert(name.to_owned(), Value::String(url));
             }
         }
-        output::line(&Value::Object(line)).map_err(|error| {
+        output::line(Value::Object(line)).map_err(|error| {
             let mend = "check where standard output goes";
             Failure::environment("cannot write the addresses", mend).because(&error)
         })

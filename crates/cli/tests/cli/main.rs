@@ -4,6 +4,7 @@
 
 mod bank;
 mod check;
+mod demo;
 mod help;
 mod init;
 mod keys;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oyez_tpp::{PollRequest, PolledSet, SetError};
+use oyez_tpp::{PollRequest, PolledSet, SetError, VerifyError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -24,7 +24,9 @@ pub(super) async fn tell(teller: &mut Teller, scene: &Scene) -> Result<(), Inter
     let (acmes, bolts) = published.split_at(3);
     let what =
         "Acme polls: three SETs signed with PS256, each verified with the bank's published keys";
-    teller.step(what, fetch(scene, acmes)).await?;
+    let fetched = teller.step(what, fetch(scene, acmes)).await?;
+    let what = "A SET in which one letter was changed is not believed";
+    teller.step(what, forged(scene, &fetched)).await?;
     let what = "Acme acknowledges them, and they are gone";
     teller.step(what, acknowledge(scene, acmes)).await?;
     let what = "The bank can tell what became of one: handed out, acknowledged, by which SET";
@@ -65,7 +67,7 @@ async fn repeat(scene: &Scene, batch: &[Value], published: &[String]) -> Result<
     same("the outcomes", &outcomes, &expected.collect())
 }
 
-async fn fetch(scene: &Scene, jtis: &[String]) -> Result<(), Why> {
+async fn fetch(scene: &Scene, jtis: &[String]) -> Result<Vec<PolledSet>, Why> {
     let acme = &scene.acme;
     let sets = acme.poll(&acme.v4, &[]).await?;
     handed_out(&sets, jtis)?;
@@ -86,7 +88,26 @@ async fn fetch(scene: &Scene, jtis: &[String]) -> Result<(), Why> {
         same("iss", &verified.claims.iss.as_str(), &BANK_ISSUER)?;
         same("aud", &verified.claims.aud.as_str(), &ACME.client_id)?;
     }
-    Ok(())
+    Ok(sets)
+}
+
+/// Another letter in the middle of the claims.
+async fn forged(scene: &Scene, sets: &[PolledSet]) -> Result<(), Why> {
+    let mut letters: Vec<char> = sets[0].raw.chars().collect();
+    let dots = letters
+        .iter()
+        .enumerate()
+        .filter(|(_, letter)| **letter == '.');
+    let dots: Vec<_> = dots.map(|(place, _)| place).collect();
+    let middle = (dots[0] + dots[1]) / 2;
+    letters[middle] = if letters[middle] == 'A' { 'B' } else { 'A' };
+    let forged: String = letters.into_iter().collect();
+    let verifier = scene.acme.v4.set_verifier();
+    match verifier.verify(&forged).await {
+        Err(VerifyError::Token(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_) => Err(Why("it was believed".to_owned())),
+    }
 }
 
 async fn acknowledge(scene: &Scene, jtis: &[String]) -> Result<(), Why> {

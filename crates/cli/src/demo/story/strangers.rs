@@ -4,7 +4,7 @@ use oyez_tpp::{Method, StatusCode};
 
 use super::super::cast::{ACME, BOLT};
 use super::super::desk::{UPDATED, item};
-use super::super::player::{handed_out, raw, subscription};
+use super::super::player::{RawCall, handed_out, subscription};
 use super::super::teller::{Interrupted, Teller};
 use super::super::why::{Why, refused, same};
 use super::super::world::Scene;
@@ -43,7 +43,8 @@ async fn subscribe(scene: &Scene) -> Result<String, Why> {
 
 async fn no_token(scene: &Scene) -> Result<(), Why> {
     let path = "event-subscriptions";
-    let answer = raw(&scene.acme.v4, None, Method::GET, path, "").await?;
+    let get = RawCall::new(Method::GET, path, "");
+    let answer = get.to(&scene.acme.v4).await?;
     same("the status", &answer.status, &StatusCode::UNAUTHORIZED)
 }
 
@@ -54,7 +55,11 @@ async fn stolen_token(scene: &Scene) -> Result<(), Why> {
         (Method::GET, "callback-urls", ""),
         (Method::POST, "events", "{}"),
     ] {
-        let answer = raw(&scene.bolt.v4, Some(&token), method, path, body).await?;
+        let call = RawCall {
+            token: Some(token.clone()),
+            ..RawCall::new(method, path, body)
+        };
+        let answer = call.to(&scene.bolt.v4).await?;
         same(path, &answer.status, &StatusCode::UNAUTHORIZED)?;
     }
     Ok(())

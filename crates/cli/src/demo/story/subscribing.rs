@@ -1,8 +1,8 @@
 //! Two subscriptions, and what is refused.
 
-use oyez_tpp::{Method, StatusCode};
+use oyez_tpp::{HeaderMap, HeaderValue, Method, SIGNATURE, StatusCode};
 
-use super::super::player::{raw, subscription};
+use super::super::player::{RawCall, subscription};
 use super::super::teller::{Interrupted, Teller};
 use super::super::why::{Why, ensure, refused, same, signed};
 use super::super::world::Scene;
@@ -12,6 +12,8 @@ pub(super) async fn tell(teller: &mut Teller, scene: &Scene) -> Result<Subscribe
     teller.chapter("Subscribing")?;
     let what = "A request without a signature is refused: UK.OBIE.Signature.Missing";
     teller.step(what, unsigned(scene)).await?;
+    let what = "So is one that was changed after it was signed: UK.OBIE.Signature.Invalid";
+    teller.step(what, tampered(scene)).await?;
     let subscribed = subscribe(teller, scene).await?;
     let what = "Acme reads it back as it made it, and the answer is signed too";
     teller.step(what, read_back(scene, &subscribed)).await?;
@@ -49,14 +51,30 @@ async fn subscribe(teller: &mut Teller, scene: &Scene) -> Result<Subscribed, Int
 }
 
 async fn unsigned(scene: &Scene) -> Result<(), Why> {
+    let none = HeaderMap::new();
+    refused_for(scene, none, "UK.OBIE.Signature.Missing").await
+}
+
+async fn tampered(scene: &Scene) -> Result<(), Why> {
+    let setup = scene.bolt.v3.setup();
+    let signature = setup.signer.detached(b"{}", setup.clock.now()).await?;
+    let headers = HeaderMap::from_iter([(SIGNATURE, HeaderValue::try_from(signature)?)]);
+    refused_for(scene, headers, "UK.OBIE.Signature.Invalid").await
+}
+
+/// Bolt would subscribe, with these headers.
+async fn refused_for(scene: &Scene, headers: HeaderMap, code: &str) -> Result<(), Why> {
     let bolt = &scene.bolt;
-    let token = bolt.token().await?;
     let body = r#"{"Data": {"Version": "3.1"}}"#;
-    let path = "event-subscriptions";
-    let answer = raw(&bolt.v3, Some(&token), Method::POST, path, body).await?;
+    let post = RawCall {
+        token: Some(bolt.token().await?),
+        headers,
+        ..RawCall::new(Method::POST, "event-subscriptions", body)
+    };
+    let answer = post.to(&bolt.v3).await?;
     same("the status", &answer.status, &StatusCode::BAD_REQUEST)?;
     let said = String::from_utf8_lossy(&answer.body);
-    ensure(said.contains("UK.OBIE.Signature.Missing"), || {
+    ensure(said.contains(code), || {
         format!("another error was answered: {said}")
     })
 }
