@@ -230,7 +230,7 @@ fn moment(text: &str) -> Result<UnixTime, String> {
 const EXIT_CODES: &str = "\
 Standard output is data, standard error the rest. Exit codes:
   0  done, or the answer is yes
-  1  the answer is no: the token does not verify, the configuration has faults, a step of the demo failed
+  1  the answer is no: the token does not verify, the configuration has faults
   2  the command line makes no sense
   3  files, configuration, ledger or system did not let it; nothing is left half done
   4  the server was cut off: by its deadline, a second signal, or a part of it that died";
