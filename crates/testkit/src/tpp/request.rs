@@ -50,6 +50,16 @@ impl Request {
         }
     }
 
+    /// Its method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// This token instead.
     pub fn token(mut self, token: &Token) -> Self {
         self.authorization = Some(bearer(token));
