@@ -1,9 +1,16 @@
 //! The command line. What each command does is in `commands`.
 
+mod remote;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
+
+pub(crate) use remote::{
+    ChangeTpp, DisableTpp, Events, ImportTpps, ItemArgs, ListEvents, ProfileArgs, Publish,
+    RegisterTpp, ServerArgs, ShowEvent, Tpps,
+};
 
 /// The UK Open Banking Event Notification API.
 #[derive(Debug, Parser)]
@@ -32,6 +39,15 @@ pub(crate) enum Command {
     /// Run the server.
     #[command(after_help = SERVE_HELP)]
     Serve(Serve),
+    /// The TPPs of a running server.
+    #[command(subcommand)]
+    Tpps(Tpps),
+    /// Hand events over to a running server.
+    #[command(after_help = remote::PUBLISH_HELP)]
+    Publish(Publish),
+    /// The events of a running server.
+    #[command(subcommand)]
+    Events(Events),
     /// Bring the ledger's schema up to date.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(Migrate),
@@ -230,7 +246,7 @@ fn moment(text: &str) -> Result<UnixTime, String> {
 const EXIT_CODES: &str = "\
 Standard output is data, standard error the rest. Exit codes:
   0  done, or the answer is yes
-  1  the answer is no: the token does not verify, the configuration has faults
+  1  the answer is no: the token does not verify, the configuration has faults, the server refuses
   2  the command line makes no sense
   3  files, configuration, ledger or system did not let it; nothing is left half done
   4  the server was cut off: by its deadline, a second signal, or a part of it that died";

@@ -1,9 +1,13 @@
 //! The commands: each takes what the command line says and the surroundings, does one thing and answers.
 
+mod call;
 pub(crate) mod check;
+pub(crate) mod events;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod publish;
+pub(crate) mod tpps;
 pub(crate) mod verify;
 
 use std::fs;
@@ -13,7 +17,7 @@ use std::path::{Path, PathBuf};
 use oyez_jose::UnixTime;
 
 use crate::args::AsOf;
-use crate::config::{Config, Variables};
+use crate::config::{Calling, Config, Variables};
 use crate::failure::Failure;
 use crate::output::Paint;
 
@@ -27,6 +31,8 @@ pub(crate) struct Surroundings {
     pub(crate) variables: Variables,
     /// Where files may lie that nobody needs later.
     pub(crate) temporary: PathBuf,
+    /// What it says to commands that call a server.
+    pub(crate) calling: Calling,
     /// How to set words off.
     pub(crate) paint: Paint,
 }

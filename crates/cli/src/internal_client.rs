@@ -89,10 +89,9 @@ pub(crate) struct Problem {
 
 /// One thing that is wrong.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Entry {
-    pub(crate) code: String,
-    pub(crate) path: Option<String>,
-    pub(crate) detail: String,
+struct Entry {
+    path: Option<String>,
+    detail: String,
 }
 
 impl Token {

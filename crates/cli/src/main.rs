@@ -27,7 +27,7 @@ use clap::Parser;
 use args::{Arguments, Command};
 use clock::SystemClock;
 use commands::Surroundings;
-use config::Variables;
+use config::{Calling, Variables};
 use failure::Failure;
 use output::{Format, Paint, Reply, Verdict};
 
@@ -62,6 +62,7 @@ fn main() -> ExitCode {
     match answered {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::from(1),
+        Ok(Verdict::Unfinished) => ExitCode::from(3),
         Err(failure) => {
             output::aside(format_args!("error: {failure}"));
             ExitCode::from(failure.exit_code())
@@ -89,12 +90,15 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
             ))
         }
         Command::Demo(args) => return demo::run(args, format, around).map(Did::Said),
+        Command::Events(command) => commands::events::run(command, around),
         Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),
         Command::Migrate(args) => commands::migrate::run(args, around),
+        Command::Publish(args) => commands::publish::run(args, around),
         Command::Serve(args) => {
             return serve::run(args, around).map(|()| Did::Said(Verdict::Yes));
         }
+        Command::Tpps(command) => commands::tpps::run(command, around),
         Command::Verify(args) => commands::verify::run(args, around),
     };
     reply.map(Did::Answered)
@@ -107,6 +111,7 @@ fn surroundings() -> Surroundings {
         random,
         variables: Variables::pick(env::vars_os()),
         temporary: env::temp_dir(),
+        calling: Calling::pick(env::vars_os()),
         paint: Paint::for_stdout(no_colour),
     }
 }

@@ -32,6 +32,16 @@ impl Colleague {
         self
     }
 
+    /// Where the internal API is.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it proves itself by.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Reads.
     pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, None).await

@@ -124,6 +124,10 @@ macro_rules! assert_session {
         insta::with_settings!({
             filters => vec![
                 (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "YYYY-MM-DDThh:mm:ssZ"),
+                (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "YYYY-MM-DDThh:mm:ss.sssZ"),
+                (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
+                    "uuuuuuuu-uuuu-uuuu-uuuu-uuuuuuuuuuuu"),
+                (r"127\.0\.0\.1:[1-9]\d{4}\b", "127.0.0.1:PORT"),
                 (r"[A-Za-z0-9_-]{43}", "KID........................................"),
                 (r"\d+ KiB", "[SIZE] KiB"),
             ],

@@ -22,14 +22,14 @@ type Secured = StreamOwned<ClientConnection, TcpStream>;
 type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 /// A server of the bank on the desk. Dropped, it is killed.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     addresses: Value,
     log: Receiver<String>,
 }
 
 impl Server {
-    fn start(desk: &Desk) -> Self {
+    pub(crate) fn start(desk: &Desk) -> Self {
         Self::start_with(desk, &[])
     }
 
@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    fn address(&self, name: &str) -> SocketAddr {
+    pub(crate) fn address(&self, name: &str) -> SocketAddr {
         let url = self.addresses[name].as_str().unwrap();
         url.split_once("://").unwrap().1.parse().unwrap()
     }
