@@ -327,23 +327,31 @@ impl From<CallError> for Failure {
 
 fn mend(class: Class) -> &'static str {
     match class {
-        Class::RefusedUrl => {
+        Class::RefusedUrl | Class::RefusedAddress => {
             "plain HTTP is for this machine alone: use https, or run this where the server runs"
         }
         Class::Tls => {
             "is it https there? if an authority of your own issued the certificate: --ca-file FILE"
         }
         Class::Timeout => "the server is busy or the way to it is: try again",
-        Class::Resolve
-        | Class::RefusedAddress
-        | Class::Connect
-        | Class::Proxy
-        | Class::Protocol
-        | Class::TooLarge => "is the server running? see --url, or [internal] address with -c",
+        Class::Resolve | Class::Connect | Class::Proxy | Class::Protocol | Class::TooLarge => {
+            "is the server running? see --url, or [internal] address with -c"
+        }
     }
 }
 
 impl Refusal {
+    /// What is wrong, in one line.
+    pub(crate) fn details(&self) -> String {
+        let errors = self.problem.errors.iter().map(ToString::to_string);
+        let errors: Vec<_> = errors.collect();
+        if errors.is_empty() {
+            self.problem.detail.clone()
+        } else {
+            errors.join("; ")
+        }
+    }
+
     fn into_failure(self) -> Failure {
         let mend = match self.status {
             StatusCode::UNAUTHORIZED => {

@@ -329,11 +329,12 @@ Examples:
 const CHANGE_HELP: &str = "\
 Examples:
   oyez tpps change acme-1 --jwks acme.jwks
-  oyez tpps change acme-1 --set requests_per_second=50 --set 'redelivery_delay=\"30s\"' --unset error_cap";
+  oyez tpps change acme-1 --set requests_per_second=50 --set redelivery_delay=30s --unset error_cap";
 const IMPORT_HELP: &str = "\
-A file holds software statements of the Open Banking directory (JWTs, one a line), or JSON objects: an array, or one a
-line. An object is a TPP as `oyez tpps list --json` writes it, or client metadata (RFC 7591): client_id, client_name,
-jwks_uri or jwks, scope, org_id, software_id, and software_statement, which fills in what is missing.
+A file holds software statements of the Open Banking directory (JWTs, one a line), or JSON objects:
+an array, or one a line. An object is a TPP as `oyez tpps list --json` writes it, or client metadata
+(RFC 7591): client_id, client_name, jwks_uri or jwks, scope, org_id, software_id, and
+software_statement, which fills in what is missing.
 AISP becomes the scope accounts, PISP payments, CBPII fundsconfirmations.
 Exit code 1: some could not be imported; the others were.
 Examples:
@@ -344,12 +345,13 @@ pub(super) const PUBLISH_HELP: &str = "\
 An item is a JSON object as POST /v1/events takes it:
   {\"tpp\": \"acme-1\", \"resource\": {\"type\": \"account-access-consent\", \"id\": \"1234\"},
    \"events\": [{\"type\": \"urn:uk:org:openbanking:events:consent-authorization-revoked\"}], \"idempotency_key\": \"consent-1234-revoked\"}
-Whatever the server may have seen is sent again only if it has an idempotency key: nothing is published twice.
-The same file with the same --key-prefix can be published again after an interruption.
-Exit code 0: all accepted, known already, or wanted by nobody; 1: some were rejected; 3: some were not sent, or not
-confirmed.
+Whatever the server may have seen is sent again only if it has an idempotency key: nothing is
+published twice. After an interruption the same file can be published again with the same
+--key-prefix.
+Exit codes: 0 all accepted, known already, or wanted by nobody; 1 some were rejected; 3 some were not
+sent, or not confirmed.
 Examples:
-  oyez publish --tpp acme-1 --resource account-access-consent/1234 --event consent-authorization-revoked
+  oyez publish --tpp acme-1 --resource account-access-consent/1234 --event resource-update
   oyez publish events.ndjson --key-prefix 2026-11-30 --outcomes > outcomes.ndjson
   core-system | oyez publish - --json";
 const EVENTS_HELP: &str = "\

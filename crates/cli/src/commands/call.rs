@@ -106,15 +106,12 @@ fn token_in(path: &Path) -> Result<Token, Failure> {
     let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut all = lines.clone().filter_map(|line| line.split_once(' '));
     let admin = all.find(|(role, _)| *role == Role::Admin.name());
-    let token = match (admin, lines.next(), lines.next()) {
-        (Some((_, token)), _, _) | (None, Some(token), None) => token,
-        _ => {
-            let what = format!("{} holds no token, or several", path.display());
-            return Err(Failure::usage(
-                what,
-                "put the token alone there, on one line",
-            ));
-        }
+    let ((Some((_, token)), _, _) | (None, Some(token), None)) =
+        (admin, lines.next(), lines.next())
+    else {
+        let what = format!("{} holds no token, or several", path.display());
+        let mend = "put the token alone there, on one line";
+        return Err(Failure::usage(what, mend));
     };
     Token::new(token, path.display().to_string())
 }

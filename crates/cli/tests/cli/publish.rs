@@ -1,6 +1,7 @@
 //! `oyez publish`, against a bank in this process whose ledger fails on command.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use oyez_store::Error;
@@ -16,10 +17,10 @@ async fn one_item_is_said_in_words() {
     let about = "publish --tpp acme-1 --resource account-access-consent/1234";
     let commands = [
         format!(
-            "{about} --event resource-update --version v4.0 --toe 2024-01-01T00:00:00Z --idempotency-key k"
+            "{about} --event resource-update --version v4.0 --toe 2020-01-01T00:00:00Z --idempotency-key k"
         ),
         format!(
-            "{about} --event UK.OBIE.Resource-Update --version v4.0 --toe 2024-01-01T00:00:00Z --idempotency-key k"
+            "{about} --event UK.OBIE.Resource-Update --version v4.0 --toe 2020-01-01T00:00:00Z --idempotency-key k"
         ),
         format!("{about} --event resource-update --idempotency-key k"),
         format!("{about} --event resource-update --event consent-authorization-revoked --reason 1"),
@@ -183,11 +184,7 @@ async fn an_interrupt_says_how_far_it_came() {
     tokio::task::block_in_place(|| stdout.read_line(&mut line)).unwrap();
     let outcome: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(outcome["outcome"], "accepted");
-    let kill = format!("kill -INT {}", child.id());
-    let killed = std::process::Command::new("sh")
-        .args(["-c", &kill])
-        .status();
-    assert!(killed.unwrap().success());
+    interrupt(&child);
     let (code, said) = tokio::task::block_in_place(|| {
         let mut said = String::new();
         child
@@ -202,6 +199,44 @@ async fn an_interrupt_says_how_far_it_came() {
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("Interrupted"), "{said}");
     assert!(said.contains("Nothing from item 2 on was sent"), "{said}");
+}
+
+// I-02
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_interrupt_does_not_wait_for_the_server() {
+    let office = CoreSystem::open().await;
+    let detail = "as the test says".to_owned();
+    office
+        .bank
+        .store()
+        .fail_at("accept", Error::Busy { detail });
+    let mut child = office.begin("publish - --json");
+    let input = lines(&[keyed("acme-1", "a", "key-a")]);
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    while office.bank.store().asked("accept") == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let began = tokio::time::Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        interrupt(&child);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(8), "it waited");
+    let done = child.wait_with_output().unwrap();
+    let said: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(said["outcomes"], json!({"not-confirmed": 1}));
+    assert_eq!(done.status.code(), Some(3));
+}
+
+fn interrupt(child: &Child) {
+    let kill = format!("kill -INT {}", child.id());
+    let killed = Command::new("sh").args(["-c", &kill]).status();
+    assert!(killed.unwrap().success());
 }
 
 mod slow {

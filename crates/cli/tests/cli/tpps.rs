@@ -148,6 +148,33 @@ fn a_configuration_says_where_its_server_is() {
     assert!(done.stdout.contains("development-tpp"), "{}", done.stdout);
 }
 
+// I-05
+#[test]
+fn a_server_in_tls_is_believed_by_the_authority_that_is_named() {
+    let desk = Desk::with_bank();
+    desk.configure(
+        "# certificate = \"internal.crt\"",
+        "certificate = \"development/server.crt\"",
+    );
+    desk.configure(
+        "# key = \"internal.key\"",
+        "key = \"development/server.key\"",
+    );
+    let server = Server::start(&desk);
+    let port = server.address("internal").port();
+    let words = format!("tpps list --token-file bank/tokens.secret --url https://localhost:{port}");
+    let believed = desk.run(&format!("{words} --ca-file bank/development/ca.crt"));
+    assert_eq!(believed.code, 0, "{}", believed.stderr);
+    assert_eq!(desk.run("init other").code, 0);
+    let doubted = desk.run(&format!("{words} --ca-file other/development/ca.crt"));
+    assert_eq!(doubted.code, 3);
+    assert!(
+        doubted.stderr.contains("mend: is it https there?"),
+        "{}",
+        doubted.stderr
+    );
+}
+
 /// A software statement as the directory writes them.
 fn statement(key: &Arc<LocalKey>, claims: &Value) -> String {
     let header = json!({"alg": "ES256", "kid": "directory-1", "typ": "JWT"});

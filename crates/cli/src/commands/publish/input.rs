@@ -190,6 +190,9 @@ fn judge(text: &[u8]) -> Result<bool, String> {
     if text.len() as u64 > LINE_BYTES_MAX {
         return Err("longer than 1 MiB".to_owned());
     }
+    if !text.trim_ascii_start().starts_with(b"{") {
+        return Err("no JSON object".to_owned());
+    }
     let glance: Result<Glance, _> = serde_json::from_slice(text);
     let glance = glance.map_err(|error| format!("no JSON object: {error}"))?;
     Ok(glance.idempotency_key.is_some())

@@ -77,7 +77,7 @@ impl<'a> Batch<'a> {
                 && is_of_content(refusal.status)
             {
                 if let &[index] = part.as_slice() {
-                    self.outcomes[index] = Some(rejected("refused", &refusal.to_string()));
+                    self.outcomes[index] = Some(rejected("refused", &refusal.details()));
                 } else {
                     parts.push(part.split_off(part.len() / 2));
                     parts.push(part);
@@ -85,7 +85,7 @@ impl<'a> Batch<'a> {
                 continue;
             }
             if !error.is_surely_undone() {
-                let why = error.brief();
+                let why = why(&error);
                 part.retain(|index| {
                     let is_keyed = self.items[*index].is_keyed;
                     if !is_keyed {
@@ -104,7 +104,7 @@ impl<'a> Batch<'a> {
                 }
                 _ => {
                     if !error.is_surely_undone() {
-                        let why = error.brief();
+                        let why = why(&error);
                         for index in part {
                             self.outcomes[index] = Some(not_confirmed(&why));
                         }
@@ -152,6 +152,14 @@ impl<'a> Batch<'a> {
 /// Whether the server refused what was sent, not who sent it.
 fn is_of_content(status: StatusCode) -> bool {
     status == StatusCode::BAD_REQUEST || status == StatusCode::PAYLOAD_TOO_LARGE
+}
+
+/// Why nobody knows. What a 503 says of the request is not repeated: it may come from something before the server.
+fn why(error: &CallError) -> String {
+    match error {
+        CallError::Refused(refusal) => format!("the server answered {}", refusal.status),
+        other => other.brief(),
+    }
 }
 
 fn rejected(code: &str, detail: &str) -> Value {

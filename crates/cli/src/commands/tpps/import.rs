@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::internal_client::{CallError, InternalClient};
 use crate::output::{Reply, Table, Verdict};
 use entry::{Entry, Fault};
+use reading::Text;
 use statement::{Directory, Trust};
 
 /// Imports them.
@@ -40,18 +41,19 @@ pub(super) async fn run(
     let mut seen = BTreeSet::new();
     let mut lines = Vec::new();
     for (place, text) in texts {
+        let named = text.as_ref().ok().and_then(Text::client_id);
         let entry = text.and_then(|text| Entry::read(text, &directory, args.client_id.as_deref()));
         let line = match entry {
-            Err(fault) => Line::failed(place, None, fault),
+            Err(fault) => Line::unread(place, named, fault),
             Ok(entry) if !seen.insert(entry.client_id.clone()) => {
                 let twice = "this client_id stands in the import twice".to_owned();
-                Line::failed(place, Some(entry), twice)
+                Line::failed(place, entry, twice)
             }
             Ok(entry) => import(place, entry, args, client).await?,
         };
         lines.push(line);
     }
-    Ok(reply(&lines, args, &directory))
+    Ok(reply(&lines, args))
 }
 
 /// What became of one entry.
@@ -85,18 +87,22 @@ impl Line {
         }
     }
 
-    fn failed(place: String, entry: Option<Entry>, fault: Fault) -> Self {
-        let line = entry.map(|entry| Self::of(place.clone(), entry, Outcome::Failed));
-        let mut line = line.unwrap_or_else(|| Self {
-            place,
-            client_id: "-".to_owned(),
-            name: "-".to_owned(),
-            outcome: Outcome::Failed,
-            details: Vec::new(),
-            trust: None,
-        });
+    fn failed(place: String, entry: Entry, fault: Fault) -> Self {
+        let mut line = Self::of(place, entry, Outcome::Failed);
         line.details.insert(0, fault);
         line
+    }
+
+    /// What cannot even be read has at most a client_id.
+    fn unread(place: String, client_id: Option<String>, fault: Fault) -> Self {
+        Self {
+            place,
+            client_id: client_id.unwrap_or_else(|| "-".to_owned()),
+            name: "-".to_owned(),
+            outcome: Outcome::Failed,
+            details: vec![fault],
+            trust: None,
+        }
     }
 }
 
@@ -124,7 +130,7 @@ async fn import(
     let outcome = match attempt(&mut entry, args, client).await {
         Ok(outcome) => outcome,
         Err(CallError::Refused(refusal)) if is_of_entry(refusal.status) => {
-            return Ok(Line::failed(place, Some(entry), refusal.to_string()));
+            return Ok(Line::failed(place, entry, refusal.details()));
         }
         Err(error) => return Err(error.into()),
     };
@@ -143,11 +149,14 @@ async fn attempt(
 ) -> Result<Outcome, CallError> {
     let path = ["v1", "tpps", entry.client_id.as_str()];
     let there = match client.get(&path, &[]).await {
-        Ok(tpp) => Some(profile::members_of(&tpp)),
+        Ok(tpp) => Some(tpp),
         Err(CallError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => None,
         Err(error) => return Err(error),
     };
     let Some(there) = there else {
+        if let Some(reason) = &entry.disabled {
+            entry.notes.push(format!("disabled: {reason}"));
+        }
         if !args.dry_run {
             let body = Value::Object(entry.members.clone());
             client.post(&["v1", "tpps"], &body).await?;
@@ -157,6 +166,11 @@ async fn attempt(
         }
         return Ok(Outcome::Registered);
     };
+    if entry.disabled.is_some() && there["standing"]["state"] != "disabled" {
+        let note = "it is disabled where it was exported; here it is served, and that stays";
+        entry.notes.push(note.to_owned());
+    }
+    let there = profile::members_of(&there);
     let mut wanted = there.clone();
     wanted.extend(entry.members.clone());
     let differing = differing(&there, &wanted);
@@ -182,12 +196,12 @@ fn differing(there: &Map<String, Value>, wanted: &Map<String, Value>) -> Vec<Str
     other.map(|(name, _)| name.clone()).collect()
 }
 
-fn reply(lines: &[Line], args: &ImportTpps, directory: &Directory) -> Reply {
+fn reply(lines: &[Line], args: &ImportTpps) -> Reply {
     let mut table = Table::new(&["WHERE", "CLIENT_ID", "NAME", "OUTCOME", ""]);
     let mut entries = Vec::new();
     for line in lines {
         let outcome = line.outcome.word(args.dry_run);
-        let details = line.details.join("; ").replace("\n  ", " ");
+        let details = line.details.join("; ");
         table.row(vec![
             line.place.clone(),
             line.client_id.clone(),
@@ -215,13 +229,12 @@ fn reply(lines: &[Line], args: &ImportTpps, directory: &Directory) -> Reply {
     let mut reply = Reply::new(table.render(), json).verdict(verdict);
     let unverified = lines
         .iter()
-        .filter(|line| line.trust == Some(Trust::Unverified));
-    let unverified = unverified.count();
-    if unverified > 0 && !directory.verifies() {
-        reply = reply.remark(format!(
-            "Nobody verified the signatures of {unverified} software statements: whoever wrote the file could have \
-             written them. Say --directory-jwks FILE with the directory's keys."
-        ));
+        .any(|line| line.trust == Some(Trust::Unverified));
+    if unverified {
+        reply = reply.remark(
+            "Nobody verified the signatures of the software statements: whoever wrote the file could have written them. \
+             Say --directory-jwks FILE with the directory's keys.",
+        );
     }
     if count(Outcome::Differs) > 0 {
         reply =

@@ -66,11 +66,10 @@ fn of_ours(mut members: Map<String, Value>) -> Result<Entry, Fault> {
     for name in READ_ONLY {
         members.remove(name);
     }
-    let notes = disabled.iter().map(|reason| format!("disabled: {reason}"));
     Ok(Entry {
         client_id,
         members,
-        notes: notes.collect(),
+        notes: Vec::new(),
         disabled,
         trust: None,
     })

@@ -16,6 +16,16 @@ pub(super) enum Text {
     Object(Map<String, Value>),
 }
 
+impl Text {
+    /// The client_id that an object says.
+    pub(super) fn client_id(&self) -> Option<String> {
+        match self {
+            Self::Statement(_) => None,
+            Self::Object(members) => members.get("client_id")?.as_str().map(str::to_owned),
+        }
+    }
+}
+
 /// What a place holds.
 pub(super) type Placed = (String, Result<Text, Fault>);
 

@@ -58,10 +58,6 @@ impl Directory {
         })
     }
 
-    pub(super) fn verifies(&self) -> bool {
-        self.keys.is_some()
-    }
-
     /// What a statement says, if it is to be believed.
     pub(super) fn read(&self, statement: &str) -> Result<(Claims, Trust), Fault> {
         let compact = Compact::parse(statement);
