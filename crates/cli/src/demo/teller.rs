@@ -114,7 +114,7 @@ impl Teller {
         let text = format!("\n{steps} steps in {seconds:.1} s, and every one of them holds.");
         self.tell(
             &text,
-            &json!({"steps": steps, "ok": true, "seconds": seconds}),
+            &json!({"steps": steps, "ok": true, "seconds": (seconds * 10.0).round() / 10.0}),
         )
     }
 
