@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// A bank, two TPPs and a token endpoint on this machine, to look at and to try; gone when it ends.
+    #[command(after_help = DEMO_HELP)]
+    Demo(Demo),
     /// Make a directory to start from.
     #[command(after_help = INIT_HELP)]
     Init(Init),
@@ -57,6 +60,13 @@ pub(crate) enum Command {
     /// Say what a SET says, and why it is to be believed or not.
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Tell the whole story once, check every step, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]
@@ -240,6 +250,12 @@ Standard output is data, standard error the rest. Exit codes:
   2  the command line makes no sense
   3  files, configuration, ledger or system did not let it; nothing is left half done
   4  the server was cut off: by its deadline, a second signal, or a part of it that died";
+const DEMO_HELP: &str = "\
+Everything listens on 127.0.0.1 and lives in a directory of its own, which is removed at the end.
+Examples:
+  oyez demo              stays until Ctrl-C, and says what to type beside it
+  oyez demo --once       a story in some forty steps; exits with 1 at the first that fails
+  oyez demo --once --json | jq -r 'select(.ok == false)'";
 const INIT_HELP: &str = "Example:\n  oyez init bank && oyez check -c bank/oyez.toml";
 const CHECK_HELP: &str = "\
 Examples:

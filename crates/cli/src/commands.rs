@@ -12,7 +12,7 @@ pub(crate) mod verify;
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oyez_jose::UnixTime;
 
@@ -29,6 +29,8 @@ pub(crate) struct Surroundings {
     pub(crate) random: fn() -> Result<[u8; 32], Failure>,
     /// The environment, as far as it is ours.
     pub(crate) variables: Variables,
+    /// Where files may lie that nobody needs later.
+    pub(crate) temporary: PathBuf,
     /// What it says to commands that call a server.
     pub(crate) calling: Calling,
     /// How to set words off.
@@ -59,7 +61,7 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 /// Where relative paths in a configuration file start.
-fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 

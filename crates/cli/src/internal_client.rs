@@ -149,7 +149,24 @@ impl InternalClient {
         url
     }
 
+    /// Reads something that is no JSON, such as `["metrics"]`.
+    pub(crate) async fn text(&self, path: &[&str]) -> Result<String, CallError> {
+        let request = Call::new(Method::GET, self.url(path), None);
+        let bytes = self.bytes(&self.repeating, request).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     async fn call(&self, client: &Client, call: Call) -> Result<Value, CallError> {
+        let url = call.url.to_string();
+        let bytes = self.bytes(client, call).await?;
+        serde_json::from_slice(&bytes).map_err(|_| CallError::Strange {
+            url,
+            what: "the answer is not JSON".to_owned(),
+        })
+    }
+
+    /// The body of an answer that is a success.
+    async fn bytes(&self, client: &Client, call: Call) -> Result<Vec<u8>, CallError> {
         let url = call.url.to_string();
         let strange = |what: &str| CallError::Strange {
             url: url.clone(),
@@ -180,8 +197,7 @@ impl InternalClient {
             Ending::Broken(source) => return Err(CallError::Unanswered { url, source }),
         }
         if status.is_success() {
-            return serde_json::from_slice(&body.bytes)
-                .map_err(|_| strange("the answer is not JSON"));
+            return Ok(body.bytes);
         }
         match serde_json::from_slice(&body.bytes) {
             Ok(problem) => Err(CallError::Refused(Box::new(Refusal {

@@ -7,6 +7,7 @@ mod args;
 mod clock;
 mod commands;
 mod config;
+mod demo;
 mod development;
 mod durable;
 mod failure;
@@ -47,9 +48,10 @@ fn main() -> ExitCode {
     } else {
         Format::People
     };
-    let answered = run(&arguments.command, &surroundings()).and_then(|reply| {
-        let Some(reply) = reply else {
-            return Ok(Verdict::Yes);
+    let answered = run(&arguments.command, format, &surroundings()).and_then(|did| {
+        let reply = match did {
+            Did::Said(verdict) => return Ok(verdict),
+            Did::Answered(reply) => reply,
         };
         output::reply(&reply, format).map_err(|error| {
             let mend = "check where standard output goes";
@@ -68,8 +70,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked; a server has nothing to say when it ends.
-fn run(command: &Command, around: &Surroundings) -> Result<Option<Reply>, Failure> {
+/// What came of a command.
+enum Did {
+    /// An answer, still to be given.
+    Answered(Reply),
+    /// It said everything while it ran.
+    Said(Verdict),
+}
+
+/// Does what was asked.
+fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, Failure> {
     let reply = match command {
         Command::Check(args) => commands::check::run(args, around),
         Command::ConfigDoc => {
@@ -79,16 +89,19 @@ fn run(command: &Command, around: &Surroundings) -> Result<Option<Reply>, Failur
                 serde_json::json!({ "page": page }),
             ))
         }
+        Command::Demo(args) => return demo::run(args, format, around).map(Did::Said),
         Command::Events(command) => commands::events::run(command, around),
         Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),
         Command::Migrate(args) => commands::migrate::run(args, around),
         Command::Publish(args) => commands::publish::run(args, around),
-        Command::Serve(args) => return serve::run(args, around).map(|()| None),
+        Command::Serve(args) => {
+            return serve::run(args, around).map(|()| Did::Said(Verdict::Yes));
+        }
         Command::Tpps(command) => commands::tpps::run(command, around),
         Command::Verify(args) => commands::verify::run(args, around),
     };
-    reply.map(Some)
+    reply.map(Did::Answered)
 }
 
 fn surroundings() -> Surroundings {
@@ -97,6 +110,7 @@ fn surroundings() -> Surroundings {
         now: SystemClock.second(),
         random,
         variables: Variables::pick(env::vars_os()),
+        temporary: env::temp_dir(),
         calling: Calling::pick(env::vars_os()),
         paint: Paint::for_stdout(no_colour),
     }

@@ -127,7 +127,7 @@ pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
 }
 
 /// Writes one line of data while the program runs on. A reader that went away is no failure.
-pub(crate) fn line(data: &Value) -> io::Result<()> {
+pub(crate) fn line(data: impl fmt::Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{data}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

@@ -6,6 +6,7 @@ use super::bank::{Desk, assert_session};
 fn help_says_what_each_command_does_and_what_exit_codes_mean() {
     let commands = [
         "--help",
+        "demo --help",
         "init --help",
         "check --help",
         "serve --help",

@@ -5,6 +5,7 @@
 mod bank;
 mod check;
 mod core_system;
+mod demo;
 mod events;
 mod help;
 mod init;

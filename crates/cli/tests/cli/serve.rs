@@ -262,7 +262,11 @@ fn what_is_asked_for_is_served_and_nothing_else() {
 fn a_second_server_on_the_same_ledger_is_refused_with_the_mend() {
     let desk = Desk::with_bank();
     let server = Server::start(&desk);
-    let second = desk.run("serve -c bank/oyez.toml");
+    let free = [
+        ("OYEZ_LISTENER__ADDRESS", "127.0.0.1:0"),
+        ("OYEZ_INTERNAL__ADDRESS", "127.0.0.1:0"),
+    ];
+    let second = desk.run_with("serve -c bank/oyez.toml", "", &free);
     assert_eq!((second.code, second.stdout.as_str()), (3, ""));
     assert!(
         second.stderr.contains("is used by another process"),
