@@ -1,3 +1,5 @@
+//! Bodies and paths that are not ours: refused with their place, whatever they are.
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use oyez_web::internal::operators::Role;

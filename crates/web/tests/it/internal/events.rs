@@ -1,3 +1,5 @@
+//! Looking events up: lists with filters, a page at a time, and the whole file of one.
+
 use std::time::Duration;
 
 use oyez_testkit::tpp::Caller;
@@ -208,8 +210,9 @@ async fn failed_events_are_queued_again_and_a_poll_that_waits_is_woken() {
         world.post(path, &later).await.json(),
         json!({"requeued": []})
     );
-    let waiting =
-        tokio::task::spawn(async move { poll(&tpp, &json!({"returnImmediately": false})).await });
+    let waiting = world
+        .tasks
+        .spawn(async move { poll(&tpp, &json!({"returnImmediately": false})).await });
     world.bank.until_waiting(1).await;
     let requeued = world.post(path, &json!({})).await.json();
     assert_eq!(requeued, json!({"requeued": [jti]}));

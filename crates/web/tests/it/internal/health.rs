@@ -1,3 +1,5 @@
+//! What monitoring asks: whether the process runs, whether it is ready, and what it counts.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

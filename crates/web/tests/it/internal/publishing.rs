@@ -1,3 +1,5 @@
+//! Handing events over: each item has its own outcome, and a repeat is heard once.
+
 use std::sync::Arc;
 
 use oyez_domain::ledger::registering::Wish;
@@ -149,8 +151,8 @@ async fn a_poll_that_waits_is_woken_by_a_publish_and_others_are_not() {
         let body = json!({"returnImmediately": false});
         poll.json(&body).send().await.json()
     };
-    let first = tokio::task::spawn(waits(one));
-    let second = tokio::task::spawn(waits(other));
+    let first = world.tasks.spawn(waits(one));
+    let second = world.tasks.spawn(waits(other));
     world.bank.until_waiting(2).await;
     let jti = world.accepted(item("tpp-1")).await;
     let sets = first.await.unwrap();
@@ -165,7 +167,7 @@ async fn a_poll_that_waits_is_woken_by_a_publish_and_others_are_not() {
 async fn what_was_begun_is_told_to_waiting_polls_though_the_publisher_leaves() {
     let world = World::new().await;
     let tpp = world.subscriber("tpp-1").await;
-    let poll = tokio::task::spawn(async move {
+    let poll = world.tasks.spawn(async move {
         let poll = tpp.post("/open-banking/v4.0/events");
         poll.json(&json!({"returnImmediately": false})).send().await
     });

@@ -1,3 +1,5 @@
+//! Who may do what: every route of the list, for every role and for nobody.
+
 use std::sync::Arc;
 
 use axum::body::Body;

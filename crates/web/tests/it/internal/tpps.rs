@@ -1,3 +1,5 @@
+//! Registering TPPs, changing them, and turning them away.
+
 use axum::http::Method;
 use oyez_jose::LocalKey;
 use oyez_store::Store;

@@ -1,3 +1,5 @@
+//! Looking back: the audit trail, and what happened minute by minute.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

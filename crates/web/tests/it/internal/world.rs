@@ -23,7 +23,9 @@ use tower::ServiceExt;
 pub(crate) struct World {
     pub(crate) bank: Bank,
     pub(crate) operators: watch::Sender<Arc<Operators>>,
-    pub(crate) router: Router,
+    /// Runs what a test does beside itself, and what outlives its caller.
+    pub(crate) tasks: TaskTracker,
+    router: Router,
 }
 
 /// What came back.
@@ -42,15 +44,17 @@ impl World {
     pub(crate) fn of(bank: Bank, readiness: Readiness) -> Self {
         let each = Role::ALL.map(|role| Operator::new(role.name(), role, &token(role)));
         let operators = watch::Sender::new(Arc::new(Operators::new(each.to_vec())));
+        let tasks = TaskTracker::new();
         let router = router(Setup {
             bank: Arc::clone(bank.web()),
             operators: operators.subscribe(),
             readiness,
-            tasks: TaskTracker::new(),
+            tasks: tasks.clone(),
         });
         Self {
             bank,
             operators,
+            tasks,
             router,
         }
     }
