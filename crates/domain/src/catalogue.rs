@@ -126,6 +126,11 @@ impl Catalogue {
 }
 
 impl Type {
+    /// What people call it: its code, or its URN where it has none.
+    pub fn name(&self) -> &str {
+        self.code.as_deref().unwrap_or(&self.urn.0)
+    }
+
     /// Whether this is one of its names.
     pub fn is_called(&self, name: &str) -> bool {
         self.urn.0 == name

@@ -109,7 +109,7 @@ fn event_type(name: &str) -> String {
     if name.contains([':', '.']) {
         name.to_owned()
     } else {
-        format!("{STANDARD_TYPES}{name}")
+        format!("{STANDARD_TYPES}{}", name.to_ascii_lowercase())
     }
 }
 

@@ -54,10 +54,12 @@ fn read_one(
     let members = place.members(faults)?;
     members.only(&["type", "reason", "subject", "payload"], faults);
     let find = |text: &str| {
-        rules
-            .catalogue
-            .find(text)
-            .ok_or("no such type is in the catalogue")
+        let found = rules.catalogue.find(text);
+        found.ok_or_else(|| {
+            let names = rules.catalogue.types().iter().map(Type::name);
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!("no such type is in the catalogue; there are {names}")
+        })
     };
     let event_type = required(&members, "type", find, faults);
     let subject = members
