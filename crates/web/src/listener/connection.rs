@@ -35,6 +35,7 @@ use super::certificate::ClientCertificate;
 use super::gateway::Gateway;
 use super::tls::HTTP_2;
 use super::wire::{Stream, Wire};
+use crate::metrics::Connections;
 
 /// What all connections of a listener share.
 pub(super) struct House {
@@ -43,6 +44,7 @@ pub(super) struct House {
     pub(super) gateway: Option<Gateway>,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
+    pub(super) connections: Connections,
 }
 
 /// A connection as it was taken.
@@ -99,10 +101,12 @@ impl Connection {
         let tls = match house.stop.run_until_cancelled(limited).await? {
             Ok(Ok(tls)) => Box::new(tls),
             Ok(Err(error)) => {
+                house.connections.handshake_failed();
                 debug!(%address, "a handshake failed: {error}");
                 return None;
             }
             Err(_) => {
+                house.connections.handshake_failed();
                 debug!(%address, "a handshake took too long");
                 return None;
             }

@@ -35,7 +35,9 @@ async fn connections_beyond_the_bound_are_turned_away_until_one_leaves() {
         for kept in [&mut first, &mut second] {
             ask_kept(kept, "GET /who HTTP/1.1").await;
         }
+        assert!(world.counts("connections", 2));
         assert_eq!(rest(&mut world.connect().await).await, "");
+        assert!(world.counts("connections_turned_away_total", 1));
         ask_kept(&mut first, "GET /who HTTP/1.1").await;
         drop(second);
         timeout(PATIENCE, async {
