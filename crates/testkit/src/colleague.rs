@@ -32,6 +32,21 @@ impl Colleague {
         self
     }
 
+    /// Where the internal API is.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it proves itself by.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// What it says of itself, if anything.
+    pub fn authorization(&self) -> Option<String> {
+        self.token.as_ref().map(|token| format!("Bearer {token}"))
+    }
+
     /// Reads.
     pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, None).await
@@ -46,9 +61,8 @@ impl Colleague {
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, self.address.to_string().parse().unwrap());
-        if let Some(token) = &self.token {
-            let value = format!("Bearer {token}").parse().unwrap();
-            headers.insert(header::AUTHORIZATION, value);
+        if let Some(value) = self.authorization() {
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
         }
         if body.is_some() {
             let json = "application/json".parse().unwrap();

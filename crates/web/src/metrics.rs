@@ -89,8 +89,8 @@ pub enum TokenFound {
     Unavailable,
 }
 
-/// What is counted of a listener's connections.
-#[derive(Debug, Clone)]
+/// What is counted of a listener's connections. The default is read by nobody.
+#[derive(Debug, Clone, Default)]
 pub struct Connections {
     open: Gauge,
     turned_away: Counter,

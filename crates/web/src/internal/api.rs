@@ -14,6 +14,7 @@ use oyez_domain::tpp::Tpp;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use super::input::Query;
 use super::leaving::{Answer, Record};
 use super::operators::{Operator, Operators};
 use super::problem::Problem;
@@ -43,6 +44,7 @@ pub(super) enum Matched {
 pub(super) struct Call {
     /// Who makes it, for the audit trail.
     pub(super) actor: Actor,
+    pub(super) operation: Operation,
     /// The part of the path that is a parameter.
     pub(super) parameter: String,
     pub(super) head: Parts,
@@ -87,13 +89,19 @@ impl Api {
             Matched::OtherMethod => return Err(Problem::MethodNotAllowed),
             Matched::Nothing => return Err(Problem::NotFound("nothing is served at this path")),
         };
-        let actor = self.admit(route.access, &head, record)?;
+        let now = self.bank.clock.now();
+        let actor = self.admit(route.access, &head, now, record)?;
         let call = Call {
             actor,
+            operation: route.operation,
             parameter,
             head,
-            now: self.bank.clock.now(),
+            now,
         };
+        // Probes and scrapers add what they like.
+        if route.access != Access::Anyone && route.operation.parameters().is_empty() {
+            call.query().checked(())?;
+        }
         match route.operation {
             Operation::PublishEvents => self.publish_events(&call, body).await,
             Operation::ListEvents => self.list_events(&call).await,
@@ -120,12 +128,18 @@ impl Api {
 
     /// Who calls, if that is somebody whose role has this. A token counts before a certificate: a gateway's or a mesh's
     /// certificate may stand on every connection.
-    fn admit(&self, access: Access, head: &Parts, record: &mut Record) -> Result<Actor, Problem> {
+    fn admit(
+        &self,
+        access: Access,
+        head: &Parts,
+        now: Timestamp,
+        record: &mut Record,
+    ) -> Result<Actor, Problem> {
         if access == Access::Anyone {
             return Ok(Actor::System);
         }
         let operators = Arc::clone(&self.operators.borrow());
-        let operator = identify(&operators, head)?;
+        let operator = identify(&operators, head, now)?;
         record.name(&operator.name);
         if access.is_open_to(operator.role) {
             Ok(Actor::Operator(operator.name.clone()))
@@ -156,6 +170,11 @@ impl Call {
     pub(super) fn client_id(&self) -> Result<ClientId, Problem> {
         self.parameter.parse().map_err(|_| NO_TPP)
     }
+
+    /// What was asked for besides.
+    pub(super) fn query(&self) -> Query {
+        Query::of(&self.head, self.operation.parameters())
+    }
 }
 
 /// What a task that did not end was stopped by.
@@ -166,17 +185,28 @@ pub(super) fn panicked(error: tokio::task::JoinError) -> String {
     }
 }
 
-fn identify<'o>(operators: &'o Operators, head: &Parts) -> Result<&'o Arc<Operator>, Problem> {
+fn identify<'o>(
+    operators: &'o Operators,
+    head: &Parts,
+    now: Timestamp,
+) -> Result<&'o Arc<Operator>, Problem> {
     let mut said = head.headers.get_all(AUTHORIZATION).iter();
     match (said.next(), said.next()) {
         (None, _) => {
             let peer = head.extensions.get::<Peer>();
             let certificate = peer.and_then(|peer| peer.certificate.as_deref());
-            certificate
-                .and_then(|certificate| operators.by_certificate(certificate))
-                .ok_or(Problem::Unauthenticated(
+            let known =
+                certificate.and_then(|shown| Some((shown, operators.by_certificate(shown)?)));
+            match known {
+                // It may have expired since the handshake.
+                Some((shown, operator)) if shown.is_valid_at(now) => Ok(operator),
+                Some(_) => Err(Problem::Unauthenticated(
+                    "the client certificate is not valid now",
+                )),
+                None => Err(Problem::Unauthenticated(
                     "a token is expected: Authorization: Bearer",
-                ))
+                )),
+            }
         }
         (Some(one), None) => {
             let token = one.to_str().ok().and_then(|text| text.split_once(' '));

@@ -7,20 +7,20 @@ use oyez_domain::event::EventType;
 use oyez_domain::ids::Jti;
 use oyez_domain::json::members::{Faults, Members};
 use oyez_domain::ledger::history::{EventFile, EventFilter, StateFilter};
-use oyez_domain::life::Ending;
+use oyez_domain::life::{Ending, Outcome, Settlement, State, Withdrawn};
 use oyez_domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::api::{Api, Call};
 use super::files;
-use super::input::{self, Query};
+use super::input;
 use super::leaving::Answer;
 use super::problem::Problem;
 
 impl Api {
     /// `GET /v1/events`.
     pub(super) async fn list_events(&self, call: &Call) -> Result<Answer, Problem> {
-        let mut query = Query::of(&call.head, &PARAMETERS);
+        let mut query = call.query();
         let filter = EventFilter {
             client_id: query.optional("tpp"),
             state: query.parsed("state", state),
@@ -47,18 +47,31 @@ impl Api {
     }
 
     /// `POST /v1/events/{jti}/withdraw`. Whether that changed anything, and how the event stands now: one that had ended
-    /// stays as it ended.
+    /// stays as it ended. Polls that wait are woken: in strict order the next is let out.
     pub(super) async fn withdraw_event(&self, call: &Call) -> Result<Answer, Problem> {
-        let event = self.event(call).await?.summary;
-        let store = &self.bank.store;
-        let withdrawing = store.withdraw(
-            call.actor.clone(),
-            event.client_id,
-            vec![event.jti],
-            call.now,
-        );
-        let withdrawn = withdrawing.await? > 0;
-        let event = self.event(call).await?.summary;
+        let mut event = self.event(call).await?.summary;
+        let (bank, jti, client_id) = (Arc::clone(&self.bank), event.jti, event.client_id.clone());
+        let (actor, now) = (call.actor.clone(), call.now);
+        let withdrawing = async move {
+            let store = &bank.store;
+            let withdrawn = store.withdraw(actor, client_id.clone(), vec![jti], now);
+            let withdrawn = withdrawn.await? > 0;
+            if withdrawn {
+                bank.waiters.wake(&client_id);
+            }
+            Ok(withdrawn)
+        };
+        let withdrawn = self.to_the_end(withdrawing).await?;
+        if withdrawn {
+            // As the ledger keeps it. To ask once more could fail, and the answer would deny what was done.
+            event.state = State::Settled(Settlement {
+                outcome: Outcome::Withdrawn(Withdrawn::ByOperator),
+                actor: call.actor.clone(),
+                at: now,
+            });
+        } else {
+            event = self.event(call).await?.summary;
+        }
         let event = files::summary(&event);
         Ok(Answer::ok(&json!({"withdrawn": withdrawn, "event": event})))
     }
@@ -135,18 +148,6 @@ fn moment(
     }
 }
 
-const PARAMETERS: [&str; 10] = [
-    "tpp",
-    "state",
-    "type",
-    "resource_id",
-    "txn",
-    "interaction_id",
-    "accepted_from",
-    "accepted_before",
-    "cursor",
-    "limit",
-];
 const NO_EVENT: Problem = Problem::NotFound("no event has this jti, or it was removed by now");
 /// As many as the ledger moves in one unit without holding others up.
 const REQUEUED_DEFAULT: u32 = 1000;

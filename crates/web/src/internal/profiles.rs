@@ -1,5 +1,5 @@
-//! A TPP's profile as operators write and read it. Both ways it has the same members, so that what was read can be changed
-//! and sent back.
+//! A TPP's profile as operators write and read it. Both ways it has the same members, so that those that were read can be
+//! changed and sent back. What is read besides (standing, dates) may not be sent: it has acts of its own, or none.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;

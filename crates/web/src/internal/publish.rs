@@ -154,9 +154,13 @@ fn write(bank: &Bank, acceptances: &[Acceptance], rejected: &[(usize, Vec<Fault>
                 let entries: Vec<Entry<'_>> = faults.iter().map(Entry::from).collect();
                 write_rejection(&mut body, &entries)
             }
-            None => acceptances.next().map_or(Publication::Rejected, |one| {
-                write_acceptance(&mut body, *one)
-            }),
+            None => {
+                let acceptance = acceptances.next();
+                write_acceptance(
+                    &mut body,
+                    *acceptance.expect("both lists make up the count"),
+                )
+            }
         };
         let place = PUBLICATIONS.iter().position(|each| *each == publication);
         counts[place.expect("the list has every outcome")] += 1;

@@ -53,6 +53,30 @@ pub enum Operation {
     ReadMetrics,
 }
 
+impl Operation {
+    /// The query parameters that it knows; any other is refused.
+    pub const fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::ListEvents => &[
+                "tpp",
+                "state",
+                "type",
+                "resource_id",
+                "txn",
+                "interaction_id",
+                "accepted_from",
+                "accepted_before",
+                "cursor",
+                "limit",
+            ],
+            Self::ListTpps => &["cursor", "limit"],
+            Self::ListMinutes => &["from", "before"],
+            Self::ListAudit => &["tpp", "cursor", "limit"],
+            _ => &[],
+        }
+    }
+}
+
 /// Whom a route is open to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {

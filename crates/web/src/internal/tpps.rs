@@ -13,7 +13,7 @@ use oyez_domain::tpp::{Standing, Tpp};
 use serde_json::{Value, json};
 
 use super::api::{Api, Call, NO_TPP};
-use super::input::{self, Query};
+use super::input;
 use super::leaving::Answer;
 use super::problem::Problem;
 use super::{profiles, registrations};
@@ -98,7 +98,7 @@ impl Api {
 
     /// `GET /v1/tpps`.
     pub(super) async fn list_tpps(&self, call: &Call) -> Result<Answer, Problem> {
-        let mut query = Query::of(&call.head, &["cursor", "limit"]);
+        let mut query = call.query();
         let after: Option<ClientId> = query.optional("cursor");
         let rows_max = query.rows_max();
         let (after, rows_max) = query.checked((after, rows_max))?;

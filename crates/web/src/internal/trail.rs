@@ -8,14 +8,13 @@ use oyez_domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::api::{Api, Call};
-use super::input::Query;
 use super::leaving::Answer;
 use super::problem::Problem;
 
 impl Api {
     /// `GET /v1/audit`.
     pub(super) async fn list_audit(&self, call: &Call) -> Result<Answer, Problem> {
-        let mut query = Query::of(&call.head, &["tpp", "cursor", "limit"]);
+        let mut query = call.query();
         let client_id: Option<ClientId> = query.optional("tpp");
         let before: Option<u64> = query.optional("cursor");
         let rows_max = query.rows_max();
@@ -28,13 +27,13 @@ impl Api {
 
     /// `GET /v1/tpps/{client_id}/minutes`: the last hour, or any range of up to a week.
     pub(super) async fn list_minutes(&self, call: &Call) -> Result<Answer, Problem> {
-        let tpp = self.tpp(call).await?;
-        let mut query = Query::of(&call.head, &["from", "before"]);
+        let mut query = call.query();
         let before: Option<Timestamp> = query.optional("before");
         let before = before.unwrap_or(call.now);
         let parse = |text: &str| within_a_week(text, before);
         let from = query.parsed("from", parse).unwrap_or(before - HOUR);
         let range = query.checked(from..before)?;
+        let tpp = self.tpp(call).await?;
         let store = &self.bank.store;
         let minutes = store.minutes(Some(tpp.client_id), range).await?;
         let minutes: Vec<Value> = minutes.iter().map(render_minute).collect();

@@ -4,6 +4,8 @@ use oyez_domain::fault::Code;
 use oyez_domain::versions::Row;
 use serde_json::{Map, Value, json};
 
+use super::{closed, reference};
+
 /// All schemas that the operations of a version refer to.
 pub(super) fn of(row: &Row) -> Value {
     let mut all = Map::new();
@@ -46,11 +48,6 @@ pub(super) fn of(row: &Row) -> Value {
     add("Links", links());
     add("Meta", meta());
     Value::Object(all)
-}
-
-/// A reference to one of them.
-pub(super) fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 fn event_subscription(row: &Row) -> Value {
@@ -127,15 +124,6 @@ fn list(member: &str, entry: &Value) -> Value {
 
 fn with_frame(data: Value) -> Value {
     json!({ "Data": data, "Links": reference("Links"), "Meta": reference("Meta") })
-}
-
-fn closed(required: &[&str], properties: Value) -> Value {
-    json!({
-        "type": "object",
-        "required": required,
-        "properties": properties,
-        "additionalProperties": false,
-    })
 }
 
 fn id(row: &Row) -> Value {

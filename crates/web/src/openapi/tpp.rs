@@ -6,7 +6,7 @@ use oyez_domain::ledger::registering::Kind;
 use oyez_domain::versions::{Opens, Row};
 use serde_json::{Map, Value, json};
 
-use super::schemas::{self, reference};
+use super::{reference, schemas};
 use crate::tpp::{Act, Operation, Route};
 
 /// What a document is made from, besides the list of routes.

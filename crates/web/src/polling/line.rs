@@ -177,7 +177,8 @@ impl Line {
         self.sleeping.is_empty() && self.awake == 0 && !matches!(self.call, Call::Told(_))
     }
 
-    fn timekeeper(&self) -> Option<Arc<Seat>> {
+    /// Who is to look at the clock from now on, if there is a time to keep.
+    pub(super) fn timekeeper(&self) -> Option<Arc<Seat>> {
         self.next_due_at?;
         self.sleeping.values().next().map(Arc::clone)
     }

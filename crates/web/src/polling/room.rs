@@ -99,7 +99,8 @@ impl Room {
             return (sent_away, Bells::new());
         };
         if line.answers_call(seat.ticket) {
-            return (Next::Ask, Bells::new());
+            // It may have kept the time, and what it finds may bring none that is earlier.
+            return (Next::Ask, line.timekeeper().into_iter().collect());
         }
         if !line.sleeping.contains_key(&seat.ticket) {
             return (sent_away, Bells::new());

@@ -4,12 +4,15 @@
 mod generated;
 mod official;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use oyez_domain::base_url::BaseUrl;
 use oyez_domain::rules::Rules;
 use oyez_domain::versions::Row;
 use oyez_testkit::bank::BASE_URL;
+use oyez_web::internal::operators::Role;
+use oyez_web::internal::{Access, ROUTES};
 use oyez_web::openapi::{self, Facts, Signatures};
 use oyez_web::tpp::{Features, routes};
 use serde_json::Value;
@@ -24,6 +27,51 @@ fn the_documents_of_the_tpp_api_are_pinned() {
     }
 }
 
+// I-05
+#[test]
+fn the_document_of_the_internal_api_is_pinned_and_has_every_route() {
+    let document = openapi::internal();
+    let text = serde_json::to_string_pretty(&document).unwrap();
+    insta::assert_snapshot!("internal", text);
+    for route in &ROUTES {
+        let method = route.method.as_str().to_lowercase();
+        let described = &document["paths"][route.path][method];
+        assert_eq!(described["operationId"], route.id);
+        let roles = &described["security"][0]["Token"];
+        for role in Role::ALL {
+            let named = roles
+                .as_array()
+                .is_some_and(|all| all.contains(&role.name().into()));
+            let open = route.access != Access::Anyone && route.access.is_open_to(role);
+            assert_eq!(named, open, "{} as {}", route.id, role.name());
+        }
+    }
+    let paths = document["paths"].as_object().unwrap().values();
+    let described: usize = paths
+        .map(|methods| methods.as_object().unwrap().len())
+        .sum();
+    assert_eq!(described, ROUTES.len());
+}
+
+// I-05, W-02
+#[test]
+fn every_schema_that_a_document_refers_to_is_there_and_used() {
+    let rules = Rules::default();
+    let rows = rules.versions.rows().iter();
+    let documents = rows.map(|row| document(&rules, row));
+    for document in documents.chain([openapi::internal()]) {
+        let text = document.to_string();
+        let used: BTreeSet<&str> = text
+            .split("\"#/components/schemas/")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap())
+            .collect();
+        let there = document["components"]["schemas"].as_object().unwrap();
+        let there: BTreeSet<&str> = there.keys().map(String::as_str).collect();
+        assert_eq!(used, there);
+    }
+}
+
 /// The document of a version as a bank with the defaults serves it.
 fn document(rules: &Rules, row: &Row) -> Value {
     let base_url: BaseUrl = BASE_URL.parse().unwrap();
@@ -34,24 +82,6 @@ fn document(rules: &Rules, row: &Row) -> Value {
         signatures: Signatures::Required,
     };
     openapi::tpp(facts, &routes(rules, Features::default()))
-}
-
-/// Python with the libraries that `requirements.txt` beside the scripts names: where the variable says, or where `./test` puts it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test is told where its tools are"
-)]
-fn python_tool(name: &str) -> PathBuf {
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let installed = target.parent().unwrap().join("interop/venv/bin/python");
-    let python = std::env::var_os("OYEZ_TEST_PYTHON").map_or(installed, PathBuf::from);
-    let tool = python.with_file_name(name);
-    assert!(
-        tool.exists(),
-        "{} is missing: ./test installs it",
-        tool.display()
-    );
-    tool
 }
 
 /// A file beside the scripts.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oyez_domain::tpp::{DeliveryOrder, Profile};
 use oyez_testkit::tpp::Caller;
 use serde_json::{Value, json};
 
@@ -187,6 +188,8 @@ async fn an_event_is_taken_back_once_and_one_that_ended_stays_as_it_ended() {
     assert_eq!(reply["withdrawn"], true);
     assert_eq!(reply["event"]["state"], "withdrawn");
     assert_eq!(reply["event"]["settlement"]["actor"], "operator:admin");
+    let read = world.get(&format!("/v1/events/{one}")).await.json();
+    assert_eq!(reply["event"], read["event"], "as the ledger keeps it");
     let again = world.post(&withdraw(one), &json!({})).await.json();
     assert_eq!(again["withdrawn"], false);
     let ended = world.post(&withdraw(other), &json!({})).await.json();
@@ -194,6 +197,30 @@ async fn an_event_is_taken_back_once_and_one_that_ended_stays_as_it_ended() {
     assert_eq!(ended["event"]["state"], "acknowledged");
     let sets = poll(&tpp, &json!({"returnImmediately": true})).await;
     assert_eq!(sets["sets"], json!({}));
+}
+
+// I-04, D-10, P-07
+#[tokio::test]
+async fn in_strict_order_an_event_taken_back_lets_the_next_out_to_who_waits() {
+    let world = World::new().await;
+    let tpp = world.subscriber("tpp-1").await;
+    let strictly = |profile: &mut Profile| {
+        profile.overrides.delivery_order = Some(DeliveryOrder::Strict);
+    };
+    world.bank.change(&tpp, strictly).await;
+    let first = world.accepted(item("tpp-1")).await;
+    let next = world.accepted(item("tpp-1")).await;
+    let sets = poll(&tpp, &json!({"returnImmediately": true})).await;
+    assert!(sets["sets"].get(&first).is_some(), "{sets}");
+    let waiting = world
+        .tasks
+        .spawn(async move { poll(&tpp, &json!({"returnImmediately": false})).await });
+    world.bank.until_waiting(1).await;
+    let path = format!("/v1/events/{first}/withdraw");
+    assert_eq!(world.post(&path, &json!({})).await.status, 200);
+    let sets = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+    let sets = sets.expect("it need not wait for its time").unwrap();
+    assert!(sets["sets"].get(&next).is_some(), "{sets}");
 }
 
 // I-04, P-12

@@ -1,6 +1,7 @@
 //! Who may do what: every route of the list, for every role and for nobody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -121,6 +122,56 @@ async fn a_certificate_lets_in_where_no_token_is_said_and_a_list_takes_effect_wh
     assert_eq!(world.send(asked(None)).await.status, 200);
     let old = format!("Bearer {}", token(Role::Admin));
     assert_eq!(world.send(asked(Some(&old))).await.status, 401);
+}
+
+// A-05, I-05
+#[tokio::test]
+async fn a_certificate_lets_in_no_longer_than_it_holds() {
+    let world = World::new().await;
+    let certified = Authority::new("core systems").client("ledger-system");
+    let certificate = ClientCertificate::from_der(certified.der()).unwrap();
+    let line = format!("mesh viewer certificate:{}", hex(&sha256(&certificate.der)));
+    let list = Operators::new(operators::parse(&line).unwrap());
+    world.operators.send_replace(Arc::new(list));
+    let asked = || {
+        let mut request = Request::get("/v1/tpps").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer {
+            address: "127.0.0.1:4000".parse().unwrap(),
+            certificate: Some(Arc::new(certificate.clone())),
+        });
+        request
+    };
+    let left = certificate.not_after.since(world.bank.now());
+    world.bank.clock().advance(left);
+    assert_eq!(world.send(asked()).await.status, 200);
+    world.bank.clock().advance(Duration::from_secs(1));
+    let late = world.send(asked()).await;
+    assert_eq!(late.status, 401);
+    assert_eq!(
+        late.json()["detail"],
+        "the client certificate is not valid now"
+    );
+}
+
+// I-05
+#[tokio::test]
+async fn a_parameter_that_is_not_known_is_refused_wherever_it_stands() {
+    let world = World::new().await;
+    for route in &ROUTES {
+        let mut request = request(route, Some(&format!("Bearer {}", token(Role::Admin))));
+        *request.uri_mut() = format!("{}?limits=5", request.uri()).parse().unwrap();
+        let reply = world.send(request).await;
+        if route.access == Access::Anyone {
+            assert_eq!(reply.status, 200, "{}", route.id);
+        } else {
+            assert_eq!(
+                (reply.status, reply.paths()),
+                (400, vec!["limits".to_owned()]),
+                "{}",
+                route.id
+            );
+        }
+    }
 }
 
 // I-05

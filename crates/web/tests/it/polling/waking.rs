@@ -135,6 +135,23 @@ async fn in_strict_order_an_acknowledgement_lets_the_next_out_to_who_waits() {
     assert_eq!(jtis(&answer_of(sleeper).await), accepted[1..]);
 }
 
+// P-07, P-08
+#[tokio::test(start_paused = true)]
+async fn who_is_called_and_leaves_with_news_hands_the_watch_on() {
+    let bank = Bank::new();
+    let tpp = bank.tpp("tpp").await;
+    let early = bank.accept(&tpp, 1).await;
+    assert_eq!(jtis(&bank.poll(at_once(&tpp)).await), early);
+    let mut sleepers = sleepers(&bank, 2, &waiting(&tpp)).await;
+    bank.later(A_MOMENT).await;
+    let late = bank.accept(&tpp, 1).await;
+    assert_eq!(jtis(&answer_of(sleepers.remove(0)).await), late);
+    bank.later(REDELIVERY - A_MOMENT).await;
+    let last = sleepers.remove(0);
+    assert!(last.is_finished(), "it kept the time in its turn");
+    assert_eq!(jtis(&answer_of(last).await), early);
+}
+
 // P-07
 #[tokio::test(start_paused = true)]
 async fn who_is_called_and_goes_away_hands_the_call_on() {

@@ -1,0 +1,352 @@
+//! The bodies of the internal API.
+
+use oyez_domain::fault::Code;
+use oyez_domain::ids::ClientId;
+use serde_json::{Map, Value, json};
+
+use super::{closed, reference};
+use crate::internal::ITEMS_MAX;
+use crate::metrics::Publication;
+
+/// All schemas that the operations refer to.
+pub(super) fn all() -> Value {
+    let groups = [
+        words(),
+        publishing(),
+        tpps(),
+        registrations(),
+        events(),
+        rest(),
+    ];
+    let mut all = Map::new();
+    for group in groups {
+        let Value::Object(group) = group else {
+            continue;
+        };
+        all.extend(group);
+    }
+    Value::Object(all)
+}
+
+/// A text that is not empty.
+pub(super) fn at_most(chars: usize) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": chars })
+}
+
+fn words() -> Value {
+    let codes = Code::ALL.map(|code| serde_json::to_value(code).expect("a code is a word"));
+    let codes: Vec<Value> = codes
+        .into_iter()
+        .chain(["unknown_tpp", "idempotency_conflict"].map(Value::from))
+        .collect();
+    json!({
+        "ClientId": at_most(ClientId::CHARS_MAX),
+        "Jti": { "type": "string", "format": "uuid", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" },
+        "Moment": { "type": "string", "format": "date-time" },
+        "Span": { "type": "string", "pattern": "^[0-9]{1,9}(ms|s|m|h|d)$" },
+        "State": { "enum": ["outstanding", "acknowledged", "failed", "expired", "withdrawn"] },
+        "Fault": closed(&["code", "detail"], json!({
+            "code": { "enum": codes },
+            "path": { "type": "string", "description": "A member, as in resource.id, or a parameter." },
+            "detail": { "type": "string" },
+        })),
+        "Problem": closed(&["type", "title", "status", "detail", "request_id"], json!({
+            "type": { "type": "string", "format": "uri" },
+            "title": { "type": "string" },
+            "status": { "type": "integer" },
+            "detail": { "type": "string" },
+            "request_id": { "type": "string" },
+            "errors": many("Fault"),
+        })),
+    })
+}
+
+fn publishing() -> Value {
+    let kept = [Publication::Accepted, Publication::Duplicate].map(Publication::name);
+    let not_wanted = [
+        Publication::NoSubscription,
+        Publication::NotSubscribed,
+        Publication::Disabled,
+    ];
+    let rejected = Publication::Rejected.name();
+    json!({
+        "Publication": { "oneOf": [reference("Item"), reference("Batch")] },
+        "Batch": closed(&["items"], json!({
+            "items": { "type": "array", "minItems": 1, "maxItems": ITEMS_MAX, "items": reference("Item") },
+        })),
+        "Item": closed(&["tpp", "resource", "events"], json!({
+            "tpp": reference("ClientId"),
+            "resource": closed(&["type", "id"], json!({
+                "type": { "type": "string", "description": "A name of the resource table." },
+                "id": at_most(128),
+                "version": { "type": "string", "pattern": r"^v[0-9]+\.[0-9]+$" },
+            })),
+            "events": { "type": "array", "minItems": 1, "items": reference("Happening") },
+            "toe": { "type": "integer", "minimum": 0, "description": "When it happened, in seconds since 1970." },
+            "txn": at_most(128),
+            "idempotency_key": at_most(128),
+        })),
+        "Happening": closed(&["type"], json!({
+            "type": { "type": "string", "description": "A name of the catalogue; answers have the URN." },
+            "reason": { "type": "string" },
+            "subject": closed(&["type", "id"], json!({ "type": { "type": "string" }, "id": at_most(128) })),
+            "payload": { "description": "Of the bank's own types alone." },
+        })),
+        "Outcomes": closed(&["outcomes"], json!({ "outcomes": { "type": "array", "items": { "oneOf": [
+            closed(&["outcome", "jti"], json!({ "outcome": { "enum": kept }, "jti": reference("Jti") })),
+            closed(&["outcome"], json!({ "outcome": { "enum": not_wanted.map(Publication::name) } })),
+            closed(&["outcome", "errors"], json!({ "outcome": { "const": rejected }, "errors": many("Fault") })),
+        ] } } })),
+    })
+}
+
+fn tpps() -> Value {
+    let profile = json!({
+        "name": at_most(200),
+        "org_id": at_most(200),
+        "software_id": at_most(200),
+        "keys": { "oneOf": [
+            closed(&["jwks"], json!({ "jwks": { "type": "object" } })),
+            closed(&["jwks_url"], json!({ "jwks_url": { "type": "string", "format": "uri", "maxLength": 2048 } })),
+        ] },
+        "scopes": { "type": "array", "uniqueItems": true, "items": { "type": "string" } },
+        "overrides": reference("Overrides"),
+    });
+    let named = with(&profile, json!({ "client_id": reference("ClientId") }));
+    let known = with(
+        &named,
+        json!({
+            "standing": { "oneOf": [
+                closed(&["state"], json!({ "state": { "const": "active" } })),
+                closed(&["state", "since", "reason"], json!({
+                    "state": { "const": "disabled" },
+                    "since": reference("Moment"),
+                    "reason": { "type": "string" },
+                })),
+            ] },
+            "registered_at": reference("Moment"),
+            "changed_at": reference("Moment"),
+        }),
+    );
+    let file = with(
+        &known,
+        json!({
+            "counts": reference("Counts"),
+            "delivery": whole(json!({
+                "pushed_to": or_null(json!({ "type": "string" })),
+                "may_poll": { "type": "boolean" },
+                "silenced_by": { "type": "array", "items": { "type": "string" } },
+            })),
+            "registrations": reference("Registrations"),
+        }),
+    );
+    let wanted = ["name", "org_id", "software_id", "keys"];
+    let with_name = [&["client_id"], &wanted[..]].concat();
+    json!({
+        "NewTpp": closed(&with_name, named.clone()),
+        "ChangedTpp": closed(&wanted, named),
+        "Tpp": whole(known),
+        "TppFile": whole(file),
+        "Tpps": page("tpps", "Tpp", reference("ClientId")),
+        "Reason": closed(&["reason"], json!({ "reason": at_most(500) })),
+        "Overrides": overrides(),
+        "Counts": whole(counts(&["accepted", "outstanding", "acknowledged", "failed", "expired", "withdrawn"])),
+    })
+}
+
+/// What is absent or null follows the deployment.
+fn overrides() -> Value {
+    let number = || json!({ "type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX });
+    let span = || reference("Span");
+    closed(
+        &[],
+        json!({
+            "header_profile": { "enum": ["openbanking", "jwt", "rfc8417", null] },
+            "retry": or_null(closed(&[], json!({
+                "base": span(),
+                "factor": { "type": "number" },
+                "ceiling": span(),
+                "retries_max": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+                "window": span(),
+            }))),
+            "delivery_order": { "enum": ["concurrent", "strict", null] },
+            "acknowledgement": { "enum": ["standard", "strict", "lenient", null] },
+            "pushes_at_once_max": number(),
+            "redelivery_delay": or_null(span()),
+            "error_cap": number(),
+            "hand_out_cap": number(),
+            "requests_per_second": number(),
+        }),
+    )
+}
+
+fn registrations() -> Value {
+    let text = || json!({ "type": "string" });
+    let common = json!({
+        "id": text(),
+        "version": text(),
+        "api": text(),
+        "created_at": reference("Moment"),
+        "changed_at": reference("Moment"),
+    });
+    let subscription = json!({
+        "callback_url": or_null(text()),
+        "event_types": or_null(json!({ "type": "array", "items": { "type": "string" } })),
+    });
+    json!({
+        "Registrations": whole(json!({
+            "event_subscription": or_null(whole(with(&common, subscription))),
+            "callback_url": or_null(whole(with(&common, json!({ "url": text() })))),
+        })),
+        "Removal": whole(json!({ "withdrawn": count() })),
+    })
+}
+
+fn events() -> Value {
+    let text = || json!({ "type": "string" });
+    let said = json!({ "at": reference("Moment"), "interaction_id": text() });
+    json!({
+        "Event": whole(json!({
+            "jti": reference("Jti"),
+            "tpp": reference("ClientId"),
+            "position": count(),
+            "accepted_at": reference("Moment"),
+            "types": { "type": "array", "items": { "type": "string" } },
+            "resource": whole(json!({ "type": text(), "id": text() })),
+            "state": reference("State"),
+            "settlement": or_null(reference("Settlement")),
+        })),
+        "Events": page("events", "Event", reference("Jti")),
+        "EventFile": whole(json!({
+            "event": reference("Event"),
+            "notice": closed(&["tpp", "resource", "events", "toe", "txn"], json!({
+                "tpp": reference("ClientId"),
+                "resource": closed(&["type", "id"], json!({ "type": text(), "id": text(), "version": text() })),
+                "events": many("Happening"),
+                "toe": { "type": "integer" },
+                "txn": or_null(text()),
+            })),
+            "sets": { "type": "array", "items": whole(json!({
+                "kid": text(),
+                "kept_at": reference("Moment"),
+                "set": text(),
+                "claims": { "type": ["object", "null"] },
+            })) },
+            "hand_outs": { "type": "array", "items": whole(said.clone()) },
+            "errors": { "type": "array", "items": whole(with(&said, json!({ "err": text(), "description": text() }))) },
+            "attempts": many("Attempt"),
+            "settlements": many("Settlement"),
+        })),
+        "Attempt": attempt(),
+        "Settlement": whole(json!({
+            "outcome": { "enum": ["acknowledged", "failed", "expired", "withdrawn"] },
+            "reason": text(),
+            "actor": text(),
+            "at": reference("Moment"),
+        })),
+        "Withdrawal": whole(json!({ "withdrawn": { "type": "boolean" }, "event": reference("Event") })),
+        "Requeueing": closed(&[], json!({
+            "accepted_from": reference("Moment"),
+            "accepted_before": reference("Moment"),
+            "limit": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 1000 },
+        })),
+        "Requeued": whole(json!({ "requeued": many("Jti") })),
+    })
+}
+
+fn attempt() -> Value {
+    let text = || json!({ "type": "string" });
+    whole(json!({
+        "started_at": reference("Moment"),
+        "latency_ms": count(),
+        "interaction_id": text(),
+        "peer": whole(json!({
+            "address": or_null(text()),
+            "tls_version": or_null(text()),
+            "certificate_thumbprint": or_null(text()),
+        })),
+        "answer": { "oneOf": [
+            whole(json!({ "status": { "type": "integer" }, "body_head": text(), "deviation": or_null(text()) })),
+            whole(json!({ "error": text(), "detail": text() })),
+        ] },
+        "verdict": { "enum": ["acknowledged", "refused", "endpoint_failed"] },
+        "again_at": or_null(reference("Moment")),
+    }))
+}
+
+fn rest() -> Value {
+    let counted = [
+        "accepted",
+        "handed_out",
+        "pushed",
+        "acknowledged",
+        "failed",
+        "expired",
+        "withdrawn",
+    ];
+    let minute = with(&counts(&counted), json!({ "minute": reference("Moment") }));
+    let part = json!({
+        "name": { "type": "string" },
+        "ready": { "type": "boolean" },
+        "detail": { "type": "string" },
+    });
+    json!({
+        "Minutes": whole(json!({ "minutes": { "type": "array", "items": whole(minute) } })),
+        "Audit": page("entries", "AuditEntry", count()),
+        "AuditEntry": whole(json!({
+            "sequence": count(),
+            "at": reference("Moment"),
+            "actor": { "type": "string" },
+            "action": { "type": "string" },
+            "tpp": or_null(reference("ClientId")),
+            "before": {},
+            "after": {},
+        })),
+        "Liveness": whole(json!({ "status": { "const": "live" } })),
+        "Readiness": whole(json!({
+            "status": { "enum": ["ready", "not-ready"] },
+            "parts": { "type": "array", "items": closed(&["name", "ready"], part) },
+        })),
+        "Metrics": { "type": "string", "description": "OpenMetrics." },
+    })
+}
+
+/// One page of a list; the cursor of the next is null where there is none.
+fn page(member: &str, schema: &str, cursor: Value) -> Value {
+    whole(json!({ member: many(schema), "next": or_null(cursor) }))
+}
+
+fn many(schema: &str) -> Value {
+    json!({ "type": "array", "items": reference(schema) })
+}
+
+fn or_null(schema: Value) -> Value {
+    json!({ "oneOf": [schema, { "type": "null" }] })
+}
+
+fn count() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn counts(names: &[&str]) -> Value {
+    let each = names.iter().map(|name| ((*name).to_owned(), count()));
+    Value::Object(each.collect())
+}
+
+/// An object that always has all of its members.
+fn whole(properties: Value) -> Value {
+    let names = properties.as_object().into_iter().flat_map(Map::keys);
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    let required = json!(names);
+    let mut schema = closed(&[], properties);
+    schema["required"] = required;
+    schema
+}
+
+fn with(properties: &Value, more: Value) -> Value {
+    let mut all = properties.clone();
+    if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
+        all.extend(more);
+    }
+    all
+}
