@@ -10,6 +10,7 @@ use oyez_domain::time::Clock;
 use oyez_jose::{Jwks, KeyKind, LocalKey};
 use oyez_tpp::Random;
 use oyez_web::listener::{Bounds, ClientCertificate, Listener, Tls};
+use oyez_web::metrics::Connections;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::sync::watch;
@@ -195,6 +196,7 @@ fn toy_of(
         tls: Some(watch::channel(Arc::new(tls)).1),
         gateway: None,
         bounds: Bounds::default(),
+        connections: Connections::default(),
     };
     Ok((listener, toy::router(Arc::new(toy))))
 }

@@ -15,7 +15,7 @@ use oyez_outbound::SystemResolver;
 use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
 use oyez_web::listener::Listener;
-use oyez_web::{Bank, Random, internal, tpp};
+use oyez_web::{Bank, Random, internal, metrics, tpp};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -153,6 +153,7 @@ fn tpp_face(
         tls,
         gateway: choices::gateway(config),
         bounds: choices::tpp_bounds(config),
+        connections: bank.metrics.connections(metrics::Listener::Tpp),
     };
     Ok(Face {
         listener,
@@ -168,6 +169,7 @@ fn internal_face(
     material: &mut Material,
 ) -> Result<Face, Failure> {
     let internal = &config.internal;
+    let connections = setup.bank.metrics.connections(metrics::Listener::Internal);
     let router = internal::router(setup);
     let tls = material.tls(&TlsFiles {
         name: "certificate and anchors of [internal]",
@@ -180,6 +182,7 @@ fn internal_face(
         tls,
         gateway: None,
         bounds: choices::internal_bounds(config),
+        connections,
     };
     Ok(Face {
         listener,

@@ -176,6 +176,7 @@ fn overrides() -> Value {
             "error_cap": number(),
             "hand_out_cap": number(),
             "requests_per_second": number(),
+            "signature_form": { "enum": ["encoded", "unencoded", null] },
         }),
     )
 }
