@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ClientId;
 use crate::retry;
 use crate::time::{Timestamp, span};
+use crate::versions::B64Form;
 
 /// A registered client of the bank.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +93,9 @@ pub struct Overrides {
     pub hand_out_cap: Option<NonZeroU32>,
     /// Requests per second (G-09).
     pub requests_per_second: Option<NonZeroU32>,
+    /// How answers are signed where no request shows a form, in versions that have it (M-04).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_form: Option<B64Form>,
 }
 
 /// The shape of a SET's JOSE header (T-07).

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -52,6 +52,18 @@ impl Authority {
     /// The same with an RSA key, for TLS 1.2.
     pub fn client_rsa(&self, name: &str) -> Certified {
         self.sign(&client_params(name), rsa())
+    }
+
+    /// For a client, with the subject that eIDAS certificates have: that of the standard's sample (M-02).
+    pub fn eidas_client(&self, organization: &str, identifier: &str, name: &str) -> Certified {
+        let mut params = client_params(name);
+        let mut subject = DistinguishedName::new();
+        subject.push(DnType::CountryName, "GB");
+        subject.push(DnType::OrganizationName, organization);
+        subject.push(DnType::CustomDnType(vec![2, 5, 4, 97]), identifier);
+        subject.push(DnType::CommonName, name);
+        params.distinguished_name = subject;
+        self.sign(&params, p256())
     }
 
     /// For a client, and over since the end of 2020.

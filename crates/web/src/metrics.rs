@@ -25,6 +25,8 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     connections: Family<Label, Gauge>,
+    turned_away: Family<Label, Counter>,
+    handshakes_failed: Family<Label, Counter>,
     published: Family<Label, Counter>,
     polls: Family<Label, Counter>,
     polls_waiting: Gauge,
@@ -87,6 +89,14 @@ pub enum TokenFound {
     Unavailable,
 }
 
+/// What is counted of a listener's connections.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    open: Gauge,
+    turned_away: Counter,
+    handshakes_failed: Counter,
+}
+
 /// Counts one thing for as long as it is kept.
 #[derive(Debug)]
 #[must_use = "what is not kept is not counted"]
@@ -135,12 +145,14 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Counts a connection while it is open.
-    pub fn connection(&self, listener: Listener) -> Counted {
-        let gauge = self
-            .connections
-            .get_or_create_owned(&[("listener", listener.name())]);
-        Counted::new(gauge)
+    /// What a listener counts of its connections.
+    pub fn connections(&self, listener: Listener) -> Connections {
+        let label = [("listener", listener.name())];
+        Connections {
+            open: self.connections.get_or_create_owned(&label),
+            turned_away: self.turned_away.get_or_create_owned(&label),
+            handshakes_failed: self.handshakes_failed.get_or_create_owned(&label),
+        }
     }
 
     /// Counts published items.
@@ -151,11 +163,11 @@ impl Metrics {
     }
 
     /// Counts a poll that was answered with so many SETs.
-    pub fn poll(&self, answered: Answered, sets: u64) {
+    pub fn poll(&self, answered: Answered, sets: usize) {
         self.polls
             .get_or_create(&[("answered", answered.name())])
             .inc();
-        self.sets_handed_out.inc_by(sets);
+        self.sets_handed_out.inc_by(sets as u64);
     }
 
     /// Counts a token that was looked at.
@@ -185,6 +197,8 @@ impl Default for Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             connections: Family::default(),
+            turned_away: Family::default(),
+            handshakes_failed: Family::default(),
             published: Family::default(),
             polls: Family::default(),
             polls_waiting: Gauge::default(),
@@ -217,6 +231,16 @@ impl Metrics {
             self.connections.clone(),
         );
         all.register(
+            "connections_turned_away",
+            "Connections closed at once because others took all places, by listener",
+            self.turned_away.clone(),
+        );
+        all.register(
+            "tls_handshakes_failed",
+            "TLS handshakes that failed or took too long, by listener",
+            self.handshakes_failed.clone(),
+        );
+        all.register(
             "published_items",
             "Items of publishers, by what became of them",
             self.published.clone(),
@@ -247,6 +271,21 @@ impl Metrics {
             self.tokens.clone(),
         );
         self
+    }
+}
+
+impl Connections {
+    /// Counts a connection while it is open.
+    pub(crate) fn open(&self) -> Counted {
+        Counted::new(self.open.clone())
+    }
+
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.inc();
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.inc();
     }
 }
 
@@ -350,7 +389,10 @@ mod tests {
         metrics.published(Publication::Accepted, 3);
         metrics.poll(Answered::Woken, 2);
         metrics.token(TokenFound::Expired);
-        let connection = metrics.connection(Listener::Internal);
+        let connections = metrics.connections(Listener::Internal);
+        let connection = connections.open();
+        connections.turned_away();
+        connections.handshake_failed();
         let text = metrics.text(7, 1);
         for line in [
             r#"oyez_http_requests_total{listener="tpp",operation="poll_events",method="POST",status="200"} 1"#,
@@ -360,6 +402,8 @@ mod tests {
             "oyez_sets_handed_out_total 2",
             r#"oyez_access_tokens_total{found="expired"} 1"#,
             r#"oyez_connections{listener="internal"} 1"#,
+            r#"oyez_connections_turned_away_total{listener="internal"} 1"#,
+            r#"oyez_tls_handshakes_failed_total{listener="internal"} 1"#,
             "oyez_polls_waiting 1",
             "oyez_sets_to_sign 7",
             concat!(

@@ -15,7 +15,7 @@ use oyez_outbound::SystemResolver;
 use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
 use oyez_web::listener::Listener;
-use oyez_web::{Bank, Random, internal, tpp};
+use oyez_web::{Bank, Random, internal, metrics, tpp};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -152,6 +152,7 @@ async fn tpp_face(
         tls,
         gateway: choices::gateway(config),
         bounds: choices::tpp_bounds(config),
+        connections: bank.metrics.connections(metrics::Listener::Tpp),
     };
     Ok(Face {
         listener,
@@ -186,6 +187,7 @@ async fn internal_face(
         tls,
         gateway: None,
         bounds: choices::internal_bounds(config),
+        connections: bank.metrics.connections(metrics::Listener::Internal),
     };
     Ok(Face {
         listener,

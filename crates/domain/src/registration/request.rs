@@ -6,7 +6,6 @@ use super::callback::{self, Judgement};
 use super::{CallbackUrlWish, SubscriptionWish};
 use crate::catalogue::Type;
 use crate::fault::{Code, Fault};
-use crate::ids::RegistrationId;
 use crate::json::members::{Faults, Members, Place, read_object};
 use crate::rules::Rules;
 use crate::version::Version;
@@ -31,7 +30,7 @@ pub enum Action<'a> {
     /// POST.
     Create,
     /// PUT to this id; the body may be a response sent back (G-11, S-04).
-    Replace(&'a RegistrationId),
+    Replace(&'a str),
 }
 
 /// Reads the body of a POST or PUT of event-subscriptions.
@@ -112,7 +111,7 @@ impl Call<'_> {
     /// An id in the body of a PUT is the path's (S-04). In a POST it means nothing.
     fn check_id(&self, data: &Members<'_>, name: &str, faults: &mut Faults) {
         if let (Action::Replace(id), Some(place)) = (self.action, data.optional(name))
-            && place.value.as_str() != Some(id.as_str())
+            && place.value.as_str() != Some(id)
         {
             faults.invalid(&place.path, "this is not the id in the path");
         }

@@ -17,7 +17,7 @@ use oyez_store::sqlite::{self, Ledger};
 use oyez_web::internal::operators::Operators;
 use oyez_web::internal::{self, Readiness};
 use oyez_web::listener::{self, Listener};
-use oyez_web::metrics::Metrics;
+use oyez_web::metrics::{self, Metrics};
 use oyez_web::polling::{self, Waiters};
 use oyez_web::remote_keys::{self, RemoteKeys};
 use oyez_web::tokens::{ValidateTokens, jwt};
@@ -79,7 +79,7 @@ impl Running {
             resolver: Arc::clone(names) as _,
             options: plan.options.clone(),
         });
-        let listener = plan.listener(site).await;
+        let listener = plan.listener(site, &web.metrics).await;
         site.moved_to(listener.socket.local_addr().unwrap());
         tasks.spawn(listener.serve(router, stop.clone(), tasks.clone()));
         let router = internal::router(internal::Setup {
@@ -88,7 +88,7 @@ impl Running {
             readiness: Readiness::default(),
             tasks: tasks.clone(),
         });
-        let listener = plain_listener().await;
+        let listener = plain_listener(&web.metrics).await;
         let internal = listener.socket.local_addr().unwrap();
         tasks.spawn(listener.serve(router, stop.clone(), tasks.clone()));
         Self {
@@ -168,7 +168,7 @@ impl Plan {
         }
     }
 
-    async fn listener(&self, site: &Site) -> Listener {
+    async fn listener(&self, site: &Site, metrics: &Metrics) -> Listener {
         let certified = if self.rsa_certificate {
             site.authority.server_rsa(&[])
         } else {
@@ -186,17 +186,19 @@ impl Plan {
             tls: Some(watch::Sender::new(Arc::new(tls.unwrap())).subscribe()),
             gateway: self.gateway.clone(),
             bounds: self.bounds.clone(),
+            connections: metrics.connections(metrics::Listener::Tpp),
         }
     }
 }
 
 /// For the bank's own systems.
-async fn plain_listener() -> Listener {
+async fn plain_listener(metrics: &Metrics) -> Listener {
     Listener {
         socket: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         tls: None,
         gateway: None,
         bounds: listener::Bounds::default(),
+        connections: metrics.connections(metrics::Listener::Internal),
     }
 }
 

@@ -3,10 +3,13 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
+use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::activity::Ticket;
 use super::bounds::Pace;
@@ -18,21 +21,57 @@ pub struct BodyTooSlow;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// A request's body, which fails when it falls behind its pace. Time counts from the first wait for it.
-pub(super) fn arriving(body: Incoming, pace: Pace) -> Body {
+/// A request's body, which fails when it falls behind its pace, and what nobody reads of it. Time counts from the first wait
+/// for it.
+pub(super) fn arriving(body: Incoming, pace: Pace) -> (Body, Option<Unread>) {
     if body.is_end_stream() {
-        return Body::empty();
+        return (Body::empty(), None);
     }
-    Body::new(Arriving {
-        inner: body,
+    let (let_go, unread) = oneshot::channel();
+    let body = Body::new(Arriving {
+        inner: Some(body),
+        let_go: Some(let_go),
         pace,
         received: 0,
         waiting: None,
-    })
+    });
+    (body, Some(Unread(unread)))
+}
+
+/// What a handler did not read of a body.
+///
+/// On HTTP/2, an answer to a request that is still being sent is followed by a reset of its stream, and some clients lose the
+/// answer over that, though they must not (RFC 9113, 8.1): a 401 becomes an error without a name. So what little is under way
+/// is taken in first. HTTP/1 knows `Expect: 100-continue`, which reading would answer; there hyper does what can be done.
+pub(super) struct Unread(oneshot::Receiver<Incoming>);
+
+impl Unread {
+    /// Reads to the end, if that is near.
+    pub(super) async fn discard(mut self) {
+        let Ok(mut body) = self.0.try_recv() else {
+            return;
+        };
+        if body.size_hint().lower() > DISCARDED_BYTES_MAX {
+            return;
+        }
+        let to_the_end = async {
+            let mut bytes = 0;
+            while let Some(Ok(frame)) = body.frame().await {
+                bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                if bytes > DISCARDED_BYTES_MAX {
+                    return;
+                }
+            }
+        };
+        // Whoever is slower is told to stop.
+        drop(timeout(DISCARDING_MAX, to_the_end).await);
+    }
 }
 
 struct Arriving {
-    inner: Incoming,
+    /// Until this is dropped.
+    inner: Option<Incoming>,
+    let_go: Option<oneshot::Sender<Incoming>>,
     pace: Pace,
     received: u64,
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
@@ -47,7 +86,10 @@ impl HttpBody for Arriving {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnyError>>> {
         let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+        let Some(inner) = &mut this.inner else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
             if let Some(Ok(frame)) = &frame {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 this.received += u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -67,11 +109,22 @@ impl HttpBody for Arriving {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let hint = self.inner.as_ref().map(Incoming::size_hint);
+        hint.unwrap_or(SizeHint::with_exact(0))
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        let unread = self.inner.take().filter(|body| !body.is_end_stream());
+        if let Some((body, let_go)) = unread.zip(self.let_go.take()) {
+            // Nobody takes it where the connection went first.
+            drop(let_go.send(body));
+        }
     }
 }
 
@@ -136,3 +189,9 @@ impl AsRef<[u8]> for Piece {
         &self.bytes
     }
 }
+
+/// The standard's requests are mostly shorter; it is what a stream may send without asking.
+const DISCARDED_BYTES_MAX: u64 = 64 * 1024;
+
+/// What left together with the head has come by then.
+const DISCARDING_MAX: Duration = Duration::from_millis(500);

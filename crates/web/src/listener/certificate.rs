@@ -3,6 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oyez_domain::time::Timestamp;
+use std::sync::LazyLock;
+
+use x509_parser::asn1_rs::oid;
+use x509_parser::oid_registry::{OidEntry, OidRegistry};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// A client certificate that was verified.
@@ -12,7 +16,7 @@ pub struct ClientCertificate {
     pub der: Vec<u8>,
     /// SHA-256 of it, in base64url: what `cnf.x5t#S256` names.
     pub thumbprint: String,
-    /// The subject, first name first: `C=GB, O=Example, CN=…` (M-02).
+    /// The subject, first name first: `C=GB, O=Example, CN=…` (M-02). Empty where a name of it is no text.
     pub subject: String,
     /// It holds from this second.
     pub not_before: Timestamp,
@@ -35,7 +39,10 @@ impl ClientCertificate {
         let validity = parsed.validity();
         Ok(Self {
             thumbprint: URL_SAFE_NO_PAD.encode(oyez_jose::sha256(der)),
-            subject: parsed.subject().to_string(),
+            subject: parsed
+                .subject()
+                .to_string_with_registry(&NAMES)
+                .unwrap_or_default(),
             not_before: Timestamp::from_unix_seconds(validity.not_before.timestamp()),
             not_after: Timestamp::from_unix_seconds(validity.not_after.timestamp()),
             der: der.to_vec(),
@@ -48,3 +55,12 @@ impl ClientCertificate {
         (self.not_before.unix_seconds()..=self.not_after.unix_seconds()).contains(&seconds)
     }
 }
+
+/// What the kinds of names in a subject are called. eIDAS certificates have one more, which OpenSSL and the standard's sample
+/// call this.
+static NAMES: LazyLock<OidRegistry<'static>> = LazyLock::new(|| {
+    let mut names = OidRegistry::default().with_x509();
+    let organization = OidEntry::new("organizationIdentifier", "organizationIdentifier");
+    names.insert(oid!(2.5.4.97), organization);
+    names
+});

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -35,6 +35,7 @@ use super::certificate::ClientCertificate;
 use super::gateway::Gateway;
 use super::tls::HTTP_2;
 use super::wire::{Stream, Wire};
+use crate::metrics::Connections;
 
 /// What all connections of a listener share.
 pub(super) struct House {
@@ -43,6 +44,7 @@ pub(super) struct House {
     pub(super) gateway: Option<Gateway>,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
+    pub(super) connections: Connections,
 }
 
 /// A connection as it was taken.
@@ -99,10 +101,12 @@ impl Connection {
         let tls = match house.stop.run_until_cancelled(limited).await? {
             Ok(Ok(tls)) => Box::new(tls),
             Ok(Err(error)) => {
+                house.connections.handshake_failed();
                 debug!(%address, "a handshake failed: {error}");
                 return None;
             }
             Err(_) => {
+                house.connections.handshake_failed();
                 debug!(%address, "a handshake took too long");
                 return None;
             }
@@ -167,11 +171,18 @@ impl Served {
         let peer = self.peer_of(&mut request);
         request.extensions_mut().insert(peer);
         let pace = self.house.bounds.body_pace;
-        let request = request.map(|body| arriving(body, pace));
+        let is_http2 = request.version() == Version::HTTP_2;
+        let (head, body) = request.into_parts();
+        let (body, unread) = arriving(body, pace);
+        let unread = unread.filter(|_| is_http2);
+        let request = Request::from_parts(head, body);
         // A router is always ready.
         let routing = self.house.router.clone().call(request);
         async move {
             let Ok(response) = routing.await;
+            if let Some(unread) = unread {
+                Box::pin(unread.discard()).await;
+            }
             Ok(response.map(|body| Answer::new(body, ticket)))
         }
     }

@@ -18,6 +18,7 @@ use super::connection::{Connection, House};
 use super::crowd::{Counting, Crowd};
 use super::gateway::Gateway;
 use super::tls::Tls;
+use crate::metrics::Connections;
 
 /// A bound socket and what it takes to serve it.
 pub struct Listener {
@@ -29,6 +30,8 @@ pub struct Listener {
     pub gateway: Option<Gateway>,
     /// How many, how much, how long.
     pub bounds: Bounds,
+    /// What is counted.
+    pub connections: Connections,
 }
 
 impl Listener {
@@ -44,6 +47,7 @@ impl Listener {
             gateway: self.gateway,
             stop: stop.clone(),
             tasks: tasks.clone(),
+            connections: self.connections,
         });
         let socket = self.socket;
         let accepting = async {
@@ -54,6 +58,7 @@ impl Listener {
                     Ok(place) => place,
                     Err(full) => {
                         // Told at once, the client can go elsewhere; in a queue it would only wait.
+                        house.connections.turned_away();
                         debug!(%address, "a connection was turned away: {full}");
                         continue;
                     }
@@ -61,10 +66,11 @@ impl Listener {
                 let tls = self.tls.as_ref().map(|tls| tls.borrow().config());
                 undelayed(&tcp);
                 let connection = Connection { tcp, address, tls };
+                let open = house.connections.open();
                 let house = Arc::clone(&house);
                 tasks.spawn(async move {
                     connection.serve(house).await;
-                    drop(place);
+                    drop((open, place));
                 });
             }
         };

@@ -18,6 +18,7 @@ use super::line::View;
 use super::room::Learned;
 use super::waiters::{Waiters, Woken};
 use crate::Bank;
+use crate::metrics::{Answered, Metrics};
 
 /// Where polls are answered.
 pub struct Desk {
@@ -29,6 +30,8 @@ pub struct Desk {
     pub clock: Arc<dyn Clock>,
     /// Polls that wait.
     pub waiters: Arc<Waiters>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A poll that was read and admitted.
@@ -91,6 +94,7 @@ impl From<&Bank> for Desk {
             issuer: Arc::clone(&bank.issuer),
             clock: Arc::clone(&bank.clock),
             waiters: Arc::clone(&bank.waiters),
+            metrics: Arc::clone(&bank.metrics),
         }
     }
 }
@@ -123,10 +127,12 @@ impl Desk {
             errors,
             ..poller.question(plan.reply.patience(), plan.events_max)
         };
-        match plan.reply {
-            Reply::AtOnce => poller.hand_out(question).await,
-            Reply::WhenDue(wait) => poller.wait(question, Instant::now() + wait).await,
-        }
+        let (answer, answered) = match plan.reply {
+            Reply::AtOnce => (poller.hand_out(question).await?, Answered::AtOnce),
+            Reply::WhenDue(wait) => poller.wait(question, Instant::now() + wait).await?,
+        };
+        self.metrics.poll(answered, answer.sets.len());
+        Ok(answer)
     }
 }
 
@@ -144,17 +150,19 @@ struct Poller<'a> {
 
 impl Poller<'_> {
     /// In boxes is what a poll needs only while it is awake: a sleeping one is small.
-    async fn wait(&self, first: Poll, until: Instant) -> Result<Answer, Unavailable> {
+    async fn wait(&self, first: Poll, until: Instant) -> Result<(Answer, Answered), Unavailable> {
+        let mut answered = Answered::AtOnce;
         let mut waiting = self.desk.waiters.join(&self.client_id, self.view);
         let mut answer = Box::pin(self.hand_out(first)).await?;
         loop {
             let is_refused = answer.refusal == Some(NothingToPoll::NotServed);
             if is_refused || !answer.sets.is_empty() {
-                return Ok(answer);
+                return Ok((answer, answered));
             }
-            if waiting.sleep(until, &*self.desk.clock).await == Woken::Over {
-                return Ok(answer);
+            if let Woken::Over(how) = waiting.sleep(until, &*self.desk.clock).await {
+                return Ok((answer, how));
             }
+            answered = Answered::Woken;
             let again = self.question(Patience::WaitForDue, self.events_max);
             answer = Box::pin(self.hand_out(again)).await?;
         }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::line::{Line, Order, Seat, Ticket, View};
 use super::options::Options;
+use crate::metrics::Answered;
 
 /// Those whose bells are to be rung, once the lock is let go.
 pub(super) type Bells = Vec<Arc<Seat>>;
@@ -31,7 +32,7 @@ pub(super) enum Next {
     /// Ask the ledger again.
     Ask,
     /// Answer with nothing: its time is up, it was sent away, or nobody waits any more.
-    Leave,
+    Leave(Answered),
 }
 
 /// What a poll learned from the ledger.
@@ -75,7 +76,7 @@ impl Room {
         now: Timestamp,
     ) -> (Next, Bells) {
         if self.closed {
-            return (Next::Leave, Bells::new());
+            return (Next::Leave(Answered::Drained), Bells::new());
         }
         let line = find(&mut self.tpps, seat).expect("who is awake is counted in its line");
         if line.must_ask_again(now) {
@@ -89,15 +90,20 @@ impl Room {
 
     /// One that slept looks where it stands.
     pub(super) fn look(&mut self, seat: &Seat, now: Timestamp, time_is_up: bool) -> (Next, Bells) {
+        let sent_away = if self.closed {
+            Next::Leave(Answered::Drained)
+        } else {
+            Next::Leave(Answered::Evicted)
+        };
         let Some(line) = find(&mut self.tpps, seat) else {
-            return (Next::Leave, Bells::new());
+            return (sent_away, Bells::new());
         };
         if line.answers_call(seat.ticket) {
             // It may have kept the time, and what it finds may bring none that is earlier.
             return (Next::Ask, line.timekeeper().into_iter().collect());
         }
         if !line.sleeping.contains_key(&seat.ticket) {
-            return (Next::Leave, Bells::new());
+            return (sent_away, Bells::new());
         }
         let alarm = line.alarm_of(seat.ticket);
         if alarm.is_some_and(|at| at <= now) {
@@ -109,7 +115,7 @@ impl Room {
         if time_is_up {
             let heir = line.get_up(&mut self.order, seat.ticket);
             self.tidy(&seat.client_id);
-            return (Next::Leave, heir.into_iter().collect());
+            return (Next::Leave(Answered::WaitedOut), heir.into_iter().collect());
         }
         (Next::Sleep(alarm), Bells::new())
     }

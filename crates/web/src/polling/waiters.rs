@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::line::{Seat, View};
 use super::options::Options;
 use super::room::{Bells, Learned, Next, Room};
+use crate::metrics::Answered;
 
 /// Polls that wait for an event.
 #[derive(Debug, Default)]
@@ -106,14 +107,14 @@ pub(super) enum Woken {
     /// Something may be due: ask the ledger.
     Called,
     /// Answer with nothing.
-    Over,
+    Over(Answered),
 }
 
 impl Waiting<'_> {
     /// Sleeps until there is something to ask the ledger for, and `until` at the latest.
     pub(super) async fn sleep(&mut self, until: Instant, clock: &dyn Clock) -> Woken {
         if Instant::now() >= until {
-            return Woken::Over;
+            return Woken::Over(Answered::WaitedOut);
         }
         let (mut next, bells) =
             self.waiters
@@ -129,11 +130,11 @@ impl Waiting<'_> {
                     self.posture = Posture::Awake;
                     return Woken::Called;
                 }
-                Next::Leave => {
+                Next::Leave(how) => {
                     if self.posture == Posture::Asleep {
                         self.posture = Posture::Gone;
                     }
-                    return Woken::Over;
+                    return Woken::Over(how);
                 }
                 Next::Sleep(alarm) => {
                     let in_time = |alarm| Instant::now().checked_add(alarm);

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::response::Response;
 use oyez_domain::version::ApiVersion;
-use oyez_domain::versions::Row;
+use oyez_domain::versions::{B64Form, Row};
 use oyez_jose::Form;
 use oyez_outbound::{Bytes, Resolve};
 
@@ -77,11 +77,11 @@ impl Api {
     pub(super) async fn serve(&self, matched: &Matched, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let mut record = Record::begin(&self.bank, matched.name(), &head);
-        let form = self.form(matched, &head);
+        record.form = self.form(matched, &head, None);
         let walked = self.walk(matched, head, body, &mut record);
         let walked = caught(walked).await;
         let outcome = walked.unwrap_or_else(|panic| Err(Refusal::Broken(panic)));
-        self.leave(matched, record, form, outcome).await
+        self.leave(matched, record, outcome).await
     }
 
     /// The row whose error model answers; a retired version borrows that of the oldest served.
@@ -94,8 +94,8 @@ impl Api {
         api.and_then(|api| self.bank.rules.versions.row(api))
     }
 
-    /// How the answer is to be signed, if it is (M-04).
-    fn form(&self, matched: &Matched, head: &Parts) -> Option<Form> {
+    /// How the answer is to be signed, if it is: as the request is, or else as the caller wants it (M-04).
+    fn form(&self, matched: &Matched, head: &Parts, wanted: Option<B64Form>) -> Option<Form> {
         let Matched::Route(Route { operation, .. }) = matched else {
             return None;
         };
@@ -103,7 +103,7 @@ impl Api {
         let of_request = operation
             .takes_signatures()
             .then(|| form_of(row, &head.headers));
-        Some(of_request.flatten().unwrap_or(form_emitted(row)))
+        Some(of_request.flatten().unwrap_or(form_emitted(row, wanted)))
     }
 
     async fn walk(
@@ -126,6 +126,8 @@ impl Api {
             return Ok(self.key_set(&head.headers));
         };
         let caller = self.identify(row, opens, &head, record).await?;
+        let wanted = caller.tpp.profile.overrides.signature_form;
+        record.form = self.form(matched, &head, wanted);
         let body = self
             .take_in(operation, row, &caller, &head, body, record)
             .await?;

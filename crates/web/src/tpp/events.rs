@@ -2,14 +2,14 @@
 //! due.
 
 use oyez_domain::ids::InteractionId;
-use oyez_domain::ledger::poll::Limits;
+use oyez_domain::ledger::poll::{Limits, NothingToPoll};
 use oyez_domain::polling::read;
 use oyez_domain::versions::Row;
 
 use super::answer::Answer;
 use super::api::Api;
 use super::caller::Caller;
-use super::refusal::Refusal;
+use super::refusal::{Forbidden, Refusal};
 use crate::error_chain::chain;
 use crate::polling::Ask;
 
@@ -42,6 +42,10 @@ impl Api {
     pub(super) async fn poll(&self, row: &Row, ask: Ask) -> Result<Answer, Refusal> {
         let answered = self.desk.answer(ask).await;
         let answer = answered.map_err(|error| Refusal::Unavailable(chain(&error)))?;
+        // It was served when it came, and is not any more. What it was handed before that, it gets.
+        if answer.refusal == Some(NothingToPoll::NotServed) && answer.sets.is_empty() {
+            return Err(Refusal::Forbidden(Forbidden::Disabled));
+        }
         Ok(Answer::new(
             row.successes.polled,
             answer.response().to_bytes(),

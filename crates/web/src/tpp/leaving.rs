@@ -23,9 +23,9 @@ impl Api {
         &self,
         matched: &Matched,
         record: Record,
-        form: Option<Form>,
         outcome: Result<Answer, Refusal>,
     ) -> Response {
+        let form = record.form;
         let signed = match outcome {
             Ok(answer) => self.signed(answer, form).await,
             Err(refusal) => Err(refusal),

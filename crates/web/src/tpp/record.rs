@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use oyez_domain::fault::Fault;
 use oyez_domain::ids::{ClientId, InteractionId};
+use oyez_jose::Form;
 use tokio::time::Instant;
 
 use super::refusal::Refusal;
@@ -18,6 +19,8 @@ pub(super) struct Record {
     metrics: Arc<Metrics>,
     pub(super) interaction_id: InteractionId,
     pub(super) client_id: Option<ClientId>,
+    /// How the answer is to be signed, if it is (M-04).
+    pub(super) form: Option<Form>,
     operation: &'static str,
     method: Method,
     begun: Instant,
@@ -40,6 +43,7 @@ impl Record {
         Self {
             interaction_id: InteractionId::of_request(said, || bank.random.bytes()),
             client_id: None,
+            form: None,
             operation,
             method: head.method.clone(),
             metrics: Arc::clone(&bank.metrics),

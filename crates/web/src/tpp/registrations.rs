@@ -63,12 +63,11 @@ impl Api {
     }
 
     pub(super) async fn replace(&self, kind: Kind, change: Change<'_>) -> Result<Answer, Refusal> {
-        // A text that cannot be an id is the id of nothing, whatever the body says.
-        let id = last_segment(change.path)?;
-        let wish = self.wish(kind, change, Action::Replace(&id)).await?;
+        let id = last_segment(change.path);
+        let wish = self.wish(kind, change, Action::Replace(id)).await?;
         let target = Target {
             kind,
-            id,
+            id: registration_id(id)?,
             api: change.row.api,
         };
         let client_id = &change.caller.tpp.client_id;
@@ -85,7 +84,7 @@ impl Api {
     pub(super) async fn delete(&self, kind: Kind, change: Change<'_>) -> Result<Answer, Refusal> {
         let target = Target {
             kind,
-            id: last_segment(change.path)?,
+            id: registration_id(last_segment(change.path))?,
             api: change.row.api,
         };
         let client_id = &change.caller.tpp.client_id;
@@ -155,9 +154,13 @@ impl Api {
 }
 
 /// The id in the path. Ours need no escapes, so a spelling with some is another id.
-fn last_segment(path: &str) -> Result<RegistrationId, Refusal> {
-    let segment = path.rsplit('/').next().unwrap_or_default();
-    RegistrationId::new(segment).map_err(|_| not_found())
+fn last_segment(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// A text that cannot be an id is the id of nothing.
+fn registration_id(text: &str) -> Result<RegistrationId, Refusal> {
+    RegistrationId::new(text).map_err(|_| not_found())
 }
 
 fn refused(refused: Refused) -> Refusal {

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::http::{HeaderMap, HeaderValue};
 use oyez_domain::fault::{Code, Fault};
 use oyez_domain::ids::ClientId;
-use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{KeySource, Tpp};
 use oyez_domain::versions::{B64Form, Row};
 use oyez_jose::detached::{Checked, Error, Forms, HTTP_HEADER, Policy, Signature};
@@ -23,7 +22,7 @@ use crate::recent::Recent;
 use crate::remote_keys::Unavailable;
 
 /// The sets that are stored with TPPs, parsed.
-pub(super) struct StoredKeys(Mutex<Recent<ClientId, (Timestamp, Arc<Jwks>)>>);
+pub(super) struct StoredKeys(Mutex<Recent<ClientId, (String, Arc<Jwks>)>>);
 
 impl Api {
     /// Judges the signature over a body, exactly as it came.
@@ -80,16 +79,16 @@ impl StoredKeys {
         Self(Mutex::new(Recent::new(STORED_KEYS_MAX)))
     }
 
-    /// The TPP's set, parsed anew only when its profile changed.
+    /// The TPP's set, parsed anew only when its text changed.
     fn parsed(&self, tpp: &Tpp, text: &str) -> Result<Arc<Jwks>, Refusal> {
         let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((changed_at, keys)) = sets.get(&tpp.client_id)
-            && *changed_at == tpp.changed_at
+        if let Some((known, keys)) = sets.get(&tpp.client_id)
+            && known == text
         {
             return Ok(Arc::clone(keys));
         }
         let keys = Arc::new(Jwks::parse(text.as_bytes()).map_err(|_| no_key())?);
-        let known = (tpp.changed_at, Arc::clone(&keys));
+        let known = (text.to_owned(), Arc::clone(&keys));
         sets.insert(tpp.client_id.clone(), known);
         Ok(keys)
     }
@@ -97,12 +96,19 @@ impl StoredKeys {
 
 /// What the TPP may call itself (M-02): as the directory has it, or by the subject of its certificate. That is meant to be
 /// the signing certificate's, which nobody shows us; where a TPP has its certificates from one authority, the one for TLS
-/// names the same subject. Both spellings of the standard's samples will do.
+/// names the same subject. It may be written as the standard's sample has it, as certificates are commonly shown, or in the
+/// order and spelling of RFC 4514, which is that of most libraries.
 fn issuers(caller: &Caller) -> Vec<String> {
     let profile = &caller.tpp.profile;
     let mut issuers = vec![format!("{}/{}", profile.org_id, profile.software_id)];
-    if let Some(subject) = &caller.subject {
+    if let Some(subject) = caller
+        .subject
+        .as_ref()
+        .filter(|subject| !subject.is_empty())
+    {
+        let names: Vec<&str> = subject.rsplit(", ").collect();
         issuers.push(subject.replace('=', " = "));
+        issuers.push(names.join(","));
         issuers.push(subject.clone());
     }
     issuers
@@ -120,9 +126,10 @@ pub(super) fn form_of(row: &Row, headers: &HeaderMap) -> Option<Form> {
     }
 }
 
-/// The form where no request shows one.
-pub(super) fn form_emitted(row: &Row) -> Form {
-    match row.jose.emitted {
+/// The form where no request shows one: the caller's, if the version has it.
+pub(super) fn form_emitted(row: &Row, wanted: Option<B64Form>) -> Form {
+    let wanted = wanted.filter(|form| row.jose.accepted.contains(form));
+    match wanted.unwrap_or(row.jose.emitted) {
         B64Form::Encoded => Form::Encoded,
         B64Form::Unencoded => Form::Unencoded,
     }

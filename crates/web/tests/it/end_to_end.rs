@@ -1,6 +1,8 @@
 //! What a TPP lives through, over real TLS, in both versions.
 
 mod faults;
+mod signatures;
+mod standing;
 mod story;
 mod tenancy;
 mod versions;

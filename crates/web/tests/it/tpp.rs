@@ -4,6 +4,7 @@ mod asking;
 mod callers;
 mod every_request;
 mod leaving;
+mod order;
 mod polling;
 mod registering;
 mod routes;

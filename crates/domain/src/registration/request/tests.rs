@@ -21,11 +21,10 @@ fn read_with<T>(
     body: &[u8],
     reader: fn(Call<'_>, &[u8]) -> Result<T, Vec<Fault>>,
 ) -> Result<T, Vec<(String, Code)>> {
-    let id = on.1.map(|id| RegistrationId::new(id).unwrap());
     let call = Call {
         rules,
         row: rules.versions.row(on.0).unwrap(),
-        action: id.as_ref().map_or(Action::Create, Action::Replace),
+        action: on.1.map_or(Action::Create, Action::Replace),
         catalogue_url: CATALOGUE_URL,
     };
     reader(call, body).map_err(|faults| {

@@ -1,12 +1,19 @@
 //! How many at once, and how slow a client may be with bodies.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::StatusCode;
+use axum::body::{Bytes, HttpBody};
+use hyper::body::Frame;
+use hyper::{Request, StatusCode};
 use oyez_web::listener::{Bounds, Pace};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 
 use super::certificates::Authority;
 use super::disconnect::{get, http2};
@@ -35,7 +42,9 @@ async fn connections_beyond_the_bound_are_turned_away_until_one_leaves() {
         for kept in [&mut first, &mut second] {
             ask_kept(kept, "GET /who HTTP/1.1").await;
         }
+        assert!(world.counts("connections", 2));
         assert_eq!(rest(&mut world.connect().await).await, "");
+        assert!(world.counts("connections_turned_away_total", 1));
         ask_kept(&mut first, "GET /who HTTP/1.1").await;
         drop(second);
         timeout(PATIENCE, async {
@@ -166,4 +175,57 @@ async fn an_answer_without_a_window_is_not_kept() {
     // Its body is not read, so the window stays shut, while the connection is alive and well.
     world.holds(0).await;
     drop(answer);
+}
+
+/// A body of two bytes, the second of which comes late.
+struct Late {
+    pause: Option<Pin<Box<Sleep>>>,
+    is_sent: Arc<AtomicBool>,
+}
+
+impl HttpBody for Late {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let byte = || Some(Ok(Frame::data(Bytes::from_static(b"x"))));
+        if self.is_sent.load(Ordering::Relaxed) {
+            return Poll::Ready(None);
+        }
+        match &mut self.pause {
+            None => {
+                self.pause = Some(Box::pin(sleep(BLINK)));
+                Poll::Ready(byte())
+            }
+            Some(pause) => {
+                ready!(pause.as_mut().poll(cx));
+                self.is_sent.store(true, Ordering::Relaxed);
+                Poll::Ready(byte())
+            }
+        }
+    }
+}
+
+// G-02
+#[tokio::test(flavor = "local")]
+async fn on_http_2_a_refusal_waits_for_the_little_that_nobody_reads() {
+    let authority = Authority::new();
+    let server = authority.certify("the bank");
+    let world = World::secure(authority.tls(&server), Bounds::default()).await;
+    let mut client = http2(&world, &authority).await;
+    for (bytes, is_taken) in [(2_u32, true), (1 << 20, false)] {
+        let is_sent = Arc::new(AtomicBool::new(false));
+        let body = Late {
+            pause: None,
+            is_sent: Arc::clone(&is_sent),
+        };
+        let request = Request::post("https://localhost/refuse").header("content-length", bytes);
+        let answer = client.send_request(request.body(body).unwrap()).await;
+        assert_eq!(answer.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        // Otherwise the stream would be reset, and some clients lose the answer with it.
+        assert_eq!(is_sent.load(Ordering::Relaxed), is_taken, "{bytes}");
+    }
 }

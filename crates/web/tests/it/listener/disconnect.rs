@@ -1,6 +1,8 @@
 //! A client that is gone holds nothing.
 
-use axum::body::Bytes;
+use std::convert::Infallible;
+
+use axum::body::{Bytes, HttpBody as Body};
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::client::conn::http2;
@@ -12,10 +14,11 @@ use super::certificates::Authority;
 use super::tls::{Client, handshake};
 use super::world::{World, send};
 
-pub(crate) type Http2 = http2::SendRequest<Empty<Bytes>>;
-
 /// An HTTP/2 client over TLS.
-pub(crate) async fn http2(world: &World, authority: &Authority) -> Http2 {
+pub(crate) async fn http2<B>(world: &World, authority: &Authority) -> http2::SendRequest<B>
+where
+    B: Body<Data = Bytes, Error = Infallible> + Unpin + Send + 'static,
+{
     let client = Client {
         alpn: b"h2",
         ..Client::new(authority, None)

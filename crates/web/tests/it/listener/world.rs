@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use http_body_util::BodyExt as _;
 use oyez_web::listener::{BodyTooSlow, Bounds, Gateway, Listener, Peer, Tls};
+use oyez_web::metrics::{self, Metrics};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) held: watch::Sender<usize>,
     /// Permits for `/gate`.
     pub(crate) gate: Arc<Semaphore>,
+    pub(crate) metrics: Metrics,
     _runs: tokio_util::sync::DropGuard,
 }
 
@@ -75,11 +77,13 @@ impl World {
         let held = watch::Sender::new(0);
         let gate = Arc::new(Semaphore::new(0));
         let stop = CancellationToken::new();
+        let metrics = Metrics::default();
         let listener = Listener {
             socket,
             tls: receiver,
             gateway: setup.gateway,
             bounds: setup.bounds,
+            connections: metrics.connections(metrics::Listener::Tpp),
         };
         let router = router(held.clone(), Arc::clone(&gate));
         let tasks = TaskTracker::new();
@@ -91,8 +95,15 @@ impl World {
             tls,
             held,
             gate,
+            metrics,
             _runs: stop.drop_guard(),
         }
+    }
+
+    /// Whether this is counted now: `connections`, and how many.
+    pub(crate) fn counts(&self, name: &str, value: usize) -> bool {
+        let line = format!("oyez_{name}{{listener=\"tpp\"}} {value}");
+        self.metrics.text(0, 0).lines().any(|found| found == line)
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

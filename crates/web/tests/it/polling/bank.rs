@@ -28,6 +28,7 @@ use oyez_testkit::keys;
 use oyez_testkit::making::{
     Jtis, UPDATE, client, everything, interaction, notice, profile, rules, submission,
 };
+use oyez_web::metrics::Metrics;
 use oyez_web::polling::{Answer, Ask, Desk, Options, Unavailable, Waiters};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -39,6 +40,7 @@ pub(crate) struct Bank {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) desk: Arc<Desk>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) keys: watch::Sender<Arc<KeySet>>,
     jtis: Jtis,
     _stopped: Stopped,
@@ -96,17 +98,20 @@ impl Bank {
         let issuer =
             Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current()).unwrap();
         let waiters = Arc::new(Waiters::new(options));
+        let metrics = Arc::new(Metrics::default());
         let desk = Desk {
             store: Arc::clone(&store) as Arc<dyn Store>,
             issuer: Arc::new(issuer),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             waiters: Arc::clone(&waiters),
+            metrics: Arc::clone(&metrics),
         };
         Self {
             store,
             clock,
             waiters,
             desk: Arc::new(desk),
+            metrics,
             keys,
             jtis: Jtis::from(1),
             _stopped: Stopped::new(),
@@ -226,6 +231,12 @@ impl Bank {
 
 /// Polls.
 impl Bank {
+    /// Whether so many polls were answered like this.
+    pub(crate) fn counts(&self, answered: &str, polls: usize) -> bool {
+        let line = format!("oyez_polls_total{{answered=\"{answered}\"}} {polls}");
+        self.metrics.text(0, 0).lines().any(|found| found == line)
+    }
+
     pub(crate) async fn poll(&self, ask: Ask) -> Answer {
         self.desk.answer(ask).await.unwrap()
     }

@@ -28,6 +28,7 @@ async fn over_its_own_bound_a_tpps_oldest_poll_is_answered() {
     let accepted = bank.accept(&tpp, 1).await;
     assert_eq!(jtis(&answer_of(second).await), accepted);
     assert!(!third.is_finished() && !others.is_finished());
+    assert!(bank.counts("evicted", 1) && bank.counts("woken", 1));
 }
 
 // P-07
@@ -69,6 +70,7 @@ async fn at_shutdown_everyone_is_answered_and_nobody_waits_any_more() {
     assert_eq!(bank.poll(waiting(&tpp)).await, Answer::default());
     let accepted = bank.accept(&tpp, 1).await;
     assert_eq!(jtis(&bank.poll(waiting(&tpp)).await), accepted);
+    assert!(bank.counts("drained", 4) && bank.counts("at-once", 1));
     assert_eq!(
         bank.waiters.counts(),
         Counts {

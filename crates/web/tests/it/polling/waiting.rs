@@ -148,6 +148,7 @@ async fn a_tpp_without_a_subscription_waits_like_any_other_and_is_woken_by_subsc
     let answer = answer_of(polling).await;
     assert_eq!(answer.refusal, Some(NothingToPoll::NoSubscription));
     assert!(answer.sets.is_empty());
+    assert!(bank.counts("waited-out", 1));
     let polling = bank.lies_down(waiting(&tpp)).await;
     bank.subscribe(&tpp).await;
     let accepted = bank.accept(&tpp, 1).await;

@@ -12,7 +12,7 @@ use oyez_testkit::faulty_store::FaultyStore;
 use oyez_web::tpp::PsuHeaders;
 use serde_json::json;
 
-use super::asking::{Ask, VERSIONS, a_callback_url, a_subscription, called, one};
+use super::asking::{Ask, VERSIONS, a_callback_url, a_subscription, one};
 use super::world::{Reply, World};
 
 const UUID_CHARS: usize = 36;
@@ -410,66 +410,5 @@ async fn members_that_no_schema_has_are_refused_and_a_response_may_be_sent_back(
     assert_eq!(
         refused.errors(),
         one("v4.0", Code::FieldUnexpected, Some("Meta.Mine"))
-    );
-}
-
-// G-12
-#[tokio::test]
-async fn of_several_faults_the_first_in_the_order_of_checks_is_told() {
-    let world = World::with(|choices| {
-        choices.options.requests_per_second = NonZeroU32::new(1).unwrap();
-    });
-    let tpp = world.tpp("tpp-1").await;
-    let narrow = json!({ "client_id": "tpp-1", "scope": "openid",
-        "cnf": { "x5t#S256": "thumbprint-of-tpp-1" } });
-    world.token("narrow", narrow);
-    // Wrong in everything from the token on.
-    let wrong = || {
-        Ask::new(&world, &tpp, "POST", "v4.0/event-subscriptions")
-            .header("content-type", "text/plain")
-            .header("accept", "text/plain")
-            .body(vec![b'x'; 2 * 1024 * 1024])
-            .unsigned()
-    };
-    assert_eq!(
-        wrong()
-            .token("narrow")
-            .certificate(None)
-            .send()
-            .await
-            .status,
-        401
-    );
-    assert_eq!(wrong().token("narrow").send().await.status, 403);
-    // The first costs the one request of this second.
-    assert_eq!(wrong().send().await.status, 415);
-    assert_eq!(wrong().send().await.status, 429);
-    let patient = async |ask: Ask<'_>| {
-        world.clock.advance(std::time::Duration::from_secs(1));
-        ask.send().await
-    };
-    let json = || wrong().header("content-type", "application/json");
-    assert_eq!(patient(json()).await.status, 406);
-    assert_eq!(patient(json().without("accept")).await.status, 413);
-    let small = || json().without("accept").body("x");
-    let unsigned = patient(small()).await;
-    assert_eq!(
-        unsigned.errors()[0].0,
-        called("v4.0", Code::SignatureMissing)
-    );
-    let signed = patient(small().signed(tpp.signing())).await;
-    assert_eq!(
-        signed.errors()[0].0,
-        called("v4.0", Code::ResourceInvalidFormat)
-    );
-    let post = || Ask::new(&world, &tpp, "POST", "v4.0/event-subscriptions");
-    assert_eq!(
-        patient(post().json(&a_subscription("v4.0"))).await.status,
-        201
-    );
-    assert_eq!(patient(post().body("x")).await.status, 400);
-    assert_eq!(
-        patient(post().json(&a_subscription("v4.0"))).await.status,
-        409
     );
 }

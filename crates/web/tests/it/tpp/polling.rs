@@ -229,6 +229,30 @@ async fn a_new_subscription_is_heard_of_by_a_poll_that_waits() {
     assert_eq!(handed_out(&reply).len(), 1);
 }
 
+// A-09, P-07
+#[tokio::test]
+async fn who_is_disabled_while_a_poll_waits_is_refused_and_loses_nothing() {
+    let world = World::new();
+    let tpp = subscribed(&world, "tpp-1").await;
+    for version in VERSIONS {
+        let waits = poll(&world, &tpp, version, json!({ "returnImmediately": false }));
+        let disable = async {
+            while world.bank.waiters.counts().waiting == 0 {
+                tokio::task::yield_now().await;
+            }
+            world.disable("tpp-1").await;
+            world.bank.waiters.wake(&client("tpp-1"));
+        };
+        let (reply, ()) = tokio::join!(waits, disable);
+        assert_eq!((reply.status, reply.body.len()), (403, 0));
+        assert!(reply.header("x-fapi-interaction-id").is_some());
+        world.enable("tpp-1").await;
+    }
+    let accepted = accept(&world, &tpp, &[Family::Aisp]).await;
+    let reply = poll(&world, &tpp, "v4.0", json!({})).await;
+    assert_eq!(handed_out(&reply), [accepted[0].to_string()]);
+}
+
 // T-07, P-12
 #[tokio::test]
 async fn a_tpp_s_own_profile_and_limits_go_before_the_deployment_s() {

@@ -6,6 +6,7 @@ use oyez_domain::actor::Actor;
 use oyez_domain::fault::Code;
 use oyez_domain::registration::Registrations;
 use oyez_domain::tpp::{KeySource, Overrides, Profile};
+use oyez_domain::versions::B64Form;
 use oyez_jose::detached::{Forms, Policy, Signature, UnknownMembers};
 use oyez_jose::key_set::{KeySet, Manifest};
 use oyez_jose::open_banking::{IAT, ISS, TAN};
@@ -195,6 +196,7 @@ async fn what_the_standard_leaves_open_may_differ() {
         vec![(TAN, json!("OpenBanking.org.uk"))],
         vec![(ISS, json!("C=GB, O=Surgicon Limited, CN=tpp-1"))],
         vec![(ISS, json!("C = GB, O = Surgicon Limited, CN = tpp-1"))],
+        vec![(ISS, json!("CN=tpp-1,O=Surgicon Limited,C=GB"))],
     ] {
         let world = World::new();
         let tpp = world.tpp("tpp-1").await;
@@ -264,6 +266,26 @@ async fn the_old_form_is_answered_in_the_old_form_where_the_version_has_it() {
         one("v4.0", Code::SignatureInvalidClaim, Some("b64"))
     );
     assert_eq!(form_signed(&refused), Form::Encoded);
+}
+
+// M-04
+#[tokio::test]
+async fn what_shows_no_form_is_answered_in_the_form_that_the_tpp_is_set_to() {
+    let world = World::with(|choices| choices.options.signatures = SignaturePolicy::IfPresent);
+    let overrides = Overrides {
+        signature_form: Some(B64Form::Unencoded),
+        ..Overrides::default()
+    };
+    let tpp = world.tpp_with("tpp-1", overrides).await;
+    // Where a version has no such form, its own.
+    for (version, form) in [("v3.1", Form::Unencoded), ("v4.0", Form::Encoded)] {
+        let ask = |method| Ask::new(&world, &tpp, method, format!("{version}/callback-urls"));
+        assert_eq!(form_signed(&ask("GET").send().await), form);
+        let unsigned = ask("POST").unsigned().body("{}").send().await;
+        assert_eq!((unsigned.status, form_signed(&unsigned)), (400, form));
+        let signed = ask("POST").body("{}").send().await;
+        assert_eq!((signed.status, form_signed(&signed)), (400, Form::Encoded));
+    }
 }
 
 // M-04
@@ -395,7 +417,7 @@ async fn stored_keys_count_as_they_are_now_and_only_if_they_may_sign() {
     };
     assert_eq!(ask(tpp.signing()).send().await.status, 201);
     let change = async |keys: String| {
-        world.clock.advance(std::time::Duration::from_millis(1));
+        // At the same moment each time: two changes may fall into one millisecond.
         let now = oyez_domain::time::Clock::now(&*world.clock);
         let profile = Profile {
             keys: KeySource::Jwks(keys),

@@ -212,6 +212,14 @@ impl World {
         assert!(known.await.unwrap().is_some());
     }
 
+    pub(crate) async fn enable(&self, name: &str) {
+        let operator = Actor::Operator("ops".to_owned());
+        let changed = self
+            .store
+            .set_standing(operator, client(name), Standing::Active, DAWN);
+        assert!(changed.await.unwrap().is_some());
+    }
+
     pub(crate) async fn disable(&self, name: &str) {
         let standing = Standing::Disabled {
             at: DAWN,

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base_url::BaseUrl;
+use crate::ids::RegistrationId;
 use crate::registration::{CallbackUrl, Subscription, response};
 use crate::time::Timestamp;
 
