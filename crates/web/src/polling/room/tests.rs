@@ -151,10 +151,23 @@ impl Model {
         }
     }
 
+    /// All do what they can; then time passes, and they do so again.
     fn check(&mut self) {
-        while (0..self.polls.len()).any(|index| index < self.polls.len() && self.go_on(index)) {}
-        let sleeps_over_it = self.due_at.is_some_and(|at| at <= self.now) && !self.polls.is_empty();
-        assert!(!sleeps_over_it, "{:?} at {}", self.polls, self.now);
+        for _ in 0..2 {
+            while self.anybody_goes_on() {}
+            let is_due = self.due_at.is_some_and(|at| at <= self.now);
+            assert!(
+                !is_due || self.polls.is_empty(),
+                "{:?} at {}",
+                self.polls,
+                self.now
+            );
+            self.now = self.now + SECOND * u32::try_from(self.dice.below(9)).unwrap();
+        }
+    }
+
+    fn anybody_goes_on(&mut self) -> bool {
+        (0..self.polls.len()).any(|index| self.go_on(index))
     }
 }
 
