@@ -1,9 +1,16 @@
 //! The command line. What each command does is in `commands`.
 
+mod remote;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
+
+pub(crate) use remote::{
+    ChangeTpp, DisableTpp, Events, ImportTpps, ItemArgs, ListEvents, ProfileArgs, Publish,
+    RegisterTpp, ServerArgs, ShowEvent, Tpps,
+};
 
 /// The UK Open Banking Event Notification API.
 #[derive(Debug, Parser)]
@@ -20,6 +27,9 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// A bank, two TPPs and a token endpoint on this machine, to look at and to try; gone when it ends.
+    #[command(after_help = DEMO_HELP)]
+    Demo(Demo),
     /// Make a directory to start from.
     #[command(after_help = INIT_HELP)]
     Init(Init),
@@ -29,6 +39,15 @@ pub(crate) enum Command {
     /// Run the server.
     #[command(after_help = SERVE_HELP)]
     Serve(Serve),
+    /// The TPPs of a running server.
+    #[command(subcommand)]
+    Tpps(Tpps),
+    /// Hand events over to a running server.
+    #[command(after_help = remote::PUBLISH_HELP)]
+    Publish(Publish),
+    /// The events of a running server.
+    #[command(subcommand)]
+    Events(Events),
     /// Bring the ledger's schema up to date.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(Migrate),
@@ -41,6 +60,13 @@ pub(crate) enum Command {
     /// Say what a SET says, and why it is to be believed or not.
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Tell the whole story once, check every step, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]
@@ -220,10 +246,16 @@ fn moment(text: &str) -> Result<UnixTime, String> {
 const EXIT_CODES: &str = "\
 Standard output is data, standard error the rest. Exit codes:
   0  done, or the answer is yes
-  1  the answer is no: the token does not verify, the configuration has faults
+  1  the answer is no: the token does not verify, the configuration has faults, the server refuses
   2  the command line makes no sense
   3  files, configuration, ledger or system did not let it; nothing is left half done
   4  the server was cut off: by its deadline, a second signal, or a part of it that died";
+const DEMO_HELP: &str = "\
+Everything listens on 127.0.0.1 and lives in a directory of its own, which is removed at the end.
+Examples:
+  oyez demo              stays until Ctrl-C, and says what to type beside it
+  oyez demo --once       a story in some forty steps; exits with 1 at the first that fails
+  oyez demo --once --json | jq -r 'select(.ok == false)'";
 const INIT_HELP: &str = "Example:\n  oyez init bank && oyez check -c bank/oyez.toml";
 const CHECK_HELP: &str = "\
 Examples:

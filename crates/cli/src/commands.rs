@@ -1,19 +1,23 @@
 //! The commands: each takes what the command line says and the surroundings, does one thing and answers.
 
+mod call;
 pub(crate) mod check;
+pub(crate) mod events;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod publish;
+pub(crate) mod tpps;
 pub(crate) mod verify;
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oyez_jose::UnixTime;
 
 use crate::args::AsOf;
-use crate::config::{Config, Variables};
+use crate::config::{Calling, Config, Variables};
 use crate::failure::Failure;
 use crate::output::Paint;
 
@@ -25,6 +29,10 @@ pub(crate) struct Surroundings {
     pub(crate) random: fn() -> Result<[u8; 32], Failure>,
     /// The environment, as far as it is ours.
     pub(crate) variables: Variables,
+    /// Where files may lie that nobody needs later.
+    pub(crate) temporary: PathBuf,
+    /// What it says to commands that call a server.
+    pub(crate) calling: Calling,
     /// How to set words off.
     pub(crate) paint: Paint,
 }
@@ -53,7 +61,7 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 /// Where relative paths in a configuration file start.
-fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 

@@ -45,7 +45,7 @@ pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;
 pub(crate) use template::render;
-pub(crate) use variables::Variables;
+pub(crate) use variables::{Calling, Variables};
 
 use fault::{Place, nearest};
 use reader::{Reader, Sink};

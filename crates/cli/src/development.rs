@@ -8,13 +8,24 @@ use base64::engine::general_purpose::STANDARD;
 use oyez_jose::UnixTime;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, Error,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PKCS_RSA_SHA256, RsaKeySize,
 };
 
 /// An authority for this machine.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    keys: Keys,
     now: UnixTime,
+}
+
+/// What keys its certificates are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// For everybody: below TLS 1.3 only ECDHE-RSA is spoken.
+    Rsa,
+    /// Made in no time, and good for TLS 1.3 alone.
+    P256,
 }
 
 /// A certificate and its private key, in PEM.
@@ -24,12 +35,12 @@ pub(crate) struct Identity {
 }
 
 impl Authority {
-    pub(crate) fn new(now: UnixTime) -> Result<Self, Error> {
+    pub(crate) fn new(keys: Keys, now: UnixTime) -> Result<Self, Error> {
         let mut params = params("oyez DEVELOPMENT ONLY authority", Vec::new(), now)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, key()?)?;
-        Ok(Self { issuer, now })
+        let issuer = CertifiedIssuer::self_signed(params, keys.draw()?)?;
+        Ok(Self { issuer, keys, now })
     }
 
     pub(crate) fn identity(&self) -> Identity {
@@ -59,7 +70,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
         params.use_authority_key_identifier_extension = true;
-        let key = key()?;
+        let key = self.keys.draw()?;
         Ok(Identity::new(&params.signed_by(&key, &self.issuer)?, &key))
     }
 }
@@ -73,9 +84,13 @@ impl Identity {
     }
 }
 
-/// RSA, since below TLS 1.3 only ECDHE-RSA is spoken.
-fn key() -> Result<KeyPair, Error> {
-    KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)
+impl Keys {
+    fn draw(self) -> Result<KeyPair, Error> {
+        match self {
+            Self::Rsa => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),
+            Self::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+        }
+    }
 }
 
 fn params(name: &str, hosts: Vec<String>, now: UnixTime) -> Result<CertificateParams, Error> {

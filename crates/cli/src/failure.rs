@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Usage { what: String, mend: String },
     /// The files, the ledger or the system did not let it.
     Environment { what: String, mend: String },
+    /// A server said no to what was asked of it.
+    Refused { what: String, mend: String },
     /// The server did not end as it should.
     CutOff { what: String, mend: String },
     /// The configuration that it needs is wrong.
@@ -31,6 +33,13 @@ impl Failure {
 
     pub(crate) fn environment(what: impl Into<String>, mend: impl Into<String>) -> Self {
         Self::Environment {
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+
+    pub(crate) fn refused(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::Refused {
             what: what.into(),
             mend: mend.into(),
         }
@@ -78,6 +87,7 @@ impl Failure {
         match self {
             Self::Usage { what, mend }
             | Self::Environment { what, mend }
+            | Self::Refused { what, mend }
             | Self::CutOff { what, mend } => (what, mend),
             Self::Configuration { .. } => (self.to_string(), "see each".to_owned()),
         }
@@ -86,6 +96,7 @@ impl Failure {
     /// The code that the process exits with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::Refused { .. } => 1,
             Self::Usage { .. } => 2,
             Self::Environment { .. } | Self::Configuration { .. } => 3,
             Self::CutOff { .. } => 4,
@@ -99,6 +110,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage { what, mend }
             | Self::Environment { what, mend }
+            | Self::Refused { what, mend }
             | Self::CutOff { what, mend } => {
                 write!(f, "{what}\n  mend: {mend}")
             }

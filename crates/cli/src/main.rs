@@ -7,9 +7,11 @@ mod args;
 mod clock;
 mod commands;
 mod config;
+mod demo;
 mod development;
 mod durable;
 mod failure;
+mod internal_client;
 mod key_directory;
 mod ledger;
 mod open_files;
@@ -25,7 +27,7 @@ use clap::Parser;
 use args::{Arguments, Command};
 use clock::SystemClock;
 use commands::Surroundings;
-use config::Variables;
+use config::{Calling, Variables};
 use failure::Failure;
 use output::{Format, Paint, Reply, Verdict};
 
@@ -46,9 +48,10 @@ fn main() -> ExitCode {
     } else {
         Format::People
     };
-    let answered = run(&arguments.command, &surroundings()).and_then(|reply| {
-        let Some(reply) = reply else {
-            return Ok(Verdict::Yes);
+    let answered = run(&arguments.command, format, &surroundings()).and_then(|did| {
+        let reply = match did {
+            Did::Said(verdict) => return Ok(verdict),
+            Did::Answered(reply) => reply,
         };
         output::reply(&reply, format).map_err(|error| {
             let mend = "check where standard output goes";
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     match answered {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::from(1),
+        Ok(Verdict::Unfinished) => ExitCode::from(3),
         Err(failure) => {
             output::aside(format_args!("error: {failure}"));
             ExitCode::from(failure.exit_code())
@@ -66,8 +70,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked; a server has nothing to say when it ends.
-fn run(command: &Command, around: &Surroundings) -> Result<Option<Reply>, Failure> {
+/// What came of a command.
+enum Did {
+    /// An answer, still to be given.
+    Answered(Reply),
+    /// It said everything while it ran.
+    Said(Verdict),
+}
+
+/// Does what was asked.
+fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, Failure> {
     let reply = match command {
         Command::Check(args) => commands::check::run(args, around),
         Command::ConfigDoc => {
@@ -77,13 +89,19 @@ fn run(command: &Command, around: &Surroundings) -> Result<Option<Reply>, Failur
                 serde_json::json!({ "page": page }),
             ))
         }
+        Command::Demo(args) => return demo::run(args, format, around).map(Did::Said),
+        Command::Events(command) => commands::events::run(command, around),
         Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),
         Command::Migrate(args) => commands::migrate::run(args, around),
-        Command::Serve(args) => return serve::run(args, around).map(|()| None),
+        Command::Publish(args) => commands::publish::run(args, around),
+        Command::Serve(args) => {
+            return serve::run(args, around).map(|()| Did::Said(Verdict::Yes));
+        }
+        Command::Tpps(command) => commands::tpps::run(command, around),
         Command::Verify(args) => commands::verify::run(args, around),
     };
-    reply.map(Some)
+    reply.map(Did::Answered)
 }
 
 fn surroundings() -> Surroundings {
@@ -92,6 +110,8 @@ fn surroundings() -> Surroundings {
         now: SystemClock.second(),
         random,
         variables: Variables::pick(env::vars_os()),
+        temporary: env::temp_dir(),
+        calling: Calling::pick(env::vars_os()),
         paint: Paint::for_stdout(no_colour),
     }
 }

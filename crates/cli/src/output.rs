@@ -6,6 +6,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use oyez_jose::UnixTime;
 use serde_json::Value;
 
@@ -26,8 +27,10 @@ pub(crate) struct Reply {
 pub(crate) enum Verdict {
     /// Done, or sound.
     Yes,
-    /// The token does not verify, the configuration has faults.
+    /// The token does not verify, the configuration has faults, the server refused something.
     No,
+    /// The rest could not be done; what was done is said.
+    Unfinished,
 }
 
 impl Reply {
@@ -38,6 +41,11 @@ impl Reply {
             remarks: Vec::new(),
             verdict: Verdict::Yes,
         }
+    }
+
+    /// When all data was written already.
+    pub(crate) fn written() -> Self {
+        Self::new("", Value::Null)
     }
 
     pub(crate) fn remark(mut self, remark: impl Into<String>) -> Self {
@@ -101,13 +109,16 @@ impl Paint {
 /// Writes an answer. A reader that went away (`| head`) is no failure.
 pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
     let text = match format {
+        _ if reply.json.is_null() => String::new(),
         Format::People => reply.text.clone(),
         Format::Scripts => format!("{:#}", reply.json),
     };
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
-        _ => {}
+    if !text.is_empty() {
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            _ => {}
+        }
     }
     for remark in &reply.remarks {
         aside(remark);
@@ -116,7 +127,7 @@ pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
 }
 
 /// Writes one line of data while the program runs on. A reader that went away is no failure.
-pub(crate) fn line(data: &Value) -> io::Result<()> {
+pub(crate) fn line(data: impl fmt::Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{data}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -134,6 +145,34 @@ pub(crate) fn help_or_usage(error: &clap::Error) {
     error.print().ok();
 }
 
+/// How far a long work is, on standard error if that is a terminal.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// For as many of these as come.
+    pub(crate) fn of(what: &str) -> Self {
+        let bar = if io::stderr().is_terminal() {
+            ProgressBar::no_length()
+        } else {
+            ProgressBar::hidden()
+        };
+        let template = format!("{{spinner}} {{pos}} {what}, {{per_sec}}, {{elapsed}}");
+        let style = ProgressStyle::with_template(&template);
+        bar.set_style(style.expect("the template is one"));
+        Self(bar)
+    }
+
+    /// So many more are done.
+    pub(crate) fn advance(&self, count: usize) {
+        self.0.inc(count as u64);
+    }
+
+    /// Takes it away.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// Columns with a heading, aligned.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
@@ -144,6 +183,16 @@ impl Table {
         Self {
             rows: vec![heading.iter().map(|title| (*title).to_owned()).collect()],
         }
+    }
+
+    /// Names and values, without a heading.
+    pub(crate) fn of_facts() -> Self {
+        Self { rows: Vec::new() }
+    }
+
+    /// One of these.
+    pub(crate) fn fact(&mut self, name: &str, value: impl Into<String>) {
+        self.row(vec![name.to_owned(), value.into()]);
     }
 
     pub(crate) fn row(&mut self, cells: Vec<String>) {

@@ -11,6 +11,7 @@ mod build;
 mod choices;
 mod crew;
 mod disown;
+mod doors;
 mod files;
 mod housekeeping;
 mod log;
@@ -24,7 +25,10 @@ use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::open_files;
 
+pub(crate) use build::{Server, build};
 pub(crate) use choices::features;
+pub(crate) use doors::{Door, Doors};
+pub(crate) use run::Ends;
 
 /// Which parts of oyez this process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +61,11 @@ pub(crate) fn run(args: &Serve, around: &Surroundings) -> Result<(), Failure> {
             Failure::environment("cannot start", "see the reason, and try again").because(&error)
         })?;
     let ended = runtime.block_on(async {
-        let server = build::build(&config, roles, around.random).await?;
-        server.run(config.shutdown.deadline).await
+        let ends = Ends::signals()?;
+        let doors = Doors::of(&config, roles).await?;
+        let server = build(&config, doors, around.random)?;
+        server.announce()?;
+        server.run(ends, config.shutdown.deadline).await
     });
     // What is still running was given its time, or is not wanted.
     runtime.shutdown_background();

@@ -37,6 +37,11 @@ impl Colleague {
         format!("http://{}", self.address)
     }
 
+    /// What it proves itself by.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// What it says of itself, if anything.
     pub fn authorization(&self) -> Option<String> {
         self.token.as_ref().map(|token| format!("Bearer {token}"))

@@ -19,7 +19,7 @@ use serde_json::json;
 use super::Surroundings;
 use crate::args::Init;
 use crate::config;
-use crate::development::{Authority, Identity};
+use crate::development::{Authority, Identity, Keys};
 use crate::durable::{sync_directory_of, write_public, write_secret};
 use crate::failure::Failure;
 use crate::key_directory::KeyDirectory;
@@ -147,7 +147,7 @@ impl Site {
         let made = fs::create_dir(&directory);
         made.map_err(|error| Failure::file("make", &directory, &error))?;
         let identities = || {
-            let authority = Authority::new(around.now)?;
+            let authority = Authority::new(Keys::Rsa, around.now)?;
             let (server, client) = (authority.server()?, authority.client(CLIENT_ID)?);
             Ok([
                 ("ca", authority.identity()),

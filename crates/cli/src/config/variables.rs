@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
+use oyez_jose::Zeroizing;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -58,6 +60,36 @@ impl Variables {
         let variable = variable_of(key);
         let text = self.0.get(&variable)?.as_ref().ok()?;
         Some((variable, text))
+    }
+}
+
+/// What the environment says to the commands that call a server: `OYEZ_URL`, `OYEZ_TOKEN`, `OYEZ_TOKEN_FILE` and
+/// `OYEZ_CA_FILE`. It has no `Debug`.
+#[derive(Default)]
+pub(crate) struct Calling {
+    pub(crate) url: Option<String>,
+    pub(crate) token: Option<Zeroizing<String>>,
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+impl Calling {
+    /// Empty variables say nothing.
+    pub(crate) fn pick(all: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut calling = Self::default();
+        for (name, value) in all {
+            if value.is_empty() {
+                continue;
+            }
+            match name.to_str() {
+                Some("OYEZ_URL") => calling.url = value.into_string().ok(),
+                Some("OYEZ_TOKEN") => calling.token = value.into_string().ok().map(Zeroizing::new),
+                Some("OYEZ_TOKEN_FILE") => calling.token_file = Some(value.into()),
+                Some("OYEZ_CA_FILE") => calling.ca_file = Some(value.into()),
+                _ => {}
+            }
+        }
+        calling
     }
 }
 

@@ -16,23 +16,23 @@ use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
 use oyez_web::listener::Listener;
 use oyez_web::{Bank, Random, internal, metrics, tpp};
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::choices;
+use super::doors::{Door, Doors};
 use super::housekeeping::{BATCH_MAX, Housekeeping};
 use super::material::{Latest, Material, TlsFiles};
 use super::outward::Outward;
 use super::reload::Source;
-use super::{Roles, choices};
 use crate::clock::SystemClock;
 use crate::config::{Backend, Config};
 use crate::failure::Failure;
 use crate::{ledger, schemas};
 
 /// A server that is ready to run.
-pub(super) struct Server {
+pub(crate) struct Server {
     pub(super) ledger: Arc<Ledger>,
     pub(super) path: PathBuf,
     pub(super) bank: Arc<Bank>,
@@ -55,12 +55,8 @@ pub(super) struct Face {
 /// Where chance comes from.
 type Chance = fn() -> Result<[u8; 32], Failure>;
 
-/// Makes the server of a configuration.
-pub(super) async fn build(
-    config: &Config,
-    roles: Roles,
-    chance: Chance,
-) -> Result<Server, Failure> {
+/// Makes the server of a configuration, with a side for each door.
+pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Server, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskTracker::new();
     let mut material = Material::new();
@@ -81,13 +77,18 @@ pub(super) async fn build(
     });
     let draining = CancellationToken::new();
     let mut tpp = None;
-    if roles.tpp_api {
-        tpp = Some(tpp_face(config, &bank, &mut material, &tasks).await?);
+    if let Some(door) = doors.tpp {
+        tpp = Some(tpp_face(config, door, &bank, &mut material, &tasks)?);
     }
     let mut internal = None;
-    if roles.internal {
-        let readiness = readiness(&draining);
-        internal = Some(internal_face(config, &bank, &mut material, readiness, &tasks).await?);
+    if let Some(door) = doors.internal {
+        let setup = internal::Setup {
+            bank: Arc::clone(&bank),
+            operators: material.operators(config)?,
+            readiness: readiness(&draining),
+            tasks: tasks.clone(),
+        };
+        internal = Some(internal_face(config, door, setup, &mut material)?);
     }
     told(config, &keys.borrow());
     Ok(Server {
@@ -125,8 +126,9 @@ fn readiness(draining: &CancellationToken) -> internal::Readiness {
     })
 }
 
-async fn tpp_face(
+fn tpp_face(
     config: &Config,
+    door: Door,
     bank: &Arc<Bank>,
     material: &mut Material,
     tasks: &TaskTracker,
@@ -140,7 +142,6 @@ async fn tpp_face(
         options: choices::tpp_options(config),
     });
     let listener = &config.listener;
-    let (socket, address) = bind(listener.address, "[listener] address").await?;
     let tls = material.tls(&TlsFiles {
         name: "certificate and anchors of [listener]",
         certificate: &listener.certificate,
@@ -148,7 +149,7 @@ async fn tpp_face(
         client_anchors: &listener.client_anchors,
     })?;
     let listener = Listener {
-        socket,
+        socket: door.socket,
         tls,
         gateway: choices::gateway(config),
         bounds: choices::tpp_bounds(config),
@@ -156,26 +157,20 @@ async fn tpp_face(
     };
     Ok(Face {
         listener,
-        address,
+        address: door.address,
         router,
     })
 }
 
-async fn internal_face(
+fn internal_face(
     config: &Config,
-    bank: &Arc<Bank>,
+    door: Door,
+    setup: internal::Setup,
     material: &mut Material,
-    readiness: internal::Readiness,
-    tasks: &TaskTracker,
 ) -> Result<Face, Failure> {
     let internal = &config.internal;
-    let router = internal::router(internal::Setup {
-        bank: Arc::clone(bank),
-        operators: material.operators(config)?,
-        readiness,
-        tasks: tasks.clone(),
-    });
-    let (socket, address) = bind(internal.address, "[internal] address").await?;
+    let connections = setup.bank.metrics.connections(metrics::Listener::Internal);
+    let router = internal::router(setup);
     let tls = material.tls(&TlsFiles {
         name: "certificate and anchors of [internal]",
         certificate: &internal.certificate,
@@ -183,15 +178,15 @@ async fn internal_face(
         client_anchors: &internal.client_anchors,
     })?;
     let listener = Listener {
-        socket,
+        socket: door.socket,
         tls,
         gateway: None,
         bounds: choices::internal_bounds(config),
-        connections: bank.metrics.connections(metrics::Listener::Internal),
+        connections,
     };
     Ok(Face {
         listener,
-        address,
+        address: door.address,
         router,
     })
 }
@@ -253,18 +248,6 @@ fn random(chance: Chance) -> Result<Random, Failure> {
             .expect("32 bytes have 16 first ones");
         *first
     }))
-}
-
-async fn bind(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), Failure> {
-    let bound = async {
-        let socket = TcpListener::bind(address).await?;
-        let address = socket.local_addr()?;
-        Ok((socket, address))
-    };
-    bound.await.map_err(|error: std::io::Error| {
-        let mend = format!("stop whoever listens there, or set another {key}");
-        Failure::environment(format!("cannot listen on {address}"), mend).because(&error)
-    })
 }
 
 /// What operators look for when they read the log from its beginning. Nothing here is secret.

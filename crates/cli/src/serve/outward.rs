@@ -186,7 +186,7 @@ fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
             Failure::environment(what, "write one line, such as: Basic …")
         })?;
         value.set_sensitive(true);
-        Ok(value)
+        Ok::<_, Failure>(value)
     });
     let (host, port) = url.host_and_port();
     Ok(Some(Proxy {

@@ -19,19 +19,22 @@ use crate::failure::Failure;
 use crate::ledger;
 use crate::output;
 
-/// The signals that end a server.
-struct Ends {
-    terminate: Signal,
-    interrupt: Signal,
+/// What ends a server.
+pub(crate) enum Ends {
+    /// A signal, and a second one at once.
+    Signals {
+        terminate: Signal,
+        interrupt: Signal,
+    },
+    /// Whoever runs it beside other things says so, once.
+    Word(CancellationToken),
 }
 
 impl Server {
     /// Until it is told to stop, or something dies.
-    pub(super) async fn run(mut self, deadline: Duration) -> Result<(), Failure> {
-        let mut ends = Ends::new()?;
+    pub(crate) async fn run(mut self, mut ends: Ends, deadline: Duration) -> Result<(), Failure> {
         let no_more = CancellationToken::new();
         let mut crew = Crew::new();
-        self.announce()?;
         self.start(&mut crew, &no_more)?;
         let death = tokio::select! {
             name = ends.next() => {
@@ -50,7 +53,7 @@ impl Server {
     }
 
     /// One line of addresses: whoever started us may call from now on.
-    fn announce(&self) -> Result<(), Failure> {
+    pub(super) fn announce(&self) -> Result<(), Failure> {
         let mut line = Map::new();
         for (name, face) in [("tpp", &self.tpp), ("internal", &self.internal)] {
             if let Some(face) = face {
@@ -59,7 +62,7 @@ impl Server {
                 line.insert(name.to_owned(), Value::String(url));
             }
         }
-        output::line(&Value::Object(line)).map_err(|error| {
+        output::line(Value::Object(line)).map_err(|error| {
             let mend = "check where standard output goes";
             Failure::environment("cannot write the addresses", mend).because(&error)
         })
@@ -126,17 +129,28 @@ impl Face {
 }
 
 impl Ends {
-    fn new() -> Result<Self, Failure> {
-        Ok(Self {
+    /// SIGTERM and SIGINT, from now on.
+    pub(crate) fn signals() -> Result<Self, Failure> {
+        Ok(Self::Signals {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+    /// Waits for the next, and says what it was.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        match self {
+            Self::Signals {
+                terminate,
+                interrupt,
+            } => tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            },
+            Self::Word(said) => {
+                std::mem::take(said).cancelled().await;
+                "the word"
+            }
         }
     }
 }

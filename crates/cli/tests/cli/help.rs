@@ -6,6 +6,7 @@ use super::bank::{Desk, assert_session};
 fn help_says_what_each_command_does_and_what_exit_codes_mean() {
     let commands = [
         "--help",
+        "demo --help",
         "init --help",
         "check --help",
         "serve --help",
@@ -13,6 +14,14 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "keys --help",
         "keys new --help",
         "keys rotate --help",
+        "tpps --help",
+        "tpps show --help",
+        "tpps register --help",
+        "tpps change --help",
+        "tpps import --help",
+        "publish --help",
+        "events list --help",
+        "events show --help",
         "verify --help",
     ];
     assert_session!(Desk::empty().session(&commands));

@@ -4,9 +4,14 @@
 
 mod bank;
 mod check;
+mod core_system;
+mod demo;
+mod events;
 mod help;
 mod init;
 mod keys;
 mod migrate;
+mod publish;
 mod serve;
+mod tpps;
 mod verify;

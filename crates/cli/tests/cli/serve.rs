@@ -22,14 +22,14 @@ type Secured = StreamOwned<ClientConnection, TcpStream>;
 type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 /// A server of the bank on the desk. Dropped, it is killed.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     addresses: Value,
     log: Receiver<String>,
 }
 
 impl Server {
-    fn start(desk: &Desk) -> Self {
+    pub(crate) fn start(desk: &Desk) -> Self {
         Self::start_with(desk, &[])
     }
 
@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    fn address(&self, name: &str) -> SocketAddr {
+    pub(crate) fn address(&self, name: &str) -> SocketAddr {
         let url = self.addresses[name].as_str().unwrap();
         url.split_once("://").unwrap().1.parse().unwrap()
     }
@@ -262,7 +262,11 @@ fn what_is_asked_for_is_served_and_nothing_else() {
 fn a_second_server_on_the_same_ledger_is_refused_with_the_mend() {
     let desk = Desk::with_bank();
     let server = Server::start(&desk);
-    let second = desk.run("serve -c bank/oyez.toml");
+    let free = [
+        ("OYEZ_LISTENER__ADDRESS", "127.0.0.1:0"),
+        ("OYEZ_INTERNAL__ADDRESS", "127.0.0.1:0"),
+    ];
+    let second = desk.run_with("serve -c bank/oyez.toml", "", &free);
     assert_eq!((second.code, second.stdout.as_str()), (3, ""));
     assert!(
         second.stderr.contains("is used by another process"),

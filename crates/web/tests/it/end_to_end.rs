@@ -11,18 +11,18 @@ use oyez_testkit::tpp::{Caller, Response};
 use serde_json::{Value, json};
 
 /// The versions in paths, each with a `Version` of it.
-const VERSIONS: [(&str, &str); 2] = [("v3.1", "3.1"), ("v4.0", "4.0")];
+pub(crate) const VERSIONS: [(&str, &str); 2] = [("v3.1", "3.1"), ("v4.0", "4.0")];
 
 fn subscriptions(api: &str) -> String {
     format!("/open-banking/{api}/event-subscriptions")
 }
 
-fn events(api: &str) -> String {
+pub(crate) fn events(api: &str) -> String {
     format!("/open-banking/{api}/events")
 }
 
 /// Subscribes to everything, by polling.
-async fn subscribe(tpp: &Caller, api: &str, version: &str) -> Response {
+pub(crate) async fn subscribe(tpp: &Caller, api: &str, version: &str) -> Response {
     let body = json!({ "Data": { "Version": version } });
     tpp.post(&subscriptions(api)).json(&body).send().await
 }

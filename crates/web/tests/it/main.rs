@@ -4,11 +4,13 @@
 
 mod authz;
 mod end_to_end;
+mod generic;
 mod internal;
 mod listener;
 mod openapi;
 mod origin;
 mod polling;
+mod python;
 mod remote_keys;
 mod tokens;
 mod tpp;

@@ -84,24 +84,6 @@ fn document(rules: &Rules, row: &Row) -> Value {
     openapi::tpp(facts, &routes(rules, Features::default()))
 }
 
-/// Python with the libraries that `requirements.txt` beside the scripts names: where the variable says, or where `./test` puts it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test is told where its tools are"
-)]
-fn python_tool(name: &str) -> PathBuf {
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let installed = target.parent().unwrap().join("interop/venv/bin/python");
-    let python = std::env::var_os("OYEZ_TEST_PYTHON").map_or(installed, PathBuf::from);
-    let tool = python.with_file_name(name);
-    assert!(
-        tool.exists(),
-        "{} is missing: ./test installs it",
-        tool.display()
-    );
-    tool
-}
-
 /// A file beside the scripts.
 fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -12,7 +12,8 @@ mod slow {
     use oyez_web::openapi;
     use serde_json::{Value, json};
 
-    use super::super::{document, python_tool, script};
+    use super::super::{document, script};
+    use crate::python::python_tool;
 
     // G-06, G-11, P-01, S-01, S-04, C-01, C-04, W-02
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

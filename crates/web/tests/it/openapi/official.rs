@@ -11,7 +11,8 @@ use oyez_testkit::bank::Bank;
 use oyez_testkit::tpp::{Caller, Request, Response};
 use serde_json::{Value, json};
 
-use super::{document, python_tool, script};
+use super::{document, script};
+use crate::python::python_tool;
 
 // G-06, G-11, S-01, S-03, S-04, S-05, C-01, C-03, C-04, P-02, W-02
 #[tokio::test]
