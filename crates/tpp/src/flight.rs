@@ -32,6 +32,11 @@ impl<T: Clone, E: Clone> Flight<T, E> {
             .clone()
     }
 
+    /// Returns when no fetch is under way.
+    pub(crate) async fn landing(&self) {
+        drop(self.turn.lock().await);
+    }
+
     /// The kept value if it is good, else a new one. A caller that goes away while it fetches leaves its turn to the next.
     pub(crate) async fn join(
         &self,

@@ -167,11 +167,14 @@ impl Fetched {
         if let Some(other) = self.flight.kept().filter(is_other) {
             return Some(other.keys);
         }
-        if !self.may_try(self.server.clock.now()) {
-            return None;
-        }
-        let copy = self.flight.join(is_other, self.fetch()).await;
-        copy.ok().map(|copy| copy.keys)
+        let copy = if self.may_try(self.server.clock.now()) {
+            self.flight.join(is_other, self.fetch()).await.ok()
+        } else {
+            // What was tried a moment ago may still be on its way.
+            self.flight.landing().await;
+            self.flight.kept().filter(is_other)
+        };
+        copy.map(|copy| copy.keys)
     }
 
     fn may_try(&self, now: Timestamp) -> bool {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use hyper::Method;
 use oyez_domain::ledger::poll::SetError;
@@ -85,9 +86,18 @@ impl<'b> Polls<'b> {
         };
         let answer: Answer<Body> = self.bank.call(&call).await?;
         let mut sets = Vec::with_capacity(answer.value.sets.0.len());
+        let mut no_keys = None;
         for (jti, raw) in &answer.value.sets.0 {
+            // Keys that are not to be had for one SET are not for the next: a dead key server costs one time limit a poll.
+            let outcome = match &no_keys {
+                Some(why) => Err(VerifyError::Keys(Arc::clone(why))),
+                None => self.bank.set_verifier().verify_as(jti, raw).await,
+            };
+            if let Err(VerifyError::Keys(why)) = &outcome {
+                no_keys = Some(Arc::clone(why));
+            }
             sets.push(PolledSet {
-                outcome: self.bank.set_verifier().verify_as(jti, raw).await,
+                outcome,
                 jti: jti.clone(),
                 raw: raw.clone(),
             });

@@ -91,6 +91,7 @@ pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Ser
         internal = Some(internal_face(config, door, setup, &mut material)?);
     }
     told(config, &keys.borrow());
+    let waiters = Arc::clone(&bank.waiters);
     Ok(Server {
         ledger,
         path: config.store.path.clone(),
@@ -100,6 +101,7 @@ pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Ser
         housekeeping: Housekeeping {
             store,
             clock,
+            waiters,
             unacknowledged_for: config.retention.unacknowledged,
             retention: Retention {
                 settled_for: config.retention.settled,

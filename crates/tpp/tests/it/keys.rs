@@ -52,6 +52,22 @@ async fn an_unknown_key_is_looked_for_once_in_a_floors_time() {
     assert_eq!(fetches(&world), 3);
 }
 
+//
+#[tokio::test]
+async fn an_unknown_key_that_is_on_its_way_is_waited_for() {
+    let world = World::new().await;
+    let bank = world.seen_bank();
+    created(&world, &bank, Seal::Good).await.unwrap();
+    let next = key();
+    world.bank.publishes(&[("bank-2", &next)]);
+    world.clock.advance(Duration::from_secs(60));
+    let rotated = || created(&world, &bank, Seal::Key(Arc::clone(&next), "bank-2"));
+    for each in <[_; 4]>::from(tokio::join!(rotated(), rotated(), rotated(), rotated())) {
+        each.unwrap();
+    }
+    assert_eq!(fetches(&world), 2);
+}
+
 //
 #[tokio::test]
 async fn a_withdrawn_key_counts_no_longer_than_a_copy_is_kept() {

@@ -69,6 +69,22 @@ fn code(error: &VerifyError) -> String {
     error.report().unwrap().err
 }
 
+//
+#[tokio::test]
+async fn a_dead_key_server_is_asked_once_for_all_sets_of_a_poll() {
+    let world = World::new().await;
+    world.bank.hides_keys();
+    let sets = ["a", "b", "c"].map(|jti| (jti, signed(&world, &claims(jti))));
+    let body = json!({"sets": std::collections::BTreeMap::from(sets), "moreAvailable": false});
+    let polled = poll(&world, &body.to_string()).await.unwrap().value;
+    assert_eq!(polled.sets.len(), 3);
+    for set in &polled.sets {
+        assert!(matches!(set.outcome, Err(VerifyError::Keys(_))), "{set:?}");
+    }
+    assert_eq!(polled.set_errs(), []);
+    assert_eq!(world.bank.seen("/jwks").len(), 1);
+}
+
 // R-02, P-01
 #[tokio::test]
 async fn a_poll_says_what_it_wants_what_is_safe_and_what_is_not() {

@@ -11,13 +11,14 @@ use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::Tpp;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use super::input::Query;
 use super::leaving::{Answer, Record};
 use super::operators::{Operator, Operators};
 use super::problem::Problem;
+use super::publish::LONG_READS_MAX;
 use super::routes::{Access, Operation, Route};
 use super::{Readiness, Setup};
 use crate::Bank;
@@ -29,6 +30,8 @@ pub(super) struct Api {
     pub(super) bank: Arc<Bank>,
     pub(super) readiness: Readiness,
     operators: watch::Receiver<Arc<Operators>>,
+    /// One permit for each long body that may be read now.
+    pub(super) long_reads: Arc<Semaphore>,
     pub(super) tasks: TaskTracker,
 }
 
@@ -58,6 +61,7 @@ impl Api {
             bank: setup.bank,
             readiness: setup.readiness,
             operators: setup.operators,
+            long_reads: Arc::new(Semaphore::new(LONG_READS_MAX)),
             tasks: setup.tasks,
         }
     }

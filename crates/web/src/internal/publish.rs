@@ -47,7 +47,12 @@ impl Api {
         let batch = if bytes.len() <= INLINE_BYTES_MAX {
             read(&bank, &bytes, now)?
         } else {
-            let reading = self.tasks.spawn_blocking(move || read(&bank, &bytes, now));
+            let room = Arc::clone(&self.long_reads).acquire_owned().await;
+            let room = room.expect("the semaphore is never closed");
+            let reading = self.tasks.spawn_blocking(move || {
+                let _room = room;
+                read(&bank, &bytes, now)
+            });
             let read = reading.await;
             read.unwrap_or_else(|error| Err(Problem::Broken(panicked(error))))?
         };
@@ -219,6 +224,8 @@ const ITEMS: &str = "items";
 /// An item has some hundred bytes to two kilobytes: this is four times the longest usual batch. A single item may be 64 KiB;
 /// who has many of those sends them in several requests. As values in memory a body is several times as long.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// So many long bodies are read at once: as values the worst 8 MiB are 100, and a machine has no more cores for this.
+pub(super) const LONG_READS_MAX: usize = 4;
 /// What is read within a millisecond may hold up a thread that serves others; longer bodies are read beside them.
 const INLINE_BYTES_MAX: usize = 128 * 1024;
 /// One outcome with its jti.

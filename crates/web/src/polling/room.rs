@@ -232,3 +232,6 @@ fn find<'a>(tpps: &'a mut HashMap<ClientId, Vec<Line>>, seat: &Seat) -> Option<&
     let lines = tpps.get_mut(&seat.client_id)?;
     lines.iter_mut().find(|line| line.view == seat.view)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use oyez_domain::time::{Clock, Timestamp};
 use oyez_jose::{Zeroizing, looks_like_set, sha256};
 use oyez_outbound::{Client, Limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::claims::{Expected, Presence, SECURITY_EVENT};
@@ -55,7 +56,7 @@ pub struct Options {
     pub remember_refusal: Duration,
     /// How many answers are remembered, and how many refusals.
     pub answers_max: usize,
-    /// How many questions are open at once; further ones wait.
+    /// How many questions are open at once; further ones wait, for no longer than a question may take.
     pub questions_max: usize,
 }
 
@@ -155,7 +156,11 @@ impl Validator {
     }
 
     async fn ask(&self, digest: Digest, token: &str) -> Known {
-        let room = Arc::clone(&self.room).acquire_owned().await;
+        let room = timeout(QUESTION_TOTAL, Arc::clone(&self.room).acquire_owned()).await;
+        let Ok(room) = room else {
+            let why = "too many are asked about at once".to_owned();
+            return Known::Answered(Err(TokenError::Unavailable(why)));
+        };
         let room = room.expect("the semaphore is never closed");
         let mut answers = self.shared.lock();
         // Somebody else may have asked while this one waited for room.

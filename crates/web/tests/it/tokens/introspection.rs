@@ -361,6 +361,24 @@ async fn the_questions_open_at_once_are_bounded_and_the_rest_wait_their_turn() {
 
 //
 #[tokio::test]
+async fn nobody_waits_his_turn_for_long() {
+    let world = World::with([says(&active())], |options| options.questions_max = 1).await;
+    world.origin.hold();
+    let late = async {
+        world.origin.until_asked(1).await;
+        tokio::time::pause();
+        let refused = world.validate("other").await;
+        tokio::time::resume();
+        world.origin.release();
+        refused
+    };
+    let (first, late) = tokio::join!(world.validate("one"), late);
+    let why = "too many are asked about at once".to_owned();
+    assert_eq!((first, late), (Ok(()), Err(TokenError::Unavailable(why))));
+}
+
+//
+#[tokio::test]
 async fn of_those_who_wait_their_turn_with_one_token_one_asks() {
     let world = World::with([says(&active())], |options| options.questions_max = 1).await;
     world.origin.hold();
