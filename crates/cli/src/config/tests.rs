@@ -15,7 +15,27 @@ const LEAST: &str = r#"
 issuer = "https://bank.example"
 org_id = "0015800001041REAAY"
 base_url = "https://api.bank.example"
+[listener]
+certificate = "server.crt"
+key = "server.key"
+client_anchors = "client-anchors.pem"
+[tokens]
+issuer = "https://auth.bank.example"
+audiences = ["https://api.bank.example"]
+jwks = "https://auth.bank.example/jwks"
 "#;
+
+/// The keys of [`LEAST`], without those that must be set always: the template has an example of each.
+fn least() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("listener.certificate", "\"server.crt\""),
+        ("listener.key", "\"server.key\""),
+        ("listener.client_anchors", "\"client-anchors.pem\""),
+        ("tokens.issuer", "\"https://auth.bank.example\""),
+        ("tokens.audiences", "[\"https://api.bank.example\"]"),
+        ("tokens.jwks", "\"https://auth.bank.example/jwks\""),
+    ])
+}
 
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<Fault>> {
     let owned = variables
@@ -39,7 +59,7 @@ fn faults(text: &str, variables: &[(&str, &str)]) -> String {
 
 #[test]
 fn the_template_parses_to_exactly_the_defaults() {
-    let template = render(&BTreeMap::new());
+    let template = render(&least());
     assert_eq!(read(&template, &[]), read(LEAST, &[]));
     assert!(read(LEAST, &[]).is_ok());
 }
@@ -47,10 +67,12 @@ fn the_template_parses_to_exactly_the_defaults() {
 #[test]
 fn every_key_stands_in_the_template_and_its_commented_value_is_one_it_takes() {
     // Uncommented, headings of lists of tables included, the file says every key, and still is a configuration.
-    let template = render(&BTreeMap::new());
+    let mut set = least();
+    set.insert("gateway.networks", "[\"10.0.0.0/8\"]");
+    let template = render(&set);
     let said: String = template
         .lines()
-        .filter(|line| !line.starts_with("# tokens_file"))
+        .filter(|line| !line.contains("_file = "))
         .map(|line| match line.strip_prefix("# ") {
             Some(setting) if is_setting(setting) => format!("{setting}\n"),
             _ => format!("{line}\n"),
@@ -227,6 +249,79 @@ fn a_bank_that_could_not_tell_anything_is_refused() {
     ];
     assert!(read(LEAST, &off[..1]).is_ok());
     assert!(read(LEAST, &off).is_err());
+}
+
+// A-02, A-05, I-05
+#[test]
+fn a_server_that_nobody_could_call_rightly_is_refused() {
+    let plain = LEAST
+        .replace("certificate = \"server.crt\"", "")
+        .replace("key = \"server.key\"", "")
+        .replace("client_anchors = \"client-anchors.pem\"", "");
+    let gateway = "[gateway]\nnetworks = [\"10.0.0.0/8\"]\ncertificate_header = \"x-cert\"";
+    assert!(read(&format!("{plain}{gateway}"), &[]).is_ok());
+    let faults_of = |text: &str, variables: &[(&str, &str)]| {
+        let faults = read(text, variables).expect_err("the configuration is wrong");
+        let keys: Vec<_> = faults.into_iter().map(|fault| fault.key).collect();
+        keys.join(" ")
+    };
+    assert_eq!(
+        faults_of(&plain, &[]),
+        "listener.certificate tokens.binding"
+    );
+    for (variable, value, key) in [
+        ("OYEZ_INTERNAL__ADDRESS", "0.0.0.0:8081", "internal.address"),
+        (
+            "OYEZ_INTERNAL__ADDRESS",
+            "127.0.0.1:8443",
+            "internal.address",
+        ),
+        (
+            "OYEZ_INTERNAL__CERTIFICATE",
+            "a.crt",
+            "internal.certificate",
+        ),
+        (
+            "OYEZ_INTERNAL__CLIENT_ANCHORS",
+            "a.pem",
+            "internal.client_anchors",
+        ),
+        (
+            "OYEZ_GATEWAY__CERTIFICATE_HEADER",
+            "x-cert",
+            "gateway.certificate_header",
+        ),
+        ("OYEZ_TOKENS__AUDIENCES", "[]", "tokens.audiences"),
+        ("OYEZ_TOKENS__KEY", "a.key", "tokens.key"),
+        (
+            "OYEZ_LIMITS__WAITING_MAX",
+            "1",
+            "limits.waiting_per_tpp_max",
+        ),
+        (
+            "OYEZ_OUTBOUND__TOTAL_TIMEOUT",
+            "1s",
+            "outbound.connect_timeout",
+        ),
+    ] {
+        assert_eq!(faults_of(LEAST, &[(variable, value)]), key, "{value}");
+    }
+    let asking = [
+        ("OYEZ_TOKENS__VALIDATION", "introspection"),
+        (
+            "OYEZ_TOKENS__INTROSPECTION_URL",
+            "http://127.0.0.1:9/introspect",
+        ),
+        ("OYEZ_TOKENS__CLIENT_ID", "oyez"),
+        ("OYEZ_TOKENS__CLIENT_SECRET_FILE", "secret"),
+    ];
+    assert!(read(LEAST, &asking).is_ok());
+    assert_eq!(faults_of(LEAST, &asking[..3]), "tokens.client_secret_file");
+    let elsewhere = (
+        "OYEZ_TOKENS__INTROSPECTION_URL",
+        "http://10.0.0.1/introspect",
+    );
+    assert!(read(LEAST, &[elsewhere]).is_err());
 }
 
 /// Text that comes near a configuration, so that reading gets past the first line.

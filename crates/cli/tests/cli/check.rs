@@ -32,7 +32,7 @@ fn findings_for_scripts_are_json() {
     assert_session!(desk.session(&["check -c bank/oyez.toml --json"]));
 }
 
-// M-01, I-06, P-12, D-02, T-07, S-07, I-05
+// M-01, M-02, I-06, P-12, D-02, T-07, S-07, I-05, A-02, A-05
 #[test]
 fn departures_from_the_standard_are_warned_of() {
     let desk = Desk::with_bank();
@@ -42,7 +42,16 @@ fn departures_from_the_standard_are_warned_of() {
         "# acknowledgement = \"standard\"",
         "acknowledgement = \"lenient\"",
     );
-    desk.configure("# private_addresses = false", "private_addresses = true");
+    desk.configure(
+        "# allowed_networks = []",
+        "allowed_networks = [\"10.0.0.0/8\"]",
+    );
+    desk.configure(
+        "# unknown_members = \"refused\"",
+        "unknown_members = \"ignored\"",
+    );
+    desk.configure("# binding = \"required\"", "binding = \"off\"");
+    desk.configure("# typ = \"strict\"", "typ = \"lenient\"");
     desk.configure(
         "# header_profile = \"openbanking\"",
         "header_profile = \"jwt\"",
@@ -132,4 +141,22 @@ fn bad_lines_in_the_list_of_tokens_are_named_and_not_repeated() {
     let done = desk.run("check -c bank/oyez.toml");
     assert!(!done.stdout.contains("secret"), "{}", done.stdout);
     assert_session!(desk.shown("check -c bank/oyez.toml", &done));
+}
+
+//
+#[test]
+fn certificates_that_are_past_foreign_or_none_are_found() {
+    let desk = Desk::with_bank();
+    let mut shown = desk.session(&["check -c bank/oyez.toml --at 2999-01-01T00:00:00Z"]);
+    desk.configure("development/server.key", "development/tpp.key");
+    desk.configure(
+        "client_anchors = \"development/ca.crt\"",
+        "client_anchors = \"tokens\"",
+    );
+    desk.configure("development/tokens.jwks", "oyez.toml");
+    let tpp_key = desk.path("bank/development/tpp.key");
+    fs::set_permissions(tpp_key, PermissionsExt::from_mode(0o640)).unwrap();
+    shown.push_str(&desk.session(&["check -c bank/oyez.toml"]));
+    let findings = shown.lines().filter(|line| !line.starts_with("note"));
+    assert_session!(findings.map(|line| format!("{line}\n")).collect::<String>());
 }

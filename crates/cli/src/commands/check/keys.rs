@@ -2,19 +2,20 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use oyez_jose::UnixTime;
-use oyez_jose::key_set::{KeyEntry, Manifest, lead};
+use oyez_jose::key_set::{Manifest, lead};
 
 use super::super::keys::next_signing;
 use super::finding::Finding;
-use crate::config::Config;
+use crate::config::Signing;
 use crate::key_directory::KeyDirectory;
 use crate::output::moment;
 
-pub(super) fn findings(config: &Config, now: UnixTime) -> Vec<Finding> {
-    let directory = KeyDirectory::at(&config.signing.keys);
+pub(super) fn findings(config: &Signing, now: UnixTime) -> Vec<Finding> {
+    let directory = KeyDirectory::at(&config.keys);
     let subject = directory.path().display().to_string();
     let manifest = match directory.manifest() {
         Ok(manifest) => manifest,
@@ -23,17 +24,12 @@ pub(super) fn findings(config: &Config, now: UnixTime) -> Vec<Finding> {
     let mut findings: Vec<_> = manifest
         .keys
         .iter()
-        .filter_map(|entry| readable_by_others(&directory, entry))
+        .filter_map(|entry| readable_by_others(&directory.file_of(entry)))
         .collect();
-    if let Err(failure) = directory.load(config.signing.jwks_max_age, now) {
+    if let Err(failure) = directory.load(config.jwks_max_age, now) {
         findings.push(Finding::failed(&subject, failure));
     }
-    findings.push(signing(
-        &manifest,
-        lead(config.signing.jwks_max_age),
-        &subject,
-        now,
-    ));
+    findings.push(signing(&manifest, lead(config.jwks_max_age), &subject, now));
     findings
 }
 
@@ -73,10 +69,9 @@ fn signing(manifest: &Manifest, lead: Duration, subject: &str, now: UnixTime) ->
     }
 }
 
-/// A key file that others than its owner may read; one that is not there is `load`'s finding, unless it may be gone.
-fn readable_by_others(directory: &KeyDirectory, entry: &KeyEntry) -> Option<Finding> {
-    let path = directory.file_of(entry);
-    let mode = fs::metadata(&path).ok()?.permissions().mode();
+/// A key file that others than its owner may read; one that is not there is another's finding.
+pub(super) fn readable_by_others(path: &Path) -> Option<Finding> {
+    let mode = fs::metadata(path).ok()?.permissions().mode();
     (mode & OTHERS != 0).then(|| {
         let what = format!(
             "others than its owner may use this key (mode {:o})",
