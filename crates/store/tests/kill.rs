@@ -13,8 +13,6 @@ mod books;
 mod promise;
 #[path = "kill/round.rs"]
 mod round;
-#[path = "contract/scale.rs"]
-mod scale;
 #[path = "kill/victim.rs"]
 mod victim;
 
@@ -27,7 +25,7 @@ use std::time::Duration;
 use books::Books;
 use oyez_store::sqlite::{Ledger, Options};
 use oyez_testkit::dice::Dice;
-use oyez_testkit::making;
+use oyez_testkit::{making, scale};
 use promise::Promise;
 use round::Round;
 
