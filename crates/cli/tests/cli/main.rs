@@ -5,8 +5,12 @@
 mod bank;
 mod check;
 mod help;
+mod hostile;
+mod house;
 mod init;
 mod keys;
+mod kill;
 mod migrate;
 mod serve;
+mod storage;
 mod verify;
