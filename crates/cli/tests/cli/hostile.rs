@@ -67,7 +67,9 @@ impl Door {
                 config.alpn_protocols = vec![protocol.to_vec()];
                 let tcp = TcpStream::connect(site.address()).await?;
                 let name = ServerName::try_from("localhost").unwrap();
-                let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
+                let tls = TlsConnector::from(Arc::new(config))
+                    .connect(name, tcp)
+                    .await?;
                 Ok(Box::new(tls))
             }
             Self::Internal { address, .. } => Ok(Box::new(TcpStream::connect(address).await?)),
@@ -125,7 +127,9 @@ async fn behave(tpp: Caller, publisher: Colleague, stop: CancellationToken) -> u
     let mut times = 0;
     while times == 0 || !stop.is_cancelled() {
         let item = house::item(tpp.client_id(), "r-1", &format!("polite-{times}"));
-        let told = timeout(PATIENCE, publisher.post("/v1/events", &item)).await.unwrap();
+        let told = timeout(PATIENCE, publisher.post("/v1/events", &item))
+            .await
+            .unwrap();
         let told = told.json();
         assert_eq!(told["outcomes"][0]["outcome"], "accepted", "{told}");
         let mut ack = Vec::new();
@@ -134,8 +138,15 @@ async fn behave(tpp: Caller, publisher: Colleague, stop: CancellationToken) -> u
             let polling = tpp.post(EVENTS).json(&body).send();
             let answer = timeout(PATIENCE, polling).await.unwrap();
             assert_eq!(answer.status, 200, "{answer:?}");
-            ack = house::sets(&answer.json()).into_iter().map(|(jti, _)| jti).collect();
-            assert_eq!(ack.len(), expected, "what it was told, and then nothing more");
+            ack = house::sets(&answer.json())
+                .into_iter()
+                .map(|(jti, _)| jti)
+                .collect();
+            assert_eq!(
+                ack.len(),
+                expected,
+                "what it was told, and then nothing more"
+            );
         }
         times += 1;
     }
@@ -168,7 +179,10 @@ async fn bodies(house: &House, tpp: &Caller) {
                     Err(_) if is_far_too_long => return,
                     Err(error) => panic!("{name} to {path}: {error}"),
                 };
-                assert!(matches!(answer.status, 400 | 413), "{name} to {path}: {answer:?}");
+                assert!(
+                    matches!(answer.status, 400 | 413),
+                    "{name} to {path}: {answer:?}"
+                );
                 assert!(answer.body.len() <= ANSWER_BYTES_MAX, "{name} to {path}");
             });
         }
@@ -202,7 +216,11 @@ async fn shapes(doors: &[Door; 2]) {
         for (number, beginning) in shapes::beginnings().iter().enumerate() {
             let found = statuses(&door.say(b"http/1.1", beginning, Then::Leaves).await);
             let fits = |status: &u16| [0, 400, 401, 404, 414, 431, 505].contains(status);
-            assert!(found.iter().all(fits), "{}: beginning {number}: {found:?}", door.name());
+            assert!(
+                found.iter().all(fits),
+                "{}: beginning {number}: {found:?}",
+                door.name()
+            );
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -217,7 +235,11 @@ async fn loiterers(doors: &[Door; 2]) -> Vec<Box<dyn Stream>> {
         let said = match number % 6 {
             0 | 1 => "POST /v1/ev".to_owned(),
             2 | 3 => format!("{}\r\nX-Slow: a", door.head()),
-            _ => format!("{}\r\nContent-Length: 1000000\r\n\r\n{}", door.head(), "[".repeat(60_000)),
+            _ => format!(
+                "{}\r\nContent-Length: 1000000\r\n\r\n{}",
+                door.head(),
+                "[".repeat(60_000)
+            ),
         };
         stream.write_all(said.as_bytes()).await.unwrap();
         stream.flush().await.unwrap();
@@ -254,12 +276,30 @@ mod slow {
         assert!(!house.log().contains("panicked"), "{}", house.log());
         assert_eq!(house.stop(), 0);
     }
+
+    // G-07, I-01
+    #[tokio::test]
+    async fn a_body_that_stops_coming_is_408_on_both_listeners() {
+        let mut house = House::new(&[]);
+        house.start();
+        let tpp = house.subscriber("tpp-1").await;
+        let stall = async |door: &Door| {
+            let head = format!("{}\r\nContent-Length: 100\r\n\r\n{{", door.head());
+            statuses(&door.say(b"http/1.1", head.as_bytes(), Then::Listens).await)
+        };
+        let [tpps, internal] = &Door::both(&house, &tpp);
+        let found = tokio::join!(stall(tpps), stall(internal));
+        assert_eq!(found, (vec![408], vec![408]));
+    }
 }
 
 /// The most memory that the server ever had.
 fn peak_kib(house: &House) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", house.process_id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 

@@ -14,20 +14,50 @@ pub(crate) fn all() -> Vec<Body> {
     let errors: Vec<String> = (0..MANY).map(|n| format!("\"{}\":1", short(n))).collect();
     let texts = [
         ("members", format!("{{{}}}", members.join(","))),
-        ("the same member", format!("{{{}\"a\":1}}", "\"a\":1,".repeat(MANY))),
-        ("items that are nothing", format!("{{\"items\":[{}1]}}", "1,".repeat(MANY))),
+        (
+            "the same member",
+            format!("{{{}\"a\":1}}", "\"a\":1,".repeat(MANY)),
+        ),
+        (
+            "items that are nothing",
+            format!("{{\"items\":[{}1]}}", "1,".repeat(MANY)),
+        ),
         ("acks", format!("{{\"ack\":[{}]}}", acks.join(","))),
-        ("acks that are nothing", format!("{{\"ack\":[{}1]}}", "1,".repeat(MANY))),
-        ("setErrs", format!("{{\"setErrs\":{{{}}}}}", errors.join(","))),
-        ("event types", format!("{{\"Data\":{{\"EventTypes\":[{}1]}}}}", "1,".repeat(MANY))),
+        (
+            "acks that are nothing",
+            format!("{{\"ack\":[{}1]}}", "1,".repeat(MANY)),
+        ),
+        (
+            "setErrs",
+            format!("{{\"setErrs\":{{{}}}}}", errors.join(",")),
+        ),
+        (
+            "event types",
+            format!("{{\"Data\":{{\"EventTypes\":[{}1]}}}}", "1,".repeat(MANY)),
+        ),
         ("open brackets", "[".repeat(MANY)),
         ("nested lists", "[".repeat(MANY) + &"]".repeat(MANY)),
-        ("nested objects", "{\"a\":".repeat(MANY) + "1" + &"}".repeat(MANY)),
-        ("a long number", format!("{{\"maxEvents\":{}}}", "9".repeat(MANY))),
+        (
+            "nested objects",
+            "{\"a\":".repeat(MANY) + "1" + &"}".repeat(MANY),
+        ),
+        (
+            "a long number",
+            format!("{{\"maxEvents\":{}}}", "9".repeat(MANY)),
+        ),
         ("a large number", "{\"maxEvents\":1e999999999}".to_owned()),
-        ("a long name", format!("{{\"{}\":1}}", "\\u0041".repeat(MANY))),
-        ("a member twice", "{\"maxEvents\":1,\"maxEvents\":2}".to_owned()),
-        ("a member twice, written otherwise", "{\"ack\":[],\"\\u0061ck\":[]}".to_owned()),
+        (
+            "a long name",
+            format!("{{\"{}\":1}}", "\\u0041".repeat(MANY)),
+        ),
+        (
+            "a member twice",
+            "{\"maxEvents\":1,\"maxEvents\":2}".to_owned(),
+        ),
+        (
+            "a member twice, written otherwise",
+            "{\"ack\":[],\"\\u0061ck\":[]}".to_owned(),
+        ),
         ("half a surrogate", "{\"ack\":[\"\\ud800\"]}".to_owned()),
         ("NUL, written out", "{\"maxEvents\":\"\\u0000\"}".to_owned()),
         ("two documents", "{}{}".to_owned()),
