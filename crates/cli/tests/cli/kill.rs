@@ -180,7 +180,7 @@ impl Campaign {
         while events.len() < lines {
             let rows = (lines - events.len()).min(1_000);
             let mut page = ask(viewer, &format!("/v1/events?{query}&limit={rows}{cursor}")).await;
-            events.extend(page["events"].as_array_mut().unwrap().drain(..));
+            events.append(page["events"].as_array_mut().unwrap());
             match page["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => break,

@@ -21,53 +21,22 @@ pub(crate) enum Then {
 
 /// All of them, to an operation that reads a body of JSON. `{}` is a good one there.
 pub(crate) fn all() -> Vec<Shape> {
-    let chunked = "Transfer-Encoding: chunked";
-    let smuggled = "0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n";
-    let shape = |name, head: &str, body: &str, answers| Shape {
-        name,
-        head: head.to_owned(),
-        body: body.as_bytes().to_vec(),
-        answers,
-        then: Then::Listens,
-    };
-    let cut = |name, head: &str, body: &str| Shape {
-        then: Then::Leaves,
-        ..shape(name, head, body, REFUSED)
-    };
+    [lengths(), chunks(), heads()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn lengths() -> Vec<Shape> {
+    let refused =
+        |name, length: &str| shape(name, &format!("Content-Length: {length}"), "{} ", REFUSED);
     vec![
-        shape(
-            "a length and chunks",
-            &format!("Content-Length: 5\r\n{chunked}"),
-            smuggled,
-            REFUSED,
-        ),
-        shape(
-            "chunks and a length",
-            &format!("{chunked}\r\nContent-Length: 5"),
-            smuggled,
-            REFUSED,
-        ),
-        shape(
-            "two lengths",
-            "Content-Length: 2\r\nContent-Length: 3",
-            "{} ",
-            REFUSED,
-        ),
-        shape("a list of lengths", "Content-Length: 2, 3", "{} ", REFUSED),
-        shape("a length with a sign", "Content-Length: +2", "{}", REFUSED),
-        shape("a negative length", "Content-Length: -2", "{}", REFUSED),
-        shape(
-            "a length without end",
-            "Content-Length: 99999999999999999999999",
-            "{}",
-            REFUSED,
-        ),
-        shape(
-            "a length that is none",
-            "Content-Length: two",
-            "{}",
-            REFUSED,
-        ),
+        refused("two lengths", "2\r\nContent-Length: 3"),
+        refused("a list of lengths", "2, 3"),
+        refused("a length with a sign", "+2"),
+        refused("a negative length", "-2"),
+        refused("a length without end", "99999999999999999999999"),
+        refused("a length that is none", "two"),
         shape(
             "more than is allowed",
             "Content-Length: 9000000000",
@@ -81,65 +50,64 @@ pub(crate) fn all() -> Vec<Shape> {
             "{}\0\x01\x02 garbage\r\n\r\n",
             &[200],
         ),
-        shape(
-            "chunks, and something after",
-            "Transfer-Encoding: chunked, identity",
-            "2\r\n{}\r\n0\r\n\r\n",
-            REFUSED,
+    ]
+}
+
+fn chunks() -> Vec<Shape> {
+    let refused = |name, body: &str| shape(name, CHUNKED, body, REFUSED);
+    let smuggling = |name, head: &str| {
+        let smuggled = "0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n";
+        shape(name, head, smuggled, REFUSED)
+    };
+    let coded = |name, codings: &str| {
+        let head = format!("Transfer-Encoding: {codings}");
+        shape(name, &head, "2\r\n{}\r\n0\r\n\r\n", REFUSED)
+    };
+    let long = "x".repeat(1 << 20);
+    let many = "X: 1\r\n".repeat(100_000);
+    let of_a_byte = "1\r\n \r\n".repeat(1 << 17) + "0\r\n\r\n";
+    vec![
+        smuggling(
+            "a length and chunks",
+            &format!("Content-Length: 5\r\n{CHUNKED}"),
         ),
-        shape(
-            "chunks by another name",
-            "Transfer-Encoding: xchunked",
-            "2\r\n{}\r\n0\r\n\r\n",
-            REFUSED,
+        smuggling(
+            "chunks and a length",
+            &format!("{CHUNKED}\r\nContent-Length: 5"),
         ),
+        coded("chunks, and something after", "chunked, identity"),
+        coded("chunks by another name", "xchunked"),
         cut(
             "chunks of half the memory",
-            chunked,
+            CHUNKED,
             "7fffffffffffffff\r\n{}",
         ),
         cut(
             "chunks of all the memory",
-            chunked,
+            CHUNKED,
             "ffffffffffffffff\r\n{}",
         ),
-        shape(
-            "chunks of more than that",
-            chunked,
-            "fffffffffffffffff\r\n{}",
-            REFUSED,
-        ),
-        shape(
-            "a negative chunk",
-            chunked,
-            "-2\r\n{}\r\n0\r\n\r\n",
-            REFUSED,
-        ),
-        cut("chunks that end nowhere", chunked, "2\r\n{}"),
-        shape(
-            "a long word in a chunk's line",
-            chunked,
-            &format!("2;{}", "x".repeat(1 << 20)),
-            REFUSED,
-        ),
-        shape(
+        refused("chunks of more than that", "fffffffffffffffff\r\n{}"),
+        refused("a negative chunk", "-2\r\n{}\r\n0\r\n\r\n"),
+        cut("chunks that end nowhere", CHUNKED, "2\r\n{}"),
+        refused("a long word in a chunk's line", &format!("2;{long}")),
+        refused(
             "a long trailer",
-            chunked,
-            &format!("2\r\n{{}}\r\n0\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)),
-            REFUSED,
+            &format!("2\r\n{{}}\r\n0\r\nX: {long}\r\n\r\n"),
         ),
-        shape(
-            "many trailers",
-            chunked,
-            &format!("2\r\n{{}}\r\n0\r\n{}\r\n", "X: 1\r\n".repeat(100_000)),
-            REFUSED,
-        ),
+        refused("many trailers", &format!("2\r\n{{}}\r\n0\r\n{many}\r\n")),
         shape(
             "chunks of a byte",
-            &format!("Connection: close\r\n{chunked}"),
-            &("1\r\n \r\n".repeat(1 << 17) + "0\r\n\r\n"),
+            &format!("Connection: close\r\n{CHUNKED}"),
+            &of_a_byte,
             &[400],
         ),
+    ]
+}
+
+fn heads() -> Vec<Shape> {
+    let refused = |name, head: &str| shape(name, head, "", REFUSED);
+    vec![
         shape(
             "a long header",
             &format!("X: {}", "x".repeat(1 << 20)),
@@ -147,11 +115,11 @@ pub(crate) fn all() -> Vec<Shape> {
             &[431],
         ),
         shape("many headers", &"X: 1\r\n".repeat(10_000), "", &[431]),
-        shape("NUL in a header", "X: a\0b", "", REFUSED),
-        shape("a header on two lines", "X: a\r\n b", "", REFUSED),
-        shape("a blank before the colon", "X : a", "", REFUSED),
-        shape("a line that is no header", "nonsense", "", REFUSED),
-        shape("a lonely return", "X: a\rY: b", "", REFUSED),
+        refused("NUL in a header", "X: a\0b"),
+        refused("a header on two lines", "X: a\r\n b"),
+        refused("a blank before the colon", "X : a"),
+        refused("a line that is no header", "nonsense"),
+        refused("a lonely return", "X: a\rY: b"),
     ]
 }
 
@@ -170,5 +138,24 @@ pub(crate) fn beginnings() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A request that cannot be read, or breaks off.
-const REFUSED: &[u16] = &[0, 400, 408, 413, 431];
+fn shape(name: &'static str, head: &str, body: &str, answers: &'static [u16]) -> Shape {
+    Shape {
+        name,
+        head: head.to_owned(),
+        body: body.as_bytes().to_vec(),
+        answers,
+        then: Then::Listens,
+    }
+}
+
+/// What breaks off.
+fn cut(name: &'static str, head: &str, body: &str) -> Shape {
+    Shape {
+        then: Then::Leaves,
+        ..shape(name, head, body, REFUSED)
+    }
+}
+
+const CHUNKED: &str = "Transfer-Encoding: chunked";
+/// A request that cannot be read, or breaks off: all that is seen of it here is a bad request, or nothing.
+const REFUSED: &[u16] = &[0, 400];
