@@ -5,7 +5,6 @@
 //! standard output. It is killed by the count of its promises, so nothing here waits for time to pass.
 
 #![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
-#![expect(clippy::print_stderr, reason = "seeds are for people")]
 
 #[path = "kill/books.rs"]
 mod books;
