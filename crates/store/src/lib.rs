@@ -254,6 +254,11 @@ pub trait Store: Send + Sync + 'static {
         rows_max: u32,
     ) -> Answer<'_, Page<AuditEntry, u64>>;
 
+    // --- how it is
+
+    /// Writes what changes nothing, durably: what this says of the ledger holds for every other write.
+    fn prove_writable(&self) -> Answer<'_, ()>;
+
     // --- time passes (I-06)
 
     /// Expires outstanding events accepted before a moment, a small batch of the oldest; answers how many.

@@ -96,6 +96,7 @@ impl Ledger {
         let (db, _) = file::open_for_writing(&resolved)?;
         let unit = Unit {
             db,
+            place: file::Place::of(&resolved)?,
             rules,
             tally: tally::Tally::default(),
             pushed_strictly: HashMap::new(),

@@ -3,14 +3,11 @@
 //! A failing history is shrunk and printed with its seed. Sizes go by `OYEZ_TEST_SCALE`.
 
 #![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
-#![expect(clippy::print_stderr, reason = "seeds are for people")]
 
 #[path = "contract/model_store.rs"]
 mod model_store;
 #[path = "histories/player.rs"]
 mod player;
-#[path = "contract/scale.rs"]
-mod scale;
 #[path = "histories/step.rs"]
 mod step;
 
@@ -20,6 +17,7 @@ use std::sync::Arc;
 use oyez_domain::rules::{Rules, Switches};
 use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
+use oyez_testkit::scale;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use tempfile::TempDir;

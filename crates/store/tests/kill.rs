@@ -5,7 +5,6 @@
 //! standard output. It is killed by the count of its promises, so nothing here waits for time to pass.
 
 #![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
-#![expect(clippy::print_stderr, reason = "seeds are for people")]
 
 #[path = "kill/books.rs"]
 mod books;
@@ -13,8 +12,6 @@ mod books;
 mod promise;
 #[path = "kill/round.rs"]
 mod round;
-#[path = "contract/scale.rs"]
-mod scale;
 #[path = "kill/victim.rs"]
 mod victim;
 
@@ -27,7 +24,7 @@ use std::time::Duration;
 use books::Books;
 use oyez_store::sqlite::{Ledger, Options};
 use oyez_testkit::dice::Dice;
-use oyez_testkit::making;
+use oyez_testkit::{making, scale};
 use promise::Promise;
 use round::Round;
 

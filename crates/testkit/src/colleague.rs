@@ -1,5 +1,6 @@
 //! Somebody of the bank who calls its internal API, in plain HTTP on this machine.
 
+use std::io;
 use std::net::SocketAddr;
 
 use http_body_util::Full;
@@ -20,9 +21,14 @@ pub struct Colleague {
 
 impl Colleague {
     pub(crate) fn new(address: SocketAddr, role: Role) -> Self {
+        Self::at(address, &token(role))
+    }
+
+    /// With a token that this bank gave out.
+    pub fn at(address: SocketAddr, token: &str) -> Self {
         Self {
             address,
-            token: Some(token(role)),
+            token: Some(token.to_owned()),
         }
     }
 
@@ -59,6 +65,17 @@ impl Colleague {
 
     /// Anything, on a connection of its own.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
+        let answer = self.try_send(method, path, body).await;
+        answer.expect("the bank answers")
+    }
+
+    /// The same; what goes wrong below HTTP is an error.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> io::Result<Response> {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, self.address.to_string().parse().unwrap());
         if let Some(value) = self.authorization() {
@@ -73,9 +90,9 @@ impl Colleague {
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().unwrap();
         *request.headers_mut() = headers;
-        let tcp = TcpStream::connect(self.address).await.unwrap();
-        let mut connection = Connection::over(tcp).await.unwrap();
-        connection.send(request).await.expect("the bank answers")
+        let tcp = TcpStream::connect(self.address).await?;
+        let mut connection = Connection::over(tcp).await?;
+        connection.send(request).await
     }
 }
 

@@ -149,6 +149,7 @@ pass_on! {
     counts(client_id: ClientId) -> Counts;
     minutes(client_id: Option<ClientId>, range: Range<Timestamp>) -> Vec<Minute>;
     list_audit(client_id: Option<ClientId>, before: Option<u64>, rows_max: u32) -> Page<AuditEntry, u64>;
+    prove_writable() -> ();
     expire(accepted_before: Timestamp, events_max: u32, now: Timestamp) -> u64;
     sweep(retention: Retention, now: Timestamp) -> Swept;
 }

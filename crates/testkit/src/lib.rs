@@ -24,5 +24,6 @@ pub mod http;
 pub mod jws;
 pub mod keys;
 pub mod making;
+pub mod scale;
 pub mod tokens;
 pub mod tpp;

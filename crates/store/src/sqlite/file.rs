@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +21,42 @@ use crate::Error;
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
+}
+
+/// The ledger's file and its log, as they were found where they belong.
+///
+/// A file that is moved away or deleted lives on for whoever has it open: SQLite would go on to write to it, and all of that
+/// would be lost when the process ends.
+pub(super) struct Place(Vec<(PathBuf, (u64, u64))>);
+
+impl Place {
+    /// Where an open ledger is.
+    pub(super) fn of(resolved: &Path) -> Result<Self, Error> {
+        let found = [resolved.to_owned(), beside(resolved, "-wal")].map(|path| {
+            let identity = identity(&path)?;
+            Ok((path, identity))
+        });
+        found.into_iter().collect::<Result<_, _>>().map(Self)
+    }
+
+    /// That it is still there. Put back, it is a ledger again.
+    pub(super) fn prove(&self) -> Result<(), Error> {
+        for (path, expected) in &self.0 {
+            if identity(path)? != *expected {
+                return Err(Error::Unavailable {
+                    detail: format!("{}: another file has taken its place", path.display()),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Device and inode.
+fn identity(path: &Path) -> Result<(u64, u64), Error> {
+    let metadata = fs::metadata(path);
+    let metadata = metadata.map_err(|error| io_error(&path.display().to_string(), &error))?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// The one true path of a ledger, whichever links and relative paths lead to it.

@@ -21,8 +21,8 @@ use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
 use super::{
-    Ledger, accept, audit, event_list, history, keys, lanes, leases, poll, push, registrations,
-    requeue, retention, sets, tpps, withdraw,
+    Ledger, accept, audit, event_list, history, keys, lanes, leases, migrations, poll, push,
+    registrations, requeue, retention, sets, tpps, withdraw,
 };
 use crate::{Answer, Store};
 
@@ -267,6 +267,14 @@ impl Store for Ledger {
         rows_max: u32,
     ) -> Answer<'_, Page<AuditEntry, u64>> {
         Box::pin(self.read(move |db| audit::list(db, client_id.as_ref(), before, rows_max)))
+    }
+
+    fn prove_writable(&self) -> Answer<'_, ()> {
+        // SQLite writes a header's field though it says the same already.
+        Box::pin(self.write(|unit| {
+            let id = migrations::APPLICATION_ID;
+            Ok(unit.db.pragma_update(None, "application_id", id)?)
+        }))
     }
 
     fn expire(

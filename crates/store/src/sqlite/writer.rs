@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
+use super::file::Place;
 use super::queue::{Job, Message};
 use super::tally::Tally;
 use super::tpps::TppId;
@@ -22,6 +23,8 @@ use crate::Error;
 pub(super) struct Unit {
     /// The only connection that writes.
     pub(super) db: Connection,
+    /// Where the connection's files were when it was opened.
+    pub(super) place: Place,
     /// The rules that statements alone cannot follow.
     pub(super) rules: Arc<Rules>,
     /// What this request counts.
@@ -76,7 +79,11 @@ fn serve_group(
     bounds: Bounds,
 ) {
     let started = Instant::now();
-    if let Err(error) = run(&unit.db, "BEGIN IMMEDIATE") {
+    let begun = unit
+        .place
+        .prove()
+        .and_then(|()| run(&unit.db, "BEGIN IMMEDIATE"));
+    if let Err(error) = begun {
         return first.answer(Err(error));
     }
     let mut group = Group::default();
@@ -88,7 +95,8 @@ fn serve_group(
         let full = group.done.len() >= bounds.requests_max || started.elapsed() >= bounds.time_max;
         next = if full { None } else { next_job(queue) };
     }
-    let fate = commit(unit, &mut group.tally);
+    // Looked at once more: what went into a file that is gone by now was not kept.
+    let fate = commit(unit, &mut group.tally).and_then(|()| unit.place.prove());
     group.answer(&fate);
 }
 

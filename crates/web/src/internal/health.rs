@@ -92,16 +92,23 @@ impl Api {
         }
     }
 
-    /// Whether the ledger answers. That it can also be written to is found out by who writes.
+    /// Whether the ledger answers, and can be written to: a bank that cannot take an event or an acknowledgement is of no
+    /// use to anybody, and it is ready again by itself when there is room.
     async fn ledger(&self) -> Condition {
-        let asked = self.bank.store.list_tpps(None, 1);
-        let cause = match tokio::time::timeout(ANSWER_WAIT_MAX, asked).await {
-            Ok(Ok(_)) => return Condition::Ready,
-            Ok(Err(error)) => chain(&error),
-            Err(_) => "no answer in time".to_owned(),
+        let store = &self.bank.store;
+        let asked = async {
+            let read = store.list_tpps(None, 1).await;
+            read.map_err(|error| (UNREADABLE, error))?;
+            let written = store.prove_writable().await;
+            written.map_err(|error| (UNWRITABLE, error))
         };
-        tracing::warn!(cause, "the ledger does not answer");
-        Condition::NotReady("it does not answer".to_owned())
+        let (what, cause) = match tokio::time::timeout(ANSWER_WAIT_MAX, asked).await {
+            Ok(Ok(())) => return Condition::Ready,
+            Ok(Err((what, error))) => (what, chain(&error)),
+            Err(_) => (UNREADABLE, "no answer in time".to_owned()),
+        };
+        tracing::warn!(cause, "the ledger: {what}");
+        Condition::NotReady(what.to_owned())
     }
 
     fn keys(&self, now: Timestamp) -> Condition {
@@ -114,5 +121,7 @@ impl Api {
     }
 }
 
+const UNREADABLE: &str = "it does not answer";
+const UNWRITABLE: &str = "it cannot be written to";
 /// Balancers wait for some seconds; the answer must come before.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);

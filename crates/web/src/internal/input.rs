@@ -15,6 +15,7 @@ use oyez_domain::json::{self, DEPTH_MAX};
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
+use crate::listener::BodyTooSlow;
 
 /// Bodies other than those of publishers: the longest hold a key set.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024 + 64 * 1024;
@@ -37,6 +38,7 @@ pub(super) async fn bytes(
     match tokio::time::timeout(BODY_TIME_MAX, collected).await {
         Err(_) => Err(Problem::TooSlow),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { bytes_max }),
+        Ok(Err(error)) if BodyTooSlow::caused(&*error) => Err(Problem::TooSlow),
         Ok(Err(_)) => Err(Problem::Malformed("the body broke off".to_owned())),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }

@@ -19,6 +19,20 @@ use super::bounds::Pace;
 #[error("the body came too slowly")]
 pub struct BodyTooSlow;
 
+impl BodyTooSlow {
+    /// Whether this is at the bottom of an error that a handler was given.
+    pub(crate) fn caused(error: &(dyn Error + 'static)) -> bool {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if error.is::<Self>() {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 type AnyError = Box<dyn Error + Send + Sync>;
 
 /// A request's body, which fails when it falls behind its pace, and what nobody reads of it. Time counts from the first wait

@@ -35,12 +35,8 @@ pub(super) async fn read(mut body: Body, headers: &HeaderMap) -> Result<Bytes, R
 
 /// The listener gave up on it, or the client did, who hears nothing of it then.
 fn broken(error: &(dyn Error + 'static)) -> Refusal {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<BodyTooSlow>() {
-            return Refusal::TooSlow;
-        }
-        cause = error.source();
+    if BodyTooSlow::caused(error) {
+        return Refusal::TooSlow;
     }
     Refusal::fault(Fault::new(
         Code::ResourceInvalidFormat,

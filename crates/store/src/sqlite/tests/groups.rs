@@ -5,6 +5,7 @@
     reason = "a test has no lifecycle whose tracker it could spawn on"
 )]
 
+use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -305,6 +306,61 @@ async fn a_write_that_is_not_allowed_is_named_and_the_next_one_works() {
     );
     allowed.await.unwrap().unwrap();
     assert_eq!(lines(&home).await, ["allowed"]);
+}
+
+#[tokio::test]
+async fn a_ledger_says_whether_it_can_be_written_to() {
+    let home = Home::new(unhurried());
+    home.ledger.prove_writable().await.unwrap();
+    let read_only = |unit: &mut Unit| Ok(unit.db.pragma_update(None, "query_only", "on")?);
+    home.ledger.write(read_only).await.unwrap();
+    let refused = home.ledger.prove_writable().await;
+    assert!(
+        matches!(refused, Err(Error::ReadOnly { .. })),
+        "{refused:?}"
+    );
+}
+
+// D-08, I-01
+#[tokio::test]
+async fn a_ledger_that_was_moved_or_replaced_takes_nothing_until_it_is_back() {
+    for file in ["ledger.db", "ledger.db-wal"] {
+        let home = Home::new(unhurried());
+        let (here, away) = (
+            home.directory.path().join(file),
+            home.directory.path().join("away"),
+        );
+        home.ledger
+            .write(|unit| write_line(unit, "before"))
+            .await
+            .unwrap();
+        fs::rename(&here, &away).unwrap();
+        let gone = home.ledger.write(|unit| write_line(unit, "gone")).await;
+        assert!(matches!(gone, Err(Error::Unavailable { .. })), "{gone:?}");
+        fs::copy(&away, &here).unwrap();
+        let other = home.ledger.write(|unit| write_line(unit, "other")).await;
+        assert!(matches!(other, Err(Error::Unavailable { .. })), "{other:?}");
+        fs::rename(&away, &here).unwrap();
+        home.ledger
+            .write(|unit| write_line(unit, "back"))
+            .await
+            .unwrap();
+        assert_eq!(lines(&home).await, ["back", "before"]);
+    }
+}
+
+// D-08, I-01
+#[tokio::test]
+async fn what_was_written_to_a_file_that_went_away_meanwhile_is_not_promised() {
+    let home = Home::new(unhurried());
+    let path = home.directory.path().join("ledger.db");
+    let lost = move |unit: &mut Unit| {
+        write_line(unit, "lost")?;
+        fs::remove_file(&path).unwrap();
+        Ok(())
+    };
+    let lost = home.ledger.write(lost).await;
+    assert!(matches!(lost, Err(Error::Unavailable { .. })), "{lost:?}");
 }
 
 #[tokio::test]

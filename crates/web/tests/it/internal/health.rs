@@ -55,6 +55,20 @@ async fn readiness_names_every_part_and_what_is_wrong_with_it() {
     world.bank.store().mend();
 }
 
+// D-08, I-05
+#[tokio::test]
+async fn a_ledger_that_can_only_be_read_is_not_ready() {
+    let world = World::new().await;
+    let store = world.bank.store();
+    store.fail_at("prove_writable", oyez_store::Error::DiskFull);
+    let reply = world.get("/health/ready").await;
+    assert_eq!(reply.status, 503);
+    let ready = reply.json();
+    assert_eq!(part(&ready, "ledger")["detail"], "it cannot be written to");
+    store.mend();
+    assert_eq!(world.get("/health/ready").await.status, 200);
+}
+
 /// The labels of a line, and what it says.
 fn labels(line: &str) -> Option<(&str, &str)> {
     let (name, rest) = line.split_once('{')?;

@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// So many rounds of a campaign that has `full` of them.
-pub(crate) fn rounds(full: u32) -> u32 {
+pub fn rounds(full: u32) -> u32 {
     match variable("OYEZ_TEST_SCALE").as_deref() {
         Some("full") => full,
         Some("quick") => full.div_ceil(100),
@@ -14,7 +14,8 @@ pub(crate) fn rounds(full: u32) -> u32 {
 }
 
 /// The seed that was asked for, else one at random; printed either way.
-pub(crate) fn seed(campaign: &str) -> u64 {
+#[expect(clippy::print_stderr, reason = "seeds are for people")]
+pub fn seed(campaign: &str) -> u64 {
     let seed = variable("OYEZ_TEST_SEED").map_or_else(
         || RandomState::new().build_hasher().finish(),
         |text| text.parse().expect("OYEZ_TEST_SEED is a number"),

@@ -1,0 +1,158 @@
+//! Those who use the server until it dies: publishers, TPPs that poll, and one that changes its mind.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use oyez_outbound::Method;
+use oyez_testkit::colleague::Colleague;
+use oyez_testkit::dice::Dice;
+use oyez_testkit::tpp::Caller;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::books::{Ask, Batch, Books};
+use super::{TPPS, client_of};
+use crate::house::{self, SUBSCRIPTIONS};
+
+/// The world of one round, as each of them knows it.
+#[derive(Clone)]
+pub(crate) struct Load {
+    pub(crate) books: Arc<Mutex<Books>>,
+    pub(crate) answers: watch::Sender<usize>,
+    pub(crate) round: u64,
+}
+
+impl Load {
+    /// Writes down what was answered, and tells who counts answers.
+    fn enter<T>(&self, entry: impl FnOnce(&mut Books) -> T) -> T {
+        let mut books = self.books.lock().unwrap();
+        let entered = entry(&mut books);
+        self.answers.send_replace(books.answers());
+        entered
+    }
+
+    /// Hands batches over.
+    pub(crate) async fn publish(self, publisher: Colleague, name: usize, mut dice: Dice) {
+        for number in 0.. {
+            let tpps: Vec<usize> = (0..=dice.below(BATCH_MAX))
+                .map(|_| dice.below(TPPS))
+                .collect();
+            let resource = format!("b-{}-{name}-{number}", self.round);
+            let batch = Batch { resource, tpps };
+            self.enter(|books| books.publishes(&batch));
+            let body = body(&batch);
+            let answer = publisher.try_send(Method::POST, "/v1/events", Some(&body));
+            let Ok(answer) = answer.await else { return };
+            assert_eq!(answer.status, 200, "{answer:?}");
+            self.enter(|books| books.published(&batch, &answer.json()));
+        }
+    }
+
+    /// Polls in every way, and acknowledges some of what it gets, or reports errors.
+    pub(crate) async fn poll(self, tpp: Caller, mut dice: Dice) {
+        let Ok(mut connection) = tpp.keep_alive().await else {
+            return;
+        };
+        // What is offered again while it is in hand stands there once.
+        let mut in_hand: BTreeSet<String> = BTreeSet::new();
+        loop {
+            let mut ask = Ask::default();
+            for jti in std::mem::take(&mut in_hand) {
+                match dice.below(8) {
+                    0 => ask.errors.push(jti),
+                    1 => {}
+                    2 => drop(in_hand.insert(jti)),
+                    _ => ask.acks.push(jti),
+                }
+            }
+            let version = ["v3.1", "v4.0"][dice.below(2)];
+            let request = request(&ask, &mut dice);
+            let began = self.enter(Books::tick);
+            let events = format!("/open-banking/{version}/events");
+            let answer = tpp
+                .post(&events)
+                .json(&request)
+                .try_send_on(&mut connection);
+            let Ok(answer) = answer.await else { return };
+            assert_eq!(answer.status, 200, "{answer:?}");
+            in_hand.extend(self.enter(|books| books.polled(began, &ask, &answer.json())));
+        }
+    }
+
+    /// Subscribes, replaces its subscription with one of the next number, and sometimes deletes it.
+    pub(crate) async fn change(self, tpp: Caller, mut dice: Dice) {
+        let Ok(mut connection) = tpp.keep_alive().await else {
+            return;
+        };
+        let mut next = usize::try_from(self.round).unwrap() * CHANGES_MAX;
+        let mut id: Option<String> = None;
+        if self.books.lock().unwrap().subscription().is_some() {
+            let Ok(listed) = tpp.get(SUBSCRIPTIONS).try_send_on(&mut connection).await else {
+                return;
+            };
+            id = listed.json()["Data"]["EventSubscription"][0]["EventSubscriptionId"]
+                .as_str()
+                .map(str::to_owned);
+        }
+        loop {
+            next += 1;
+            let deletes = id.is_some() && dice.below(6) == 0;
+            let path = id.as_ref().map(|id| format!("{SUBSCRIPTIONS}/{id}"));
+            let wish = wish(id.as_deref(), next);
+            let (request, expected) = match &path {
+                Some(path) if deletes => (tpp.delete(path), 204),
+                Some(path) => (tpp.put(path).json(&wish), 200),
+                None => (tpp.post(SUBSCRIPTIONS).json(&wish), 201),
+            };
+            let began = self.enter(|books| books.registers((!deletes).then_some(next)));
+            let Ok(answer) = request.try_send_on(&mut connection).await else {
+                return;
+            };
+            assert_eq!(answer.status, expected, "{answer:?}");
+            self.enter(|books| books.registered(began));
+            id = (!deletes).then(|| {
+                let id = &answer.json()["Data"]["EventSubscriptionId"];
+                id.as_str().unwrap().to_owned()
+            });
+        }
+    }
+}
+
+/// The request that hands a batch over.
+pub(crate) fn body(batch: &Batch) -> Value {
+    let items = batch.tpps.iter().enumerate();
+    let item = |(index, tpp): (usize, &usize)| {
+        house::item(&client_of(*tpp), &batch.resource, &batch.key(index))
+    };
+    json!({ "items": items.map(item).collect::<Vec<_>>() })
+}
+
+/// The number of a subscription, which stands in its address.
+pub(crate) fn number_of(subscription: &Value) -> Option<usize> {
+    let url = subscription["CallbackUrl"].as_str()?;
+    let number = url.strip_prefix("https://n")?.split('.').next()?;
+    number.parse().ok()
+}
+
+fn wish(id: Option<&str>, number: usize) -> Value {
+    let url = format!("https://n{number}.example/open-banking/v4.0/event-notifications");
+    let mut data = json!({ "CallbackUrl": url, "Version": "4.0" });
+    if let Some(id) = id {
+        data["EventSubscriptionId"] = id.into();
+    }
+    json!({ "Data": data })
+}
+
+fn request(ask: &Ask, dice: &mut Dice) -> Value {
+    let error = json!({ "err": "jwtAud", "description": "not for us" });
+    let errors = ask.errors.iter().map(|jti| (jti.clone(), error.clone()));
+    json!({
+        "ack": ask.acks, "setErrs": errors.collect::<serde_json::Map<_, _>>(),
+        "maxEvents": dice.below(40), "returnImmediately": dice.below(3) > 0,
+    })
+}
+
+/// Events in one request.
+const BATCH_MAX: usize = 12;
+/// More changes than one round has room for.
+const CHANGES_MAX: usize = 1_000_000;
