@@ -15,7 +15,7 @@
 //!
 //! What falls due by time is known per line as well: each poll that hands something out tells the lines when it will be due
 //! again, whether it waited itself or not. The oldest sleeper keeps the time for its line and hands the watch on when it
-//! goes. An hour that is wrong costs one look too many or, where clocks jump, a delay of no more than the wait.
+//! goes. A time that is wrong by then costs a look too many; where the clock was set back or on, no more than the wait.
 //!
 //! Under this lies no net of its own: in one process nothing is lost. Where events arrive through another process, whoever
 //! sweeps for them calls [`Waiters::wake_all`].
@@ -32,6 +32,7 @@
 //! Absent here: HTTP, who may poll, and what is wrong with a body.
 
 mod desk;
+mod hand;
 mod line;
 mod options;
 mod room;

@@ -13,6 +13,7 @@ use oyez_issuer::{self as issuer, Issued, Issuer, Order, Outcome, Urgency};
 use oyez_store::Store;
 use tokio::time::Instant;
 
+use super::hand::Hand;
 use super::line::View;
 use super::room::Learned;
 use super::waiters::{Waiters, Woken};
@@ -168,6 +169,12 @@ impl Poller<'_> {
         let mut hand = Hand::default();
         for _ in 0..CHOICES_MAX {
             if let Err(error) = self.fill(&mut hand, question).await {
+                tracing::error!(
+                    client_id = %self.client_id,
+                    interaction_id = %self.interaction_id,
+                    error = &error as &dyn std::error::Error,
+                    "the ledger gave no answer to a poll"
+                );
                 hand.fault = Some(error.into());
             }
             let Some(events_max) = hand.wants(self.events_max) else {
@@ -278,40 +285,6 @@ impl Poller<'_> {
 
     fn settles_as_it_goes(&self) -> bool {
         self.limits.order == DeliveryOrder::Strict && self.limits.hand_out_cap.is_some()
-    }
-}
-
-/// What a poll has got together.
-#[derive(Default)]
-struct Hand {
-    sets: Vec<(Jti, String)>,
-    more_available: bool,
-    refusal: Option<NothingToPoll>,
-    /// So many of the events chosen last have changed since, and are due.
-    stale: u32,
-    /// Why there is not more.
-    fault: Option<Unavailable>,
-}
-
-impl Hand {
-    /// How many events to choose again, if any.
-    fn wants(&self, events_max: u32) -> Option<u32> {
-        let wanted = match self.stale {
-            0 if self.sets.is_empty() && self.more_available => events_max,
-            stale => stale,
-        };
-        Some(wanted).filter(|wanted| *wanted > 0 && self.fault.is_none())
-    }
-
-    fn into_answer(self) -> Result<Answer, Unavailable> {
-        match self.fault {
-            Some(fault) if self.sets.is_empty() => Err(fault),
-            fault => Ok(Answer {
-                more_available: self.more_available || self.stale > 0 || fault.is_some(),
-                sets: self.sets,
-                refusal: self.refusal,
-            }),
-        }
     }
 }
 

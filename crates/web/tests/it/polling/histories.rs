@@ -85,7 +85,8 @@ impl History {
                 let ask = self.ask(tpp);
                 let mut polling = pin!(self.bank.desk.answer(ask));
                 let mut context = Context::from_waker(Waker::noop());
-                assert!(polling.as_mut().poll(&mut context).is_pending());
+                // Even if it is there already, nobody hears it.
+                drop(polling.as_mut().poll(&mut context));
             }
             9 => self.bank.waiters.wake(&self.tpps[tpp].client_id),
             10 => {
