@@ -11,7 +11,6 @@ mod durable;
 mod failure;
 mod key_directory;
 mod ledger;
-mod operators;
 mod output;
 
 use std::env;

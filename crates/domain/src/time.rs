@@ -5,6 +5,7 @@ pub mod span;
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,11 @@ pub trait Clock: Send + Sync {
     /// This moment.
     fn now(&self) -> Timestamp;
 }
+
+/// The text is no moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a moment is written as in RFC 3339, with its offset: 2026-03-01T09:30:00Z")]
+pub struct NotAMoment;
 
 impl Timestamp {
     /// The latest moment there is: "not before the end of time".
@@ -83,6 +89,16 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// RFC 3339; what is finer than a millisecond is cut off.
+impl FromStr for Timestamp {
+    type Err = NotAMoment;
+
+    fn from_str(text: &str) -> Result<Self, NotAMoment> {
+        let moment: jiff::Timestamp = text.parse().map_err(|_| NotAMoment)?;
+        Ok(Self(moment.as_millisecond()))
+    }
+}
+
 fn duration_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -98,6 +114,17 @@ mod tests {
         assert_eq!(moment.unix_seconds(), 1_700_000_000);
         assert_eq!(Timestamp::from_unix_ms(-1).unix_seconds(), -1);
         assert_eq!(moment.minute().to_string(), "2023-11-14T22:13:00.000Z");
+    }
+
+    #[test]
+    fn a_moment_is_read_in_any_offset_and_never_without_one() {
+        let moment = Timestamp::from_unix_ms(1_700_000_000_123);
+        for text in ["2023-11-14T22:13:20.123Z", "2023-11-14T23:13:20.1239+01:00"] {
+            assert_eq!(text.parse(), Ok(moment), "{text}");
+        }
+        for text in ["", "2023-11-14", "2023-11-14T22:13:20", "1700000000"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(NotAMoment), "{text}");
+        }
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub struct Profile {
     pub software_id: String,
     /// Where its signing keys are found (M-05).
     pub keys: KeySource,
+    /// The scopes that the bank grants it, of those that its tokens carry; empty grants whatever they carry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     /// Where it departs from the deployment's defaults.
     #[serde(default)]
     pub overrides: Overrides,

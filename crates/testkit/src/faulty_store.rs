@@ -69,16 +69,23 @@ impl FaultyStore {
         self.script().asked.get(method).copied().unwrap_or(0)
     }
 
-    /// Each way in which a ledger can be out of reach: what may pass (G-10).
-    pub fn outages() -> [Error; 5] {
+    /// Each kind of fault that a ledger can be in.
+    pub fn faults() -> [Error; 6] {
         let detail = || "as the test says".to_owned();
         [
             Error::Busy { detail: detail() },
             Error::DiskFull,
             Error::ReadOnly { detail: detail() },
+            Error::Inconsistent { detail: detail() },
             Error::TimedOut { limit_ms: 1 },
             Error::Unavailable { detail: detail() },
         ]
+    }
+
+    /// Those that may pass by themselves: the ledger is out of reach, and sound (G-10).
+    pub fn outages() -> impl Iterator<Item = Error> {
+        let passes = |fault: &Error| !matches!(fault, Error::Inconsistent { .. });
+        Self::faults().into_iter().filter(passes)
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {

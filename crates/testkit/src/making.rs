@@ -45,6 +45,7 @@ pub fn profile(overrides: Overrides) -> Profile {
         org_id: "0015800001041RbAAI".to_owned(),
         software_id: "2fNwVYePN8WqqDFvVf7XMN".to_owned(),
         keys: KeySource::JwksUrl("https://keys.acme.example/jwks".to_owned()),
+        scopes: Vec::new(),
         overrides,
     }
 }

@@ -1,18 +1,68 @@
-//! The API that the bank's own systems and people call.
+//! The API that the bank's own systems and people call: publishing, TPPs, events, the audit trail, health and metrics.
+//!
+//! [`routes`] is all of it as a list; the router is built from it, and tests and descriptions of the API walk it. Each
+//! request walks one way: who calls, what it may, the body, the ledger. Whatever comes of it leaves through one place, which
+//! writes headers, problems (RFC 9457), the log and the metrics.
+//!
+//! It is ours, so it is strict: a member or a parameter that is not known is refused with its path, and everything that is
+//! wrong is said at once. What changes something for polls that wait wakes them, also when the caller has gone meanwhile:
+//! such work runs to its end on the tracker.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `routes` | what is served where, and to which role |
+//! | `operators` | who is let in |
+//! | `api` | the way of a request, in order |
+//! | `input` | what may come in |
+//! | `publish` | taking events in |
+//! | `tpps`, `profiles`, `registrations` | who is known, what it registered |
+//! | `events`, `files`, `trail` | looking back, and what can be done about an event |
+//! | `health` | whether this process lives, and whether it can work |
+//! | `problem`, `leaving` | what goes out and what is noted of it |
+//!
+//! Absent here: the audit trail's writing (the ledger keeps it with the change), and endpoints of pushes.
+
+mod api;
+mod events;
+mod files;
+mod health;
+mod input;
+mod leaving;
+pub mod operators;
+mod problem;
+mod profiles;
+mod publish;
+mod registrations;
+mod routes;
+mod tpps;
+mod trail;
 
 use std::sync::Arc;
 
 use axum::Router;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 use crate::Bank;
+use operators::Operators;
+
+pub use health::{Condition, Readiness};
+pub use publish::ITEMS_MAX;
+pub use routes::{Access, Operation, ROUTES, Route};
 
 /// What the internal API is made of, besides the bank.
 pub struct Setup {
     /// The bank.
     pub bank: Arc<Bank>,
+    /// Who is let in; whoever reloads the list sends the new one.
+    pub operators: watch::Receiver<Arc<Operators>>,
+    /// What else must be well for this process to be ready, besides the ledger and the keys.
+    pub readiness: Readiness,
+    /// Runs what must come to its end though its caller is gone.
+    pub tasks: TaskTracker,
 }
 
-/// The routes of the internal API.
-pub fn router(_setup: Setup) -> Router {
-    Router::new()
+/// The routes of the internal API. Requests carry [`crate::listener::Peer`] where certificates may let in.
+pub fn router(setup: Setup) -> Router {
+    routes::router(&Arc::new(api::Api::new(setup)))
 }

@@ -13,6 +13,7 @@ pub mod internal;
 pub mod listener;
 pub mod metrics;
 pub mod openapi;
+mod panics;
 pub mod polling;
 mod recent;
 pub mod remote_keys;

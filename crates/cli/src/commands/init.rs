@@ -13,6 +13,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{KeySource, Overrides, Profile};
 use oyez_jose::{Jwk, Jwks, KeyKind, LocalKey};
 use oyez_store::Store as _;
+use oyez_web::internal::operators::{Operator, Role, hex};
 use serde_json::json;
 
 use super::Surroundings;
@@ -23,7 +24,6 @@ use crate::durable::{sync_directory_of, write_public, write_secret};
 use crate::failure::Failure;
 use crate::key_directory::KeyDirectory;
 use crate::ledger;
-use crate::operators::{Operator, Role, hex};
 use crate::output::{Reply, Table};
 
 /// Makes the directory.
@@ -174,6 +174,7 @@ impl Site {
             org_id: "DEVELOPMENT-ONLY-TPP".to_owned(),
             software_id: "DEVELOPMENT-ONLY-SOFTWARE".to_owned(),
             keys: KeySource::Jwks(keys.to_json()),
+            scopes: Vec::new(),
             overrides: Overrides::default(),
         };
         let client_id = ClientId::new(CLIENT_ID).expect("a short text of letters is a client_id");

@@ -1,8 +1,5 @@
 //! The way of a request, in the one order there is (G-12).
 
-use std::any::Any;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -24,6 +21,7 @@ use super::signatures::{StoredKeys, form_emitted, form_of};
 use super::signer::Signer;
 use super::{Options, PsuHeaders, Setup, body, headers};
 use crate::Bank;
+use crate::panics::caught;
 use crate::polling::Desk;
 use crate::remote_keys::RemoteKeys;
 use crate::tokens::ValidateTokens;
@@ -79,7 +77,8 @@ impl Api {
         let mut record = Record::begin(&self.bank, matched.name(), &head);
         let form = self.form(matched, &head);
         let walked = self.walk(matched, &head, body, &mut record);
-        let outcome = caught(walked).await;
+        let walked = caught(walked).await;
+        let outcome = walked.unwrap_or_else(|panic| Err(Refusal::Broken(panic)));
         self.leave(matched, record, form, outcome).await
     }
 
@@ -190,25 +189,4 @@ impl Matched {
             Self::OtherMethod { .. } | Self::Nothing => "none",
         }
     }
-}
-
-/// A panic is the fault of one request.
-async fn caught(walked: impl Future<Output = Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
-    let mut walked = Box::pin(walked);
-    let polled = poll_fn(move |context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| walked.as_mut().poll(context)));
-        match polled {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => std::task::Poll::Ready(Err(panic)),
-        }
-    });
-    polled
-        .await
-        .unwrap_or_else(|panic| Err(Refusal::Broken(message_of(&*panic))))
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("a panic: {}", text.unwrap_or("without a text"))
 }

@@ -154,6 +154,7 @@ impl Api {
             org_id: claim(org_id)?.to_owned(),
             software_id: claim(software_id)?.to_owned(),
             keys: KeySource::JwksUrl(url.to_owned()),
+            scopes: Vec::new(),
             overrides: Overrides::default(),
         })
     }

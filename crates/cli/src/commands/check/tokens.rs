@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use oyez_web::internal::operators::{self, Operator};
+
 use super::finding::Finding;
 use crate::config::{Config, Secret};
-use crate::operators::{self, Operator};
 
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let (subject, text) = match &config.internal.tokens {

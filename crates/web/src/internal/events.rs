@@ -1,0 +1,152 @@
+//! Events: found again, taken back, queued again (I-03, I-04).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use oyez_domain::event::EventType;
+use oyez_domain::ids::Jti;
+use oyez_domain::json::members::{Faults, Members};
+use oyez_domain::ledger::history::{EventFile, EventFilter, StateFilter};
+use oyez_domain::life::Ending;
+use oyez_domain::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::api::{Api, Call};
+use super::files;
+use super::input::{self, Query};
+use super::leaving::Answer;
+use super::problem::Problem;
+
+impl Api {
+    /// `GET /v1/events`.
+    pub(super) async fn list_events(&self, call: &Call) -> Result<Answer, Problem> {
+        let mut query = Query::of(&call.head, &PARAMETERS);
+        let filter = EventFilter {
+            client_id: query.optional("tpp"),
+            state: query.parsed("state", state),
+            event_type: query.parsed("type", |name| self.event_type(name)),
+            resource_id: query.optional("resource_id"),
+            txn: query.optional("txn"),
+            interaction_id: query.optional("interaction_id"),
+            accepted_from: query.optional("accepted_from"),
+            accepted_before: query.optional("accepted_before"),
+        };
+        let before: Option<Jti> = query.optional("cursor");
+        let rows_max = query.rows_max();
+        let (filter, before, rows_max) = query.checked((filter, before, rows_max))?;
+        let store = &self.bank.store;
+        let page = store.list_events(filter, before, rows_max).await?;
+        let events: Vec<Value> = page.rows.iter().map(files::summary).collect();
+        Ok(Answer::ok(&json!({"events": events, "next": page.next})))
+    }
+
+    /// `GET /v1/events/{jti}`.
+    pub(super) async fn read_event(&self, call: &Call) -> Result<Answer, Problem> {
+        let file = self.event(call).await?;
+        Ok(Answer::ok(&files::whole(&file)))
+    }
+
+    /// `POST /v1/events/{jti}/withdraw`. Whether that changed anything, and how the event stands now: one that had ended
+    /// stays as it ended.
+    pub(super) async fn withdraw_event(&self, call: &Call) -> Result<Answer, Problem> {
+        let event = self.event(call).await?.summary;
+        let store = &self.bank.store;
+        let withdrawing = store.withdraw(
+            call.actor.clone(),
+            event.client_id,
+            vec![event.jti],
+            call.now,
+        );
+        let withdrawn = withdrawing.await? > 0;
+        let event = self.event(call).await?.summary;
+        let event = files::summary(&event);
+        Ok(Answer::ok(&json!({"withdrawn": withdrawn, "event": event})))
+    }
+
+    /// `POST /v1/tpps/{client_id}/requeue-failed`: the oldest first, call again while there are some.
+    pub(super) async fn requeue_failed_events(
+        &self,
+        call: &Call,
+        body: Body,
+    ) -> Result<Answer, Problem> {
+        let client_id = self.tpp(call).await?.client_id;
+        let read = input::object(body, &call.head.headers, |members, faults| {
+            members.only(&["accepted_from", "accepted_before", "limit"], faults);
+            let from = moment(members, "accepted_from", Timestamp::default(), faults);
+            let before = moment(members, "accepted_before", Timestamp::MAX, faults);
+            let limit = match members.optional("limit") {
+                Some(place) => input::rows(place.whole_number(faults)?)
+                    .map_err(|what| faults.invalid(&place.path, what))
+                    .ok(),
+                None => Some(REQUEUED_DEFAULT),
+            };
+            Some((from?..before?, limit?))
+        });
+        let (accepted, limit) = read.await?;
+        let bank = Arc::clone(&self.bank);
+        let (actor, now) = (call.actor.clone(), call.now);
+        let requeueing = async move {
+            let store = &bank.store;
+            let requeued = store.requeue_failed(actor, client_id.clone(), accepted, limit, now);
+            let jtis = requeued.await?;
+            if !jtis.is_empty() {
+                bank.waiters.wake(&client_id);
+            }
+            Ok(jtis)
+        };
+        let jtis = self.to_the_end(requeueing).await?;
+        Ok(Answer::ok(&json!({"requeued": jtis})))
+    }
+
+    /// The event that the path names.
+    async fn event(&self, call: &Call) -> Result<EventFile, Problem> {
+        let jti = call.parameter.parse().map_err(|_| NO_EVENT)?;
+        self.bank.store.find_event(jti).await?.ok_or(NO_EVENT)
+    }
+
+    /// A type by any of its names.
+    fn event_type(&self, name: &str) -> Result<EventType, &'static str> {
+        let known = self.bank.rules.catalogue.find(name);
+        let known = known.map(|one| one.urn.clone());
+        known.ok_or("no such event type is in the catalogue")
+    }
+}
+
+fn state(name: &str) -> Result<StateFilter, &'static str> {
+    match name {
+        "outstanding" => Ok(StateFilter::Outstanding),
+        "acknowledged" => Ok(StateFilter::Settled(Ending::Acknowledged)),
+        "failed" => Ok(StateFilter::Settled(Ending::Failed)),
+        "expired" => Ok(StateFilter::Settled(Ending::Expired)),
+        "withdrawn" => Ok(StateFilter::Settled(Ending::Withdrawn)),
+        _ => Err("one of outstanding, acknowledged, failed, expired and withdrawn is expected"),
+    }
+}
+
+fn moment(
+    members: &Members<'_>,
+    name: &str,
+    otherwise: Timestamp,
+    faults: &mut Faults,
+) -> Option<Timestamp> {
+    match members.optional(name) {
+        Some(place) => place.parsed(str::parse, faults),
+        None => Some(otherwise),
+    }
+}
+
+const PARAMETERS: [&str; 10] = [
+    "tpp",
+    "state",
+    "type",
+    "resource_id",
+    "txn",
+    "interaction_id",
+    "accepted_from",
+    "accepted_before",
+    "cursor",
+    "limit",
+];
+const NO_EVENT: Problem = Problem::NotFound("no event has this jti, or it was removed by now");
+/// As many as the ledger moves in one unit without holding others up.
+const REQUEUED_DEFAULT: u32 = 1000;
