@@ -19,7 +19,7 @@ pub(crate) fn run(input: &[u8]) {
     let judgement = Judgement {
         row,
         version: Some(version),
-        private_addresses: false,
+        addresses: &Policy::default(),
     };
     let taken = faults(text, judgement).is_empty();
     if taken {

@@ -26,12 +26,18 @@ pub(crate) enum Command {
     /// Say everything that is wrong with a configuration, its keys and its ledger, and how to mend it.
     #[command(after_help = CHECK_HELP)]
     Check(Check),
+    /// Run the server.
+    #[command(after_help = SERVE_HELP)]
+    Serve(Serve),
     /// Bring the ledger's schema up to date.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(Migrate),
     /// The bank's own signing keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Print docs/configuration.md, for those who change oyez.
+    #[command(hide = true)]
+    ConfigDoc,
     /// Say what a SET says, and why it is to be believed or not.
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
@@ -70,6 +76,26 @@ pub(crate) struct Check {
     pub(crate) config: ConfigFile,
     #[command(flatten)]
     pub(crate) as_of: AsOf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    /// Which parts this process is; all that there are, if absent.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLE,…")]
+    pub(crate) roles: Vec<Role>,
+}
+
+/// A part of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// The API that TPPs call.
+    TppApi,
+    /// The API for the bank's own systems.
+    Internal,
+    /// Pushes to TPPs; not there yet.
+    Delivery,
 }
 
 #[derive(Debug, Args)]
@@ -196,13 +222,22 @@ Standard output is data, standard error the rest. Exit codes:
   0  done, or the answer is yes
   1  the answer is no: the token does not verify, the configuration has faults
   2  the command line makes no sense
-  3  files, configuration, ledger or system did not let it; nothing is left half done";
+  3  files, configuration, ledger or system did not let it; nothing is left half done
+  4  the server was cut off: by its deadline, a second signal, or a part of it that died";
 const INIT_HELP: &str = "Example:\n  oyez init bank && oyez check -c bank/oyez.toml";
 const CHECK_HELP: &str = "\
 Examples:
   oyez check -c bank/oyez.toml
   oyez check -c bank/oyez.toml --at 2027-01-01T00:00:00Z     will a key sign then?
   oyez check -c bank/oyez.toml --json | jq '.findings[] | select(.level == \"error\")'";
+const SERVE_HELP: &str = "\
+Standard output is one line, once it listens: {\"tpp\":\"https://127.0.0.1:8443\",\"internal\":\"http://127.0.0.1:8081\"}
+The log goes to standard error.
+Signals: SIGTERM and SIGINT stop it in good order, a second one at once. SIGHUP has it read certificates, keys and
+lists again, which it also does by itself when they change.
+Examples:
+  oyez serve -c bank/oyez.toml
+  OYEZ_LISTENER__ADDRESS=127.0.0.1:0 oyez serve -c bank/oyez.toml --roles tpp-api,internal";
 const MIGRATE_HELP: &str = "Stop the server first, and keep a copy of the ledger's file. Example:\n  \
   oyez migrate -c bank/oyez.toml --dry-run";
 const NEW_HELP: &str = "\

@@ -7,6 +7,7 @@
 //! The keys are declared once, by `section!` in the files beside this one; reading, the commented `oyez.toml` and the
 //! search for unknown names all follow from that.
 
+mod access;
 mod catalogue;
 mod contradictions;
 mod delivery;
@@ -15,8 +16,12 @@ mod form;
 mod identity;
 mod keeping;
 mod list;
+mod listening;
+mod outgoing;
+mod page;
 mod reader;
 mod rules;
+mod running;
 mod section;
 mod template;
 mod text;
@@ -26,11 +31,17 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-pub(crate) use catalogue::{EventTypes, Internal, Resources};
+pub(crate) use access::{Registration, Tokens, Validation};
+pub(crate) use catalogue::{EventTypes, Resources};
 pub(crate) use delivery::{Polling, Push, Retry};
 pub(crate) use fault::Fault;
-pub(crate) use identity::{Bank, Features, SignaturePolicy, Signatures, Versions};
+pub(crate) use form::Place as KeysAt;
+pub(crate) use identity::{Bank, Features, Headers, Signatures, Versions};
 pub(crate) use keeping::{Backend, Retention, Signing, Store};
+pub(crate) use listening::{Gateway, Internal, Limits, Listener};
+pub(crate) use outgoing::Outbound;
+pub(crate) use page::page;
+pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;
 pub(crate) use template::render;
@@ -50,9 +61,9 @@ macro_rules! config {
             $(pub(crate) $field: $section,)*
         }
 
-        /// The sections as far as they could be read.
-        struct Draft {
-            $($field: Option<$section>,)*
+        /// The sections as far as they could be read. Those that are there are right by themselves.
+        pub(crate) struct Draft {
+            $(pub(crate) $field: Option<$section>,)*
         }
 
         impl Draft {
@@ -60,7 +71,8 @@ macro_rules! config {
                 Self { $($field: read_section(file, variables, sink),)* }
             }
 
-            fn whole(self) -> Option<Config> {
+            /// The configuration, if all of it could be read.
+            pub(crate) fn whole(self) -> Option<Config> {
                 Some(Config { $($field: self.$field?,)* })
             }
         }
@@ -80,6 +92,10 @@ config! {
     bank: Bank,
     versions: Versions,
     features: Features,
+    listener: Listener,
+    gateway: Gateway,
+    tokens: Tokens,
+    headers: Headers,
     signatures: Signatures,
     polling: Polling,
     push: Push,
@@ -89,7 +105,11 @@ config! {
     retention: Retention,
     event_types: EventTypes,
     resources: Resources,
+    outbound: Outbound,
+    limits: Limits,
     internal: Internal,
+    log: Log,
+    shutdown: Shutdown,
 }
 
 /// A section as people see it.
@@ -114,6 +134,17 @@ impl Config {
         directory: &Path,
         variables: &Variables,
     ) -> Result<Self, Vec<Fault>> {
+        let (draft, faults) = Draft::judge(text, directory, variables);
+        match draft.whole() {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(faults),
+        }
+    }
+}
+
+impl Draft {
+    /// Reads as much as can be read, with everything that is wrong.
+    pub(crate) fn judge(text: &str, directory: &Path, variables: &Variables) -> (Self, Vec<Fault>) {
         let mut sink = Sink::new(text, directory);
         let (file, errors) = DeTable::parse_recoverable(text);
         let torn = !errors.is_empty();
@@ -129,17 +160,14 @@ impl Config {
             .flat_map(|one| one.paths().collect::<Vec<_>>())
             .collect();
         variables.refuse_unfit(&keys, &mut sink);
-        let draft = Draft::read(file.get_ref(), variables, &mut sink);
+        let draft = Self::read(file.get_ref(), variables, &mut sink);
         contradictions::judge(&draft, &mut sink);
         let mut faults = sink.into_faults();
         if torn {
             // What seems to be missing may stand behind the tear.
             faults.retain(|fault| fault.place != Place::Nowhere);
         }
-        match draft.whole() {
-            Some(config) if faults.is_empty() => Ok(config),
-            _ => Err(faults),
-        }
+        (draft, faults)
     }
 }
 

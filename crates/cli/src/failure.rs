@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Usage { what: String, mend: String },
     /// The files, the ledger or the system did not let it.
     Environment { what: String, mend: String },
+    /// The server did not end as it should.
+    CutOff { what: String, mend: String },
     /// The configuration that it needs is wrong.
     Configuration { file: String, faults: Vec<Fault> },
 }
@@ -29,6 +31,13 @@ impl Failure {
 
     pub(crate) fn environment(what: impl Into<String>, mend: impl Into<String>) -> Self {
         Self::Environment {
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+
+    pub(crate) fn cut_off(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::CutOff {
             what: what.into(),
             mend: mend.into(),
         }
@@ -67,7 +76,9 @@ impl Failure {
     /// For a list of findings.
     pub(crate) fn into_what_and_mend(self) -> (String, String) {
         match self {
-            Self::Usage { what, mend } | Self::Environment { what, mend } => (what, mend),
+            Self::Usage { what, mend }
+            | Self::Environment { what, mend }
+            | Self::CutOff { what, mend } => (what, mend),
             Self::Configuration { .. } => (self.to_string(), "see each".to_owned()),
         }
     }
@@ -77,6 +88,7 @@ impl Failure {
         match self {
             Self::Usage { .. } => 2,
             Self::Environment { .. } | Self::Configuration { .. } => 3,
+            Self::CutOff { .. } => 4,
         }
     }
 }
@@ -85,7 +97,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage { what, mend } | Self::Environment { what, mend } => {
+            Self::Usage { what, mend }
+            | Self::Environment { what, mend }
+            | Self::CutOff { what, mend } => {
                 write!(f, "{what}\n  mend: {mend}")
             }
             Self::Configuration { file, faults } => {

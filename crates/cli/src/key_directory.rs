@@ -103,7 +103,8 @@ impl KeyDirectory {
         Ok(changed)
     }
 
-    fn manifest_path(&self) -> PathBuf {
+    /// What is replaced when the keys change.
+    pub(crate) fn manifest_path(&self) -> PathBuf {
         self.path.join(MANIFEST)
     }
 

@@ -4,6 +4,7 @@
 //! always the same: parse, do, answer, exit code.
 
 mod args;
+mod clock;
 mod commands;
 mod config;
 mod development;
@@ -11,16 +12,18 @@ mod durable;
 mod failure;
 mod key_directory;
 mod ledger;
+mod open_files;
 mod output;
+mod schemas;
+mod serve;
 
 use std::env;
 use std::process::ExitCode;
-use std::time::UNIX_EPOCH;
 
 use clap::Parser;
-use oyez_jose::UnixTime;
 
 use args::{Arguments, Command};
+use clock::SystemClock;
 use commands::Surroundings;
 use config::Variables;
 use failure::Failure;
@@ -44,6 +47,9 @@ fn main() -> ExitCode {
         Format::People
     };
     let answered = run(&arguments.command, &surroundings()).and_then(|reply| {
+        let Some(reply) = reply else {
+            return Ok(Verdict::Yes);
+        };
         output::reply(&reply, format).map_err(|error| {
             let mend = "check where standard output goes";
             Failure::environment("cannot write the answer", mend).because(&error)
@@ -60,20 +66,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command, around: &Surroundings) -> Result<Reply, Failure> {
-    match command {
+/// Does what was asked; a server has nothing to say when it ends.
+fn run(command: &Command, around: &Surroundings) -> Result<Option<Reply>, Failure> {
+    let reply = match command {
         Command::Check(args) => commands::check::run(args, around),
+        Command::ConfigDoc => {
+            let page = config::page();
+            Ok(Reply::new(
+                page.clone(),
+                serde_json::json!({ "page": page }),
+            ))
+        }
         Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),
         Command::Migrate(args) => commands::migrate::run(args, around),
+        Command::Serve(args) => return serve::run(args, around).map(|()| None),
         Command::Verify(args) => commands::verify::run(args, around),
-    }
+    };
+    reply.map(Some)
 }
 
 fn surroundings() -> Surroundings {
     let no_colour = env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
     Surroundings {
-        now: now(),
+        now: SystemClock.second(),
         random,
         variables: Variables::pick(env::vars_os()),
         paint: Paint::for_stdout(no_colour),
@@ -87,11 +103,4 @@ fn random() -> Result<[u8; 32], Failure> {
         Failure::environment("the system has no random numbers", "try again").because(&error)
     })?;
     Ok(bytes)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one clock")]
-fn now() -> UnixTime {
-    let since_1970 = std::time::SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since_1970.map_or(0, |since| since.as_secs());
-    UnixTime::from_seconds(i64::try_from(seconds).expect("the seconds of 292 billion years fit"))
 }

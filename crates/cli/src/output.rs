@@ -115,6 +115,15 @@ pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes one line of data while the program runs on. A reader that went away is no failure.
+pub(crate) fn line(data: &Value) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{data}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Writes beside the data. When even standard error is gone there is nobody left to tell.
 pub(crate) fn aside(text: impl fmt::Display) {
     writeln!(io::stderr().lock(), "{text}").ok();

@@ -3,6 +3,7 @@
 //! What its scopes open and cover stands in the version table. How a token is found valid is absent: it needs keys, a clock
 //! and the authorisation server.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::ids::ClientId;
@@ -68,6 +69,12 @@ impl SubjectPattern {
                 .try_fold(inside, |left, piece| Some(left.split_once(piece)?.1))
                 .is_some()
         })
+    }
+}
+
+impl fmt::Display for SubjectPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

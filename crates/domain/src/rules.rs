@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::Policy;
 use crate::catalogue::Catalogue;
 use crate::resources::ResourceTable;
 use crate::versions::VersionTable;
@@ -15,6 +16,8 @@ pub struct Rules {
     pub catalogue: Catalogue,
     /// What it can be about.
     pub resources: ResourceTable,
+    /// Which addresses a CallbackUrl may name (S-07). Names are judged when they are dialled.
+    pub addresses: Policy,
     /// Where the standard leaves a choice.
     pub switches: Switches,
 }
@@ -25,9 +28,6 @@ pub struct Rules {
 pub struct Switches {
     /// Whether anything is pushed (G-13).
     pub push: bool,
-    /// Whether a CallbackUrl may name an address that is not public (S-07); for demonstrations and tests. Names are judged
-    /// when they are dialled.
-    pub private_callback_addresses: bool,
     /// Whether a TPP must have an event-subscription to poll; if not, one that has registered nothing at all gets every type
     /// by polling (P-10).
     pub polling_requires_subscription: bool,
@@ -39,7 +39,6 @@ impl Default for Switches {
     fn default() -> Self {
         Self {
             push: true,
-            private_callback_addresses: false,
             polling_requires_subscription: true,
             polling_with_callback_url: false,
         }

@@ -1,14 +1,18 @@
 //! `oyez check`: everything that is wrong or remarkable about a configuration, its keys and its ledger. Nothing is changed.
 
+mod certificates;
 mod finding;
 mod keys;
 mod ledger;
+mod open_files;
+mod operators;
 mod policy;
-mod tokens;
+
+use oyez_jose::UnixTime;
 
 use super::{Surroundings, directory_of, read_text};
 use crate::args::Check;
-use crate::config::Config;
+use crate::config::Draft;
 use crate::failure::Failure;
 use crate::output::Reply;
 
@@ -18,22 +22,35 @@ use finding::Finding;
 pub(crate) fn run(args: &Check, around: &Surroundings) -> Result<Reply, Failure> {
     let path = &args.config.path;
     let text = read_text(path)?;
-    let findings = match Config::read(&text, directory_of(path), &around.variables) {
-        Ok(config) => {
-            let mut findings = policy::findings(&config);
-            findings.extend(tokens::findings(&config));
-            findings.extend(keys::findings(&config, around.as_of(&args.as_of)));
-            findings.push(ledger::finding(&config));
-            findings
-        }
-        // The rest cannot be judged by keys that are wrong.
-        Err(faults) => {
-            let file = path.display().to_string();
-            faults
-                .into_iter()
-                .map(|fault| Finding::fault(fault, &file))
-                .collect()
-        }
-    };
+    let now = around.as_of(&args.as_of);
+    let (draft, faults) = Draft::judge(&text, directory_of(path), &around.variables);
+    let sound = faults.is_empty();
+    let file = path.display().to_string();
+    let mut findings: Vec<_> = faults
+        .into_iter()
+        .map(|fault| Finding::fault(fault, &file))
+        .collect();
+    let beside = outside(&draft, now);
+    // What the configuration decides as a whole cannot be told by one that is wrong.
+    if let Some(config) = draft.whole().filter(|_| sound) {
+        findings.extend(policy::findings(&config));
+        findings.extend(open_files::finding(&config));
+    }
+    findings.extend(beside);
     Ok(finding::reply(findings, around.paint))
+}
+
+/// The files that sections name, as far as those could be read.
+fn outside(draft: &Draft, now: UnixTime) -> Vec<Finding> {
+    let mut findings = certificates::findings(draft, now);
+    if let Some(internal) = &draft.internal {
+        findings.extend(operators::findings(internal));
+    }
+    if let Some(signing) = &draft.signing {
+        findings.extend(keys::findings(signing, now));
+    }
+    if let Some(store) = &draft.store {
+        findings.push(ledger::finding(store));
+    }
+    findings
 }

@@ -55,7 +55,10 @@ pub(crate) fn run(args: &Init, around: &Surroundings) -> Result<Reply, Failure> 
         "Hand out {} and delete it: only hashes are kept.",
         target.join(TOKENS_SHOWN).display()
     ))
-    .remark(format!("Next: oyez check -c {}", config.display())))
+    .remark(format!(
+        "Next: oyez check -c {0} && oyez serve -c {0}",
+        config.display()
+    )))
 }
 
 /// Only a place that is free is built on.
@@ -104,6 +107,12 @@ impl Site {
             ("bank.issuer", "\"https://localhost:8443\""),
             ("bank.org_id", "\"DEVELOPMENT-ONLY-BANK\""),
             ("bank.base_url", "\"https://localhost:8443\""),
+            ("listener.certificate", "\"development/server.crt\""),
+            ("listener.key", "\"development/server.key\""),
+            ("listener.client_anchors", "\"development/ca.crt\""),
+            ("tokens.issuer", "\"https://localhost/DEVELOPMENT-ONLY\""),
+            ("tokens.audiences", "[\"https://localhost:8443\"]"),
+            ("tokens.jwks", "\"development/tokens.jwks\""),
             ("internal.tokens_file", "\"tokens\""),
         ]);
         write_public(&self.path.join(CONFIG), config::render(&set).as_bytes())
@@ -158,13 +167,8 @@ impl Site {
                 identity.key.as_bytes(),
             )?;
         }
-        let signing = LocalKey::generate(KeyKind::Rsa2048).map_err(|error| no_key(&error))?;
-        let pem = signing.to_pkcs8_pem().map_err(|error| no_key(&error))?;
-        write_secret(&directory.join("tpp-signing.key"), pem.as_bytes())?;
-        let public = signing.public_key();
-        let jwks: Jwks = std::iter::once(Jwk::new(public.thumbprint(), public.clone())).collect();
-        write_public(&directory.join("tpp.jwks"), jwks.to_json().as_bytes())?;
-        Ok(jwks)
+        write_key_pair(&directory, "token-signing.key", "tokens.jwks")?;
+        write_key_pair(&directory, "tpp-signing.key", "tpp.jwks")
     }
 
     /// A fresh ledger that knows the TPP.
@@ -201,6 +205,17 @@ impl Drop for Site {
     }
 }
 
+/// A signing key, and its public half as a set.
+fn write_key_pair(directory: &Path, private: &str, public: &str) -> Result<Jwks, Failure> {
+    let signing = LocalKey::generate(KeyKind::Rsa2048).map_err(|error| no_key(&error))?;
+    let pem = signing.to_pkcs8_pem().map_err(|error| no_key(&error))?;
+    write_secret(&directory.join(private), pem.as_bytes())?;
+    let key = signing.public_key();
+    let jwks: Jwks = std::iter::once(Jwk::new(key.thumbprint(), key.clone())).collect();
+    write_public(&directory.join(public), jwks.to_json().as_bytes())?;
+    Ok(jwks)
+}
+
 fn no_key(error: &dyn std::error::Error) -> Failure {
     Failure::environment("cannot make a key or certificate", "try again").because(error)
 }
@@ -210,7 +225,7 @@ const TOKENS_SHOWN: &str = "tokens.secret";
 const CLIENT_ID: &str = "development-tpp";
 
 /// What stands in the directory afterwards.
-const MADE: [(&str, &str); 13] = [
+const MADE: [(&str, &str); 15] = [
     (CONFIG, "the configuration: every key, with what it means"),
     ("keys", "the bank's signing key and its manifest"),
     (
@@ -236,4 +251,12 @@ const MADE: [(&str, &str); 13] = [
         "what the TPP signs its requests with",
     ),
     ("development/tpp.jwks", "its public key set"),
+    (
+        "development/token-signing.key",
+        "what a toy authorisation server signs access tokens with",
+    ),
+    (
+        "development/tokens.jwks",
+        "its public key set, which tokens are checked with",
+    ),
 ];

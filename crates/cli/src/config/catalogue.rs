@@ -1,4 +1,4 @@
-//! What the bank adds to the standard's event types and resources, and who operates it.
+//! What the bank adds to the standard's event types and resources.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use oyez_domain::version::{ApiVersion, Version};
 
 use super::form::{Choice, File, Text, parsed};
 use super::list::List;
-use super::section::{Secret, any_number, default, optional, required, secret, section};
+use super::section::{any_number, default, optional, required, section};
 
 section! {
     /// Event types of the bank's own, besides the standard's (T-02).
@@ -63,15 +63,5 @@ section! {
         since: ApiVersion = required("\"v4.0\"", parsed("a path version such as \"v4.0\""));
         /// The last path version that has it, if it is gone.
         until: Option<ApiVersion> = optional("\"v4.0\"", parsed("a path version such as \"v4.0\""));
-    }
-}
-
-section! {
-    /// The internal API: the bank's own systems and people (I-05).
-    Internal = "internal" {
-        /// Who may use it: a line per token with a name, a role (publisher, viewer, operator or admin) and the SHA-256 of the
-        /// token in hexadecimal.
-        tokens: Option<Secret> = secret("\"alice admin 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\"",
-            "\"tokens\"");
     }
 }

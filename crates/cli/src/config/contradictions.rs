@@ -2,8 +2,10 @@
 
 use oyez_domain::fault::Fault;
 
+use oyez_web::tpp::{Binding, SignaturePolicy};
+
+use super::access::Validation;
 use super::catalogue::{OwnEventType, OwnResource};
-use super::identity::SignaturePolicy;
 use super::reader::Sink;
 use super::section::{Section, Unset};
 use super::{Draft, rules};
@@ -15,6 +17,8 @@ pub(super) fn judge(draft: &Draft, sink: &mut Sink<'_>) {
     features(draft, sink);
     signatures(draft, sink);
     timing(draft, sink);
+    listening(draft, sink);
+    tokens(draft, sink);
 }
 
 fn versions(draft: &Draft, sink: &mut Sink<'_>) {
@@ -96,6 +100,136 @@ fn signatures(draft: &Draft, sink: &mut Sink<'_>) {
     }
 }
 
+/// Certificates and keys go together, plain HTTP needs a gateway, and the internal API leaves the machine in TLS alone.
+fn listening(draft: &Draft, sink: &mut Sink<'_>) {
+    if let Some(listener) = &draft.listener {
+        let has = (listener.certificate.is_some(), listener.key.is_some());
+        both_or_none("listener", has, sink);
+        let gateway = draft.gateway.as_ref();
+        if has == (false, false) && gateway.is_some_and(|gateway| gateway.networks.is_empty()) {
+            let what =
+                "without a certificate the TPP listener is plain HTTP, and there is no gateway";
+            let mend = "set `certificate` and `key`, or the [gateway] that ends TLS";
+            sink.fault("listener.certificate", what, mend);
+        }
+        if has == (false, false) && listener.client_anchors.is_some() {
+            let what = "client certificates are only asked for in TLS, and there is no certificate";
+            sink.fault(
+                "listener.client_anchors",
+                what,
+                "set `certificate` and `key`",
+            );
+        }
+    }
+    if let Some(gateway) = &draft.gateway
+        && gateway.networks.is_empty()
+        && gateway.certificate_header.is_some()
+    {
+        let what = "nobody's header would be believed: no network is trusted";
+        sink.fault(
+            "gateway.certificate_header",
+            what,
+            "list the gateway's addresses in `networks`",
+        );
+    }
+    if let Some(internal) = &draft.internal {
+        let has = (internal.certificate.is_some(), internal.key.is_some());
+        both_or_none("internal", has, sink);
+        if has == (false, false) && !internal.address.ip().is_loopback() {
+            let what = "the internal API would leave this machine in plain HTTP";
+            let mend = "set `certificate` and `key`, or an address such as \"127.0.0.1:8081\"";
+            sink.fault("internal.address", what, mend);
+        }
+        if has == (false, false) && internal.client_anchors.is_some() {
+            let what = "client certificates are only asked for in TLS, and there is no certificate";
+            sink.fault(
+                "internal.client_anchors",
+                what,
+                "set `certificate` and `key`",
+            );
+        }
+    }
+    if let (Some(listener), Some(internal)) = (&draft.listener, &draft.internal)
+        && listener.address.port() != 0
+        && listener.address == internal.address
+    {
+        let what = "is that of the listener for TPPs, and the two never share one";
+        sink.fault("internal.address", what, "choose another port");
+    }
+}
+
+fn both_or_none(section: &str, has: (bool, bool), sink: &mut Sink<'_>) {
+    let (set, missing) = match has {
+        (true, false) => ("certificate", "key"),
+        (false, true) => ("key", "certificate"),
+        (true, true) | (false, false) => return,
+    };
+    let what = format!("is set, and `{missing}` is not");
+    sink.fault(
+        &format!("{section}.{set}"),
+        what,
+        format!("set `{missing}` too"),
+    );
+}
+
+/// Each kind of validation has what it needs, and a token can be bound to what it must be bound to.
+fn tokens(draft: &Draft, sink: &mut Sink<'_>) {
+    let Some(tokens) = &draft.tokens else {
+        return;
+    };
+    both_or_none(
+        "tokens",
+        (tokens.certificate.is_some(), tokens.key.is_some()),
+        sink,
+    );
+    let mut needs = |key: &str, is_set: bool, example: &str| {
+        if !is_set {
+            let what = "must be set for this kind of validation";
+            sink.fault(
+                &format!("tokens.{key}"),
+                what,
+                format!("set it, for example {key} = {example}"),
+            );
+        }
+    };
+    match tokens.validation {
+        Validation::Jwt => {
+            needs(
+                "issuer",
+                tokens.issuer.is_some(),
+                "\"https://auth.bank.example\"",
+            );
+            needs(
+                "audiences",
+                !tokens.audiences.is_empty(),
+                "[\"https://api.bank.example\"]",
+            );
+            needs(
+                "jwks",
+                tokens.jwks.is_some(),
+                "\"https://auth.bank.example/jwks\"",
+            );
+            needs("algorithms", !tokens.algorithms.is_empty(), "[\"PS256\"]");
+        }
+        Validation::Introspection => {
+            let url = "\"https://auth.bank.example/introspect\"";
+            needs("introspection_url", tokens.introspection_url.is_some(), url);
+            needs("client_id", tokens.client_id.is_some(), "\"oyez\"");
+            let known = tokens.client_secret.is_some() || tokens.certificate.is_some();
+            needs("client_secret_file", known, "\"introspection.secret\"");
+        }
+    }
+    if let (Binding::Required, Some(listener), Some(gateway)) =
+        (tokens.binding, &draft.listener, &draft.gateway)
+        && listener.client_anchors.is_none()
+        && gateway.certificate_header.is_none()
+    {
+        let what = "tokens must be bound to a certificate, and no TPP could show one";
+        let mend = "set [listener] client_anchors or [gateway] certificate_header";
+        sink.fault("tokens.binding", what, mend);
+    }
+}
+
 fn timing(draft: &Draft, sink: &mut Sink<'_>) {
     if let Some(polling) = &draft.polling
         && polling.absent_means_long_poll
@@ -108,11 +242,21 @@ fn timing(draft: &Draft, sink: &mut Sink<'_>) {
     if let Some(push) = &draft.push
         && push.connect_timeout > push.total_timeout
     {
-        let what = "connecting may take longer than the attempt as a whole";
+        too_slow("push", sink);
+    }
+    if let Some(outbound) = &draft.outbound
+        && outbound.connect_timeout > outbound.total_timeout
+    {
+        too_slow("outbound", sink);
+    }
+    if let Some(limits) = &draft.limits
+        && limits.waiting_per_tpp_max > limits.waiting_max
+    {
+        let what = "is more than may wait in all";
         sink.fault(
-            "push.connect_timeout",
+            "limits.waiting_per_tpp_max",
             what,
-            "make it shorter than `total_timeout`",
+            "make it no more than `waiting_max`",
         );
     }
     for fault in draft.retry.iter().flat_map(|retry| retry.policy().faults()) {
@@ -120,4 +264,10 @@ fn timing(draft: &Draft, sink: &mut Sink<'_>) {
         let what = "does not fit the other keys of the section";
         sink.fault(&key, what, format!("change one of them: {}", fault.message));
     }
+}
+
+fn too_slow(section: &str, sink: &mut Sink<'_>) {
+    let what = "connecting may take longer than the attempt as a whole";
+    let key = format!("{section}.connect_timeout");
+    sink.fault(&key, what, "make it shorter than `total_timeout`");
 }

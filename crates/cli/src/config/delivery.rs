@@ -56,8 +56,6 @@ section! {
             ("strict", Acknowledgement::Strict),
             ("lenient", Acknowledgement::Lenient),
         ]));
-        /// A CallbackUrl may name an address that is not public; for demonstrations and tests (S-07).
-        private_addresses: bool = default(false, Flag);
         /// How often an endpoint that was given up is tried with its oldest event; "off" leaves it to PUT and operators
         /// (D-06).
         slow_probe: Option<Duration> = default(Some(SLOW_PROBE), OrOff(Span(MINUTE..=7 * DAY)));

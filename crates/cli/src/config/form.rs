@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::reader::At;
+use super::text::HttpUrl;
 
 /// One form of values.
 pub(crate) trait Form {
@@ -312,6 +313,43 @@ impl Form for File {
 
     fn settle(&self, value: PathBuf, directory: &Path) -> PathBuf {
         directory.join(value)
+    }
+}
+
+/// A path, as [`File`] reads it, or a URL.
+pub(crate) struct FileOrUrl;
+
+/// Where something is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    File(PathBuf),
+    Url(HttpUrl),
+}
+
+impl Form for FileOrUrl {
+    type Out = Place;
+    const SPELLING: Spelling = Spelling::Text;
+
+    fn expected(&self) -> String {
+        "an https URL, or the path of a file".to_owned()
+    }
+
+    fn read(&self, value: &Spanned<DeValue<'_>>, at: &mut At<'_, '_>) -> Option<Place> {
+        let directory = at.directory();
+        self.read_by(value, at, |value| {
+            let text = value.as_str().filter(|text| !text.is_empty())?;
+            if text.contains("://") {
+                return text.parse().ok().map(Place::Url);
+            }
+            Some(Place::File(directory.join(text)))
+        })
+    }
+
+    fn write(&self, value: &Place) -> String {
+        match value {
+            Place::File(path) => quote(&path.to_string_lossy()),
+            Place::Url(url) => quote(&url.to_string()),
+        }
     }
 }
 

@@ -4,6 +4,9 @@ use oyez_domain::base_url::BaseUrl;
 use oyez_domain::version::ApiVersion;
 use oyez_domain::versions::Coverage;
 
+use oyez_jose::detached::UnknownMembers;
+use oyez_web::tpp::{PsuHeaders, SignaturePolicy};
+
 use super::form::{Choice, Flag, parsed};
 use super::list::List;
 use super::section::{default, required, section};
@@ -50,8 +53,22 @@ section! {
         callback_urls: bool = default(true, Flag);
         /// POST /events: aggregated polling.
         polling: bool = default(true, Flag);
+        /// PUT of event-subscriptions and callback-urls.
+        put: bool = default(true, Flag);
+        /// DELETE of event-subscriptions and callback-urls.
+        delete: bool = default(true, Flag);
         /// POST to the TPP's CallbackUrl: real-time notification. Off, a CallbackUrl is refused.
         push: bool = default(true, Flag);
+    }
+}
+
+section! {
+    /// Headers that mean nothing here (G-03).
+    Headers = "headers" {
+        /// What becomes of malformed ones (x-fapi-auth-date, x-fapi-customer-ip-address and the like): "ignored", or "refused"
+        /// with 400.
+        malformed: PsuHeaders = default(PsuHeaders::Ignored,
+            Choice(&[("ignored", PsuHeaders::Ignored), ("refused", PsuHeaders::Checked)]));
     }
 }
 
@@ -66,13 +83,11 @@ section! {
         ]));
         /// The values of `http://openbanking.org.uk/tan` that a TPP's signature may name.
         trust_anchors: Vec<HostName> = default(vec![HostName::open_banking()], List(parsed("a domain name")));
+        /// What becomes of members of its header that the standard does not name and that are not critical: "refused" as the
+        /// standard says, or "ignored" (M-02).
+        unknown_members: UnknownMembers = default(UnknownMembers::Refuse, Choice(&[
+            ("refused", UnknownMembers::Refuse),
+            ("ignored", UnknownMembers::Ignore),
+        ]));
     }
-}
-
-/// See [`Signatures::policy`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SignaturePolicy {
-    Required,
-    IfPresent,
-    Off,
 }

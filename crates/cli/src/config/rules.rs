@@ -1,5 +1,6 @@
 //! The rules of `oyez_domain` as this configuration makes them.
 
+use oyez_domain::address::Policy as Addresses;
 use oyez_domain::catalogue::{Catalogue, Definition};
 use oyez_domain::fault::Fault;
 use oyez_domain::resources::{ResourceTable, ResourceType};
@@ -23,7 +24,6 @@ impl Config {
             resource_table(&self.resources.own).expect("reading refused what makes no table");
         let switches = Switches {
             push: self.features.push,
-            private_callback_addresses: self.push.private_addresses,
             polling_requires_subscription: self.polling.requires_subscription,
             polling_with_callback_url: self.polling.with_callback_url,
         };
@@ -31,6 +31,9 @@ impl Config {
             versions,
             catalogue,
             resources,
+            addresses: Addresses {
+                allowed: self.outbound.allowed_networks.clone(),
+            },
             switches,
         })
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use url::Url;
+use oyez_outbound::{HeaderName as Name, Target};
+use url::{Host, Url};
 
 /// The text is not fit to be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,12 @@ macro_rules! text {
                 f.write_str(&self.0)
             }
         }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
     };
 }
 
@@ -49,10 +56,76 @@ text!(
     |text| text.contains('.') && text.len() <= 253 && text.split('.').all(is_label)
 );
 
+text!(
+    /// The name of an HTTP header, in lower case.
+    HeaderName,
+    |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+);
+text!(
+    /// A URL that can be dialled, https unless it is on this machine.
+    HttpUrl,
+    |text| Target::parse(text).is_ok() && (text.starts_with("https://") || is_on_this_machine(text))
+);
+text!(
+    /// The URL of an egress proxy.
+    ProxyUrl,
+    |text| Url::parse(text).is_ok_and(|url| is_origin(&url))
+);
+
+impl ProxyUrl {
+    /// Host and port.
+    pub(crate) fn host_and_port(&self) -> (String, u16) {
+        let url = Url::parse(&self.0).expect("it was parsed when it was read");
+        let host = url
+            .host_str()
+            .expect("it was judged when it was read")
+            .to_owned();
+        let bare = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        (bare, url.port_or_known_default().unwrap_or(80))
+    }
+}
+
+impl HeaderText {
+    /// Of a text that is fit for it.
+    pub(crate) fn of(text: &'static str) -> Self {
+        text.parse().expect("defaults are fit")
+    }
+}
+
+impl HeaderName {
+    /// As HTTP has it.
+    pub(crate) fn name(&self) -> Name {
+        self.0.parse().expect("it was judged when it was read")
+    }
+}
+
 impl HostName {
     /// The trust anchor of the United Kingdom's directory.
     pub(crate) fn open_banking() -> Self {
         Self("openbanking.org.uk".to_owned())
+    }
+}
+
+/// Nothing but scheme http, host and port.
+fn is_origin(url: &Url) -> bool {
+    let bare = url.username().is_empty() && url.password().is_none();
+    let end = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    url.scheme() == "http" && url.host().is_some() && bare && end
+}
+
+fn is_on_this_machine(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(v4)) => v4.is_loopback(),
+        Some(Host::Ipv6(v6)) => v6.is_loopback(),
+        None => false,
     }
 }
 

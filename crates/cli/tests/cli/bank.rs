@@ -78,6 +78,8 @@ impl Desk {
             .args(words.split_whitespace())
             .current_dir(self.directory.path())
             .env_clear()
+            // As many as any machine allows to be open: what `check` says of it must not differ.
+            .env("OYEZ_LISTENER__CONNECTIONS_MAX", "64")
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

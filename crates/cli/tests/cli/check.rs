@@ -32,7 +32,7 @@ fn findings_for_scripts_are_json() {
     assert_session!(desk.session(&["check -c bank/oyez.toml --json"]));
 }
 
-// M-01, I-06, P-12, D-02, T-07, S-07, I-05
+// M-01, M-02, I-06, P-12, D-02, T-07, S-07, I-05, A-02, A-05
 #[test]
 fn departures_from_the_standard_are_warned_of() {
     let desk = Desk::with_bank();
@@ -42,7 +42,16 @@ fn departures_from_the_standard_are_warned_of() {
         "# acknowledgement = \"standard\"",
         "acknowledgement = \"lenient\"",
     );
-    desk.configure("# private_addresses = false", "private_addresses = true");
+    desk.configure(
+        "# allowed_networks = []",
+        "allowed_networks = [\"10.0.0.0/8\"]",
+    );
+    desk.configure(
+        "# unknown_members = \"refused\"",
+        "unknown_members = \"ignored\"",
+    );
+    desk.configure("# binding = \"required\"", "binding = \"off\"");
+    desk.configure("# typ = \"strict\"", "typ = \"lenient\"");
     desk.configure(
         "# header_profile = \"openbanking\"",
         "header_profile = \"jwt\"",

@@ -8,6 +8,7 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "--help",
         "init --help",
         "check --help",
+        "serve --help",
         "migrate --help",
         "keys --help",
         "keys new --help",
@@ -25,6 +26,7 @@ fn what_makes_no_sense_is_refused_with_code_2_on_standard_error() {
         "check --jsn",
         "keys list --at yesterday",
         "keys new --bits 1024",
+        "serve --roles delivery",
     ];
     assert_session!(Desk::empty().session(&commands));
 }
@@ -52,9 +54,19 @@ fn the_exit_codes_of_help_and_of_the_page_are_the_same() {
         .skip_while(|line| !line.ends_with("Exit codes:"))
         .skip(1)
         .collect();
-    assert_eq!(codes.len(), 4);
+    assert_eq!(codes.len(), 5);
     for line in codes {
         let (code, meaning) = line.trim().split_once("  ").unwrap();
         assert!(page.contains(&format!("| {code} | {meaning} |")), "{line}");
     }
+}
+
+#[test]
+fn the_page_of_the_configuration_is_current() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let made = Desk::empty().run("config-doc").stdout;
+    assert!(
+        page == made,
+        "mend: cargo run -p oyez-cli -- config-doc > docs/configuration.md"
+    );
 }

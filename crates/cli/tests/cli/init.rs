@@ -29,7 +29,7 @@ fn secrets_are_for_their_owner_alone() {
         key || name.starts_with("tokens")
     };
     let secrets: Vec<_> = files.iter().filter(|(name, _)| secret(name)).collect();
-    assert_eq!(secrets.len(), 7, "{files:?}");
+    assert_eq!(secrets.len(), 8, "{files:?}");
     assert!(
         secrets.iter().all(|(_, mode)| *mode == 0o600),
         "{secrets:?}"

@@ -8,4 +8,5 @@ mod help;
 mod init;
 mod keys;
 mod migrate;
+mod serve;
 mod verify;

@@ -19,8 +19,8 @@ pub struct Judgement<'a> {
     pub row: &'a Row,
     /// The `Version` beside it, as far as that could be read.
     pub version: Option<Version>,
-    /// Whether literal addresses need not be public.
-    pub private_addresses: bool,
+    /// What literal addresses are judged by.
+    pub addresses: &'a Policy,
 }
 
 /// Everything that is wrong with a CallbackUrl.
@@ -58,9 +58,8 @@ fn judge(text: &str, url: &Url, judgement: Judgement<'_>, faults: &mut Vec<&'sta
         Host::Ipv4(v4) => Some(IpAddr::V4(v4)),
         Host::Ipv6(v6) => Some(IpAddr::V6(v6)),
     };
-    let allowed = judgement.private_addresses
-        || address
-            .is_none_or(|address| judge_address(address, &Policy::default()).may_be_dialled());
+    let allowed =
+        address.is_none_or(|address| judge_address(address, judgement.addresses).may_be_dialled());
     must(allowed, "its address is not public");
     must(
         is_as_dialled(text, url),

@@ -147,7 +147,7 @@ impl Call<'_> {
         let judgement = Judgement {
             row: self.row,
             version,
-            private_addresses: self.rules.switches.private_callback_addresses,
+            addresses: &self.rules.addresses,
         };
         for fault in callback::faults(text, judgement) {
             faults.invalid(&place.path, fault);

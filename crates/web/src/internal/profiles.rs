@@ -1,8 +1,10 @@
 //! A TPP's profile as operators write and read it. Both ways it has the same members, so that what was read can be changed
 //! and sent back.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
+use oyez_domain::address::judge;
 use oyez_domain::ids::ClientId;
 use oyez_domain::json::members::{Faults, Members, Place};
 use oyez_domain::rules::Rules;
@@ -143,10 +145,11 @@ fn read_set(place: &Place<'_>, faults: &mut Faults) -> Option<String> {
     Some(text)
 }
 
-/// An address that will be fetched; where private addresses are allowed (demonstrations, tests) it need not be https.
+/// An address that will be fetched; where this machine may be called (demonstrations, tests) it need not be https.
 fn judge_url(rules: &Rules, text: &str) -> Result<String, &'static str> {
     let url = Url::parse(text).map_err(|_| "it is no absolute URL")?;
-    let plain = rules.switches.private_callback_addresses && url.scheme() == "http";
+    let here = judge(IpAddr::V4(Ipv4Addr::LOCALHOST), &rules.addresses).may_be_dialled();
+    let plain = here && url.scheme() == "http";
     if text.len() > URL_BYTES_MAX {
         Err("it is longer than 2048 bytes")
     } else if url.scheme() != "https" && !plain {

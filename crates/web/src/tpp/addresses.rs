@@ -11,9 +11,6 @@ use super::api::Api;
 impl Api {
     /// Whether the address may be registered. Literal addresses were judged with the body.
     pub(super) async fn may_be_called(&self, url: &str) -> bool {
-        if self.bank.rules.switches.private_callback_addresses {
-            return true;
-        }
         let Ok(url) = Url::parse(url) else {
             return true;
         };
@@ -24,7 +21,7 @@ impl Api {
         match tokio::time::timeout(RESOLVING_MAX, resolving).await {
             Ok(Ok(addresses)) => addresses
                 .into_iter()
-                .all(|address| judge(address, &self.options.callback_addresses).may_be_dialled()),
+                .all(|address| judge(address, &self.bank.rules.addresses).may_be_dialled()),
             Ok(Err(_)) | Err(_) => true,
         }
     }

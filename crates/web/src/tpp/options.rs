@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use oyez_domain::access::SubjectPattern;
-use oyez_domain::address;
 use oyez_domain::ledger::poll::Limits;
 use oyez_domain::polling;
 use oyez_domain::rules::Rules;
@@ -40,8 +39,6 @@ pub struct Options {
     pub requests_per_second: NonZeroU32,
     /// For how long others may keep the bank's public keys; the same as that of [`oyez_jose::key_set::KeySet::load`] (M-06).
     pub jwks_max_age: Duration,
-    /// Where a CallbackUrl may lead (S-07).
-    pub callback_addresses: address::Policy,
 }
 
 /// What is served (G-13). Whether anything is pushed is a rule, [`oyez_domain::rules::Switches`]; callback-urls exist for
@@ -159,7 +156,6 @@ impl Default for Options {
             header_profile: HeaderProfile::OpenBanking,
             requests_per_second: REQUESTS_PER_SECOND,
             jwks_max_age: JWKS_MAX_AGE,
-            callback_addresses: address::Policy::default(),
         }
     }
 }

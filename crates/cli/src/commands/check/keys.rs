@@ -9,12 +9,12 @@ use oyez_jose::key_set::{KeyEntry, Manifest, lead};
 
 use super::super::keys::next_signing;
 use super::finding::Finding;
-use crate::config::Config;
+use crate::config::Signing;
 use crate::key_directory::KeyDirectory;
 use crate::output::moment;
 
-pub(super) fn findings(config: &Config, now: UnixTime) -> Vec<Finding> {
-    let directory = KeyDirectory::at(&config.signing.keys);
+pub(super) fn findings(config: &Signing, now: UnixTime) -> Vec<Finding> {
+    let directory = KeyDirectory::at(&config.keys);
     let subject = directory.path().display().to_string();
     let manifest = match directory.manifest() {
         Ok(manifest) => manifest,
@@ -25,15 +25,10 @@ pub(super) fn findings(config: &Config, now: UnixTime) -> Vec<Finding> {
         .iter()
         .filter_map(|entry| readable_by_others(&directory, entry))
         .collect();
-    if let Err(failure) = directory.load(config.signing.jwks_max_age, now) {
+    if let Err(failure) = directory.load(config.jwks_max_age, now) {
         findings.push(Finding::failed(&subject, failure));
     }
-    findings.push(signing(
-        &manifest,
-        lead(config.signing.jwks_max_age),
-        &subject,
-        now,
-    ));
+    findings.push(signing(&manifest, lead(config.jwks_max_age), &subject, now));
     findings
 }
 

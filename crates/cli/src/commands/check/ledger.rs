@@ -3,13 +3,13 @@
 use oyez_store::sqlite::Ledger;
 
 use super::finding::Finding;
-use crate::config::{Backend, Config};
+use crate::config::{Backend, Store};
 use crate::ledger::failure;
 
-pub(super) fn finding(config: &Config) -> Finding {
-    let path = &config.store.path;
+pub(super) fn finding(store: &Store) -> Finding {
+    let path = &store.path;
     let subject = path.display().to_string();
-    match config.store.backend {
+    match store.backend {
         Backend::Sqlite => {}
     }
     if !path.exists() {

@@ -1,15 +1,17 @@
 //! What the configuration decides: where it departs from the standard, and what TPPs will see of it (W-01).
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use oyez_domain::time::span::print as length;
 use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
-use serde_json::Value;
+use oyez_jose::access_token::Types;
+use oyez_jose::detached::UnknownMembers;
+use oyez_web::listener::HeaderForm;
+use oyez_web::tpp::{Binding, SignaturePolicy};
 
 use super::finding::Finding;
-use crate::config::{Bank, Config, Polling, Push, Retention, SignaturePolicy};
+use crate::config::{Bank, Config, KeysAt, Polling, Push, Retention, Validation};
+use crate::schemas;
 
 /// Everything about a configuration that is without fault.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
@@ -18,6 +20,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     retention(&config.retention, &mut findings);
     event_types(config, &mut findings);
     findings.push(identity(&config.bank));
+    findings.extend([listener(config), tokens(config)]);
     findings.extend([polling(&config.polling), push(&config.push), retry(config)]);
     findings
 }
@@ -44,6 +47,22 @@ fn departures(config: &Config, findings: &mut Vec<Finding>) {
             );
         }
     }
+    if config.signatures.unknown_members == UnknownMembers::Ignore {
+        let what = "signatures with members that the standard does not name are accepted (M-02)";
+        warn("signatures.unknown_members", what, "set it to \"refused\"");
+    }
+    if config.tokens.binding == Binding::Off {
+        let what = "whoever has a TPP's token may use it: it is not bound to a certificate, which does not conform (A-05)";
+        warn("tokens.binding", what, required);
+    }
+    if config.tokens.validation == Validation::Jwt && config.tokens.typ == Types::Lenient {
+        let what = "JWTs that do not say that they are access tokens are accepted (A-02)";
+        warn(
+            "tokens.typ",
+            what,
+            "set it to \"strict\", if the authorisation server follows RFC 9068",
+        );
+    }
     if config
         .polling
         .hand_out_cap
@@ -64,12 +83,12 @@ fn departures(config: &Config, findings: &mut Vec<Finding>) {
             "set it to \"standard\", or to \"lenient\" per TPP",
         );
     }
-    if config.push.private_addresses {
+    if !config.outbound.allowed_networks.is_empty() {
         let what = "a TPP can make oyez call addresses inside the bank's network (S-07)";
         warn(
-            "push.private_addresses",
+            "outbound.allowed_networks",
             what,
-            "set it to false outside of demonstrations",
+            "leave it empty outside of demonstrations, or list what TPPs on a private line need",
         );
     }
     if config.signing.header_profile != HeaderProfile::OpenBanking {
@@ -114,48 +133,45 @@ fn retention(retention: &Retention, findings: &mut Vec<Finding>) {
 /// The bank's own event types: their schemas, and then the whole catalogue by the domain's rules.
 fn event_types(config: &Config, findings: &mut Vec<Finding>) {
     let mut schemas = Vec::new();
-    for (index, own) in config.event_types.own.iter().enumerate() {
-        let subject = format!("event_types.own[{index}].schema");
-        schemas.push(match own.schema.as_deref().map(read_json).transpose() {
-            Ok(schema) => schema,
-            Err(what) => {
-                findings.push(Finding::error(
-                    subject,
-                    what,
-                    "name a file that holds a JSON Schema",
-                ));
-                None
-            }
-        });
+    for (index, schema) in schemas::read(config).into_iter().enumerate() {
+        schemas.push(schema.unwrap_or_else(|what| {
+            let subject = format!("event_types.own[{index}].schema");
+            let mend = "name a file that holds a JSON Schema";
+            findings.push(Finding::error(subject, what, mend));
+            None
+        }));
     }
     match config.rules(schemas) {
-        Ok(rules) => findings.push(Finding::note(
-            "catalogue",
-            format!(
-                "{} event types and {} resource types, in {}",
-                rules.catalogue.types().len(),
-                rules.resources.rows().len(),
-                rules
-                    .versions
-                    .rows()
-                    .iter()
-                    .map(|row| row.api.to_string())
-                    .collect::<Vec<_>>()
-                    .join(" and "),
-            ),
-        )),
+        Ok(rules) => {
+            if let Err(error) = crate::serve::features(config).check(&rules) {
+                let mend = "switch `put` and `delete` of [features] on";
+                findings.push(Finding::warning(
+                    "features",
+                    format!("{error} (G-13)"),
+                    mend,
+                ));
+            }
+            findings.push(Finding::note(
+                "catalogue",
+                format!(
+                    "{} event types and {} resource types, in {}",
+                    rules.catalogue.types().len(),
+                    rules.resources.rows().len(),
+                    rules
+                        .versions
+                        .rows()
+                        .iter()
+                        .map(|row| row.api.to_string())
+                        .collect::<Vec<_>>()
+                        .join(" and "),
+                ),
+            ));
+        }
         Err(faults) => findings.extend(faults.into_iter().map(|fault| {
             let subject = format!("event_types.own{}", fault.path.unwrap_or_default());
             Finding::error(subject, fault.message, "correct the schema file")
         })),
     }
-}
-
-fn read_json(path: &Path) -> Result<Value, String> {
-    let text =
-        fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| format!("{} is not JSON: {error}", path.display()))
 }
 
 fn identity(bank: &Bank) -> Finding {
@@ -164,6 +180,63 @@ fn identity(bank: &Bank) -> Finding {
         bank.issuer, bank.org_id, bank.trust_anchor, bank.base_url
     );
     Finding::note("bank", what)
+}
+
+fn listener(config: &Config) -> Finding {
+    let listener = &config.listener;
+    let spoken = match (&listener.certificate, &listener.client_anchors) {
+        (None, _) => "in plain HTTP to the gateway alone",
+        (Some(_), None) => "in TLS, without asking for certificates",
+        (Some(_), Some(_)) => "in TLS, with certificates asked for",
+    };
+    let header = config.gateway.certificate_header.iter().map(|header| {
+        let form = match config.gateway.certificate_form {
+            HeaderForm::Xfcc => "XFCC",
+            HeaderForm::UrlEncodedPem => "PEM",
+            HeaderForm::Base64Der => "RFC 9440",
+        };
+        let networks: Vec<_> = config
+            .gateway
+            .networks
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        format!(
+            "; {header} ({form}) is believed from {}",
+            networks.join(", ")
+        )
+    });
+    let header: String = header.collect();
+    let what = format!(
+        "TPPs are answered at {}, {spoken}{header}",
+        listener.address
+    );
+    Finding::note("listener", what)
+}
+
+fn tokens(config: &Config) -> Finding {
+    let tokens = &config.tokens;
+    let what = match (
+        tokens.validation,
+        &tokens.issuer,
+        &tokens.jwks,
+        &tokens.introspection_url,
+    ) {
+        (Validation::Jwt, Some(issuer), Some(keys), _) => {
+            let keys = match keys {
+                KeysAt::File(path) => path.display().to_string(),
+                KeysAt::Url(url) => url.to_string(),
+            };
+            let audiences = tokens.audiences.join(" or ");
+            format!("they are JWTs by {issuer} for {audiences}, checked with the keys of {keys}")
+        }
+        (_, _, _, Some(url)) => {
+            let ttl = length(tokens.cache_ttl);
+            format!("{url} is asked about them, and believed for {ttl}")
+        }
+        _ => unreachable!("reading refused a validation that lacks what it needs"),
+    };
+    Finding::note("tokens", what)
 }
 
 fn polling(polling: &Polling) -> Finding {

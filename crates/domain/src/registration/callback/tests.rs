@@ -8,7 +8,7 @@ fn judged(text: &str, version: &str) -> Vec<&'static str> {
     let judgement = Judgement {
         row: table.newest(),
         version: Some(version.parse().unwrap()),
-        private_addresses: false,
+        addresses: &Policy::default(),
     };
     faults(text, judgement)
 }
@@ -143,13 +143,16 @@ fn the_version_in_the_path_is_that_of_version_as_far_as_both_say() {
 #[test]
 fn how_a_callback_url_ends_is_data() {
     let mut row = VersionTable::default().newest().clone();
+    let inside = Policy {
+        allowed: vec!["10.0.0.0/8".parse().unwrap()],
+    };
     let ends = |row: &Row, text: &str| {
         faults(
             text,
             Judgement {
                 row,
                 version: None,
-                private_addresses: true,
+                addresses: &inside,
             },
         )
         .is_empty()

@@ -5,10 +5,10 @@ use std::fs;
 use oyez_web::internal::operators::{self, Operator};
 
 use super::finding::Finding;
-use crate::config::{Config, Secret};
+use crate::config::{Internal, Secret};
 
-pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let (subject, text) = match &config.internal.tokens {
+pub(super) fn findings(internal: &Internal) -> Vec<Finding> {
+    let (subject, text) = match &internal.tokens {
         None => {
             let what = "nobody may use the internal API: no tokens are set (I-05)";
             let mend = "see [internal] in a fresh oyez.toml; `oyez init` makes a list";

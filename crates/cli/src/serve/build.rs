@@ -1,0 +1,298 @@
+//! Building the server: everything that can be wrong outside is found here, before anybody is answered.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use oyez_domain::ledger::history::Retention;
+use oyez_domain::rules::Rules;
+use oyez_domain::time::Clock;
+use oyez_issuer::{Issuer, Parts};
+use oyez_jose::UnixTime;
+use oyez_jose::key_set::KeySet;
+use oyez_outbound::SystemResolver;
+use oyez_store::Store;
+use oyez_store::sqlite::{Ledger, Options};
+use oyez_web::listener::Listener;
+use oyez_web::{Bank, Random, internal, tpp};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::housekeeping::{BATCH_MAX, Housekeeping};
+use super::material::{Latest, Material, TlsFiles};
+use super::outward::Outward;
+use super::reload::Source;
+use super::{Roles, choices};
+use crate::clock::SystemClock;
+use crate::config::{Backend, Config};
+use crate::failure::Failure;
+use crate::{ledger, schemas};
+
+/// A server that is ready to run.
+pub(super) struct Server {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) path: PathBuf,
+    pub(super) bank: Arc<Bank>,
+    pub(super) tpp: Option<Face>,
+    pub(super) internal: Option<Face>,
+    pub(super) housekeeping: Housekeeping,
+    pub(super) sources: Vec<Source>,
+    /// Cancelled, it takes nothing new from TPPs, and says so.
+    pub(super) draining: CancellationToken,
+    pub(super) tasks: TaskTracker,
+}
+
+/// One side that is answered.
+pub(super) struct Face {
+    pub(super) listener: Listener,
+    pub(super) address: SocketAddr,
+    pub(super) router: Router,
+}
+
+/// Where chance comes from.
+type Chance = fn() -> Result<[u8; 32], Failure>;
+
+/// Makes the server of a configuration.
+pub(super) async fn build(
+    config: &Config,
+    roles: Roles,
+    chance: Chance,
+) -> Result<Server, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let tasks = TaskTracker::new();
+    let mut material = Material::new();
+    let rules = Arc::new(rules(config)?);
+    let keys = material.keys(config)?;
+    let ledger = Arc::new(open(config, &rules)?);
+    let store: Arc<dyn Store> = ledger.clone();
+    let bank = Arc::new(Bank {
+        issuer: Arc::new(issuer(config, &store, &rules, &keys, &clock)?),
+        rules,
+        identity: choices::identity(config),
+        keys: keys.clone(),
+        clock: Arc::clone(&clock),
+        random: random(chance)?,
+        waiters: choices::waiters(config),
+        metrics: Arc::default(),
+        store: Arc::clone(&store),
+    });
+    let draining = CancellationToken::new();
+    let mut tpp = None;
+    if roles.tpp_api {
+        tpp = Some(tpp_face(config, &bank, &mut material, &tasks).await?);
+    }
+    let mut internal = None;
+    if roles.internal {
+        let readiness = readiness(&draining);
+        internal = Some(internal_face(config, &bank, &mut material, readiness, &tasks).await?);
+    }
+    told(config, &keys.borrow());
+    Ok(Server {
+        ledger,
+        path: config.store.path.clone(),
+        bank,
+        tpp,
+        internal,
+        housekeeping: Housekeeping {
+            store,
+            clock,
+            unacknowledged_for: config.retention.unacknowledged,
+            retention: Retention {
+                settled_for: config.retention.settled,
+                keys_for: config.retention.idempotency_keys,
+                minutes_for: config.retention.minutes,
+                batch_max: BATCH_MAX,
+            },
+        },
+        sources: material.into_sources(),
+        draining,
+        tasks,
+    })
+}
+
+/// A server that stops says so, for balancers that still ask.
+fn readiness(draining: &CancellationToken) -> internal::Readiness {
+    let draining = draining.clone();
+    internal::Readiness::default().with("server", move || {
+        if draining.is_cancelled() {
+            internal::Condition::NotReady("it is draining".to_owned())
+        } else {
+            internal::Condition::Ready
+        }
+    })
+}
+
+async fn tpp_face(
+    config: &Config,
+    bank: &Arc<Bank>,
+    material: &mut Material,
+    tasks: &TaskTracker,
+) -> Result<Face, Failure> {
+    let outward = Outward::new(config, Arc::clone(&bank.clock), tasks.clone())?;
+    let router = tpp::router(tpp::Setup {
+        bank: Arc::clone(bank),
+        tokens: outward.tokens(material)?,
+        tpp_keys: outward.tpp_keys()?,
+        resolver: Arc::new(SystemResolver),
+        options: choices::tpp_options(config),
+    });
+    let listener = &config.listener;
+    let (socket, address) = bind(listener.address, "[listener] address").await?;
+    let tls = material.tls(&TlsFiles {
+        name: "certificate and anchors of [listener]",
+        certificate: &listener.certificate,
+        key: &listener.key,
+        client_anchors: &listener.client_anchors,
+    })?;
+    let listener = Listener {
+        socket,
+        tls,
+        gateway: choices::gateway(config),
+        bounds: choices::tpp_bounds(config),
+    };
+    Ok(Face {
+        listener,
+        address,
+        router,
+    })
+}
+
+async fn internal_face(
+    config: &Config,
+    bank: &Arc<Bank>,
+    material: &mut Material,
+    readiness: internal::Readiness,
+    tasks: &TaskTracker,
+) -> Result<Face, Failure> {
+    let internal = &config.internal;
+    let router = internal::router(internal::Setup {
+        bank: Arc::clone(bank),
+        operators: material.operators(config)?,
+        readiness,
+        tasks: tasks.clone(),
+    });
+    let (socket, address) = bind(internal.address, "[internal] address").await?;
+    let tls = material.tls(&TlsFiles {
+        name: "certificate and anchors of [internal]",
+        certificate: &internal.certificate,
+        key: &internal.key,
+        client_anchors: &internal.client_anchors,
+    })?;
+    let listener = Listener {
+        socket,
+        tls,
+        gateway: None,
+        bounds: choices::internal_bounds(config),
+    };
+    Ok(Face {
+        listener,
+        address,
+        router,
+    })
+}
+
+fn rules(config: &Config) -> Result<Rules, Failure> {
+    let schemas: Result<Vec<_>, _> = schemas::read(config).into_iter().collect();
+    let mend = "oyez check says more";
+    let schemas = schemas.map_err(|what| Failure::environment(what, mend))?;
+    config.rules(schemas).map_err(|faults| {
+        let texts: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        let what = format!(
+            "the schemas of [event_types] cannot be used: {}",
+            texts.join("; ")
+        );
+        Failure::environment(what, mend)
+    })
+}
+
+fn open(config: &Config, rules: &Arc<Rules>) -> Result<Ledger, Failure> {
+    match config.store.backend {
+        Backend::Sqlite => {}
+    }
+    let path = &config.store.path;
+    Ledger::open(path, Options::default(), Arc::clone(rules))
+        .map_err(|error| ledger::failure(path, &error))
+}
+
+fn issuer(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    rules: &Arc<Rules>,
+    keys: &Latest<KeySet>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Issuer, Failure> {
+    let parts = Parts {
+        store: Arc::clone(store),
+        rules: Arc::clone(rules),
+        keys: keys.clone(),
+        identity: choices::identity(config),
+        clock: Arc::clone(clock),
+    };
+    let started = Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current());
+    started.map_err(|error| {
+        Failure::environment(
+            "cannot start the threads that sign",
+            "see the reason, and try again",
+        )
+        .because(&error)
+    })
+}
+
+/// Chance was there a moment ago and is not taken away from a running system.
+fn random(chance: Chance) -> Result<Random, Failure> {
+    chance()?;
+    Ok(Random::new(move || {
+        let bytes = chance().expect("the system had random numbers when the server started");
+        let (first, _) = bytes
+            .split_first_chunk()
+            .expect("32 bytes have 16 first ones");
+        *first
+    }))
+}
+
+async fn bind(address: SocketAddr, key: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+    let bound = async {
+        let socket = TcpListener::bind(address).await?;
+        let address = socket.local_addr()?;
+        Ok((socket, address))
+    };
+    bound.await.map_err(|error: std::io::Error| {
+        let mend = format!("stop whoever listens there, or set another {key}");
+        Failure::environment(format!("cannot listen on {address}"), mend).because(&error)
+    })
+}
+
+/// What operators look for when they read the log from its beginning. Nothing here is secret.
+fn told(config: &Config, keys: &KeySet) {
+    let now: UnixTime = SystemClock.second();
+    let published: Vec<_> = keys.published_at(now).map(|key| key.kid()).collect();
+    let signing = keys.signing_at(now).map(|key| key.kid());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        ledger = %config.store.path.display(),
+        issuer = %config.bank.issuer,
+        "oyez"
+    );
+    match signing {
+        Some(kid) => tracing::info!(kid, published = published.join(" "), "signing keys"),
+        None => tracing::warn!(
+            published = published.join(" "),
+            "no key may sign: events wait"
+        ),
+    }
+    tracing::info!(
+        tokens = ?config.tokens.validation,
+        binding = ?config.tokens.binding,
+        registration = ?config.tokens.registration,
+        signatures = ?config.signatures.policy,
+        "policies"
+    );
+    if config.features.push {
+        tracing::warn!(
+            "[features] push is on, and this oyez does not push yet: events wait for polls"
+        );
+    }
+}

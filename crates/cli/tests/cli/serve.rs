@@ -1,0 +1,331 @@
+//! `oyez serve`: the real binary, started, called, reloaded and stopped.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
+
+use super::bank::Desk;
+
+/// A server of the bank on the desk. Dropped, it is killed.
+struct Server {
+    child: Child,
+    addresses: Value,
+    log: Receiver<String>,
+}
+
+impl Server {
+    fn start(desk: &Desk) -> Self {
+        Self::start_with(desk, &[])
+    }
+
+    /// With more words, each by itself.
+    fn start_with(desk: &Desk, words: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_oyez"))
+            .args(["serve", "-c", "oyez.toml"])
+            .args(words)
+            .current_dir(desk.path("bank"))
+            .env_clear()
+            .env("OYEZ_LISTENER__ADDRESS", "127.0.0.1:0")
+            .env("OYEZ_INTERNAL__ADDRESS", "127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = lines(child.stderr.take().unwrap());
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let said: Vec<_> = log.try_iter().collect();
+        let addresses = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}{said:#?}"));
+        Self {
+            child,
+            addresses,
+            log,
+        }
+    }
+
+    fn address(&self, name: &str) -> SocketAddr {
+        let url = self.addresses[name].as_str().unwrap();
+        url.split_once("://").unwrap().1.parse().unwrap()
+    }
+
+    fn internal(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address("internal")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Who answers in TLS, by the authority in this file.
+    fn tpp(&self, authority: &str) -> StreamOwned<ClientConnection, TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap())
+            .unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+        let stream = TcpStream::connect(self.address("tpp")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        StreamOwned::new(tls, stream)
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits until the log says this, and answers what it said before.
+    fn until_it_says(&self, text: &str) -> Vec<String> {
+        let mut before = Vec::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(text) => return before,
+                Ok(line) => before.push(line),
+                Err(_) => panic!("the log never said {text:?}: {before:#?}"),
+            }
+        }
+    }
+
+    fn exit_code(mut self) -> (i32, String) {
+        let code = self.child.wait().unwrap().code().unwrap();
+        (code, self.log.iter().collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The lines of a stream, read as they come, so that the writer never waits.
+fn lines(stream: ChildStderr) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// One request on an open connection, and its answer: status, and body by its length.
+fn ask(stream: &mut (impl Read + Write), line: &str, body: &str) -> (u16, String) {
+    ask_with(stream, line, "X-Nothing: 0", body)
+}
+
+/// The same, with one header more.
+fn ask_with(
+    stream: &mut (impl Read + Write),
+    line: &str,
+    header: &str,
+    body: &str,
+) -> (u16, String) {
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: localhost\r\n{header}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.flush().unwrap();
+    answer(stream)
+}
+
+fn answer(stream: &mut impl Read) -> (u16, String) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    (status, String::from_utf8(body).unwrap())
+}
+
+#[test]
+fn a_fresh_bank_is_served_as_it_is_and_stops_when_it_is_told() {
+    let desk = Desk::with_bank();
+    let server = Server::start(&desk);
+    let (status, ready) = ask(&mut server.internal(), "GET /health/ready", "");
+    assert_eq!(status, 200, "{ready}");
+    let mut tpp = server.tpp(&desk.read("bank/development/ca.crt"));
+    let (status, keys) = ask(&mut tpp, "GET /jwks", "");
+    assert_eq!(status, 200);
+    let keys: Value = serde_json::from_str(&keys).unwrap();
+    let manifest: Value = serde_json::from_str(&desk.read("bank/keys/manifest.json")).unwrap();
+    assert_eq!(keys["keys"][0]["kid"], manifest["keys"][0]["kid"]);
+    server.signal("TERM");
+    let (code, log) = server.exit_code();
+    assert_eq!(code, 0, "{log}");
+    assert!(
+        desk.run("check -c bank/oyez.toml")
+            .stdout
+            .contains("not in use")
+    );
+}
+
+// I-01, I-05
+#[test]
+fn an_event_is_published_with_a_token_and_never_without() {
+    let desk = Desk::with_bank();
+    let server = Server::start(&desk);
+    let tokens = desk.read("bank/tokens.secret");
+    let token = tokens
+        .lines()
+        .find_map(|line| line.strip_prefix("publisher "))
+        .unwrap();
+    let event = r#"{"tpp": "development-tpp", "resource": {"type": "account-access-consent", "id": "1"},
+        "events": [{"type": "urn:uk:org:openbanking:events:consent-authorization-revoked"}]}"#;
+    let mut stream = server.internal();
+    let (status, _) = ask(&mut stream, "POST /v1/events", event);
+    assert_eq!(status, 401);
+    let header = format!("Authorization: Bearer {token}");
+    let (status, outcome) = ask_with(&mut stream, "POST /v1/events", &header, event);
+    assert_eq!(status, 200, "{outcome}");
+    assert!(outcome.contains("no-subscription"), "{outcome}");
+}
+
+#[test]
+fn what_is_asked_for_is_served_and_nothing_else() {
+    let desk = Desk::with_bank();
+    let server = Server::start_with(&desk, &["--roles", "internal"]);
+    assert!(server.addresses["tpp"].is_null());
+    assert_eq!(ask(&mut server.internal(), "GET /health/ready", "").0, 200);
+    let server = desk.run("serve -c bank/oyez.toml --roles internal,delivery");
+    assert_eq!(server.code, 2);
+    assert!(
+        server.stderr.contains("does not push yet"),
+        "{}",
+        server.stderr
+    );
+}
+
+#[test]
+fn a_second_server_on_the_same_ledger_is_refused_with_the_mend() {
+    let desk = Desk::with_bank();
+    let server = Server::start(&desk);
+    let second = desk.run("serve -c bank/oyez.toml");
+    assert_eq!((second.code, second.stdout.as_str()), (3, ""));
+    assert!(
+        second.stderr.contains("is used by another process"),
+        "{}",
+        second.stderr
+    );
+    assert!(
+        second.stderr.contains("mend: stop the server"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(ask(&mut server.internal(), "GET /health/live", "").0, 200);
+}
+
+// A-06
+#[test]
+fn a_new_certificate_is_shown_without_a_connection_being_dropped() {
+    let desk = Desk::with_bank();
+    assert_eq!(desk.run("init other").code, 0);
+    let server = Server::start(&desk);
+    let authority = desk.read("bank/development/ca.crt");
+    let mut before = server.tpp(&authority);
+    assert_eq!(ask(&mut before, "GET /jwks", "").0, 200);
+    for name in ["server.crt", "server.key"] {
+        let new = desk.path(&format!("other/development/{name}"));
+        fs::copy(new, desk.path(&format!("bank/development/{name}"))).unwrap();
+    }
+    server.signal("HUP");
+    server.until_it_says("certificate and anchors of [listener] read again");
+    assert_eq!(ask(&mut before, "GET /jwks", "").0, 200);
+    let mut after = server.tpp(&desk.read("other/development/ca.crt"));
+    assert_eq!(ask(&mut after, "GET /jwks", "").0, 200);
+}
+
+// M-06
+#[test]
+fn a_new_signing_key_is_published_without_being_told_and_a_damaged_manifest_changes_nothing() {
+    let desk = Desk::with_bank();
+    desk.age_keys(60);
+    let server = Server::start(&desk);
+    let mut tpp = server.tpp(&desk.read("bank/development/ca.crt"));
+    assert_eq!(desk.run("keys new -c bank/oyez.toml --kid second").code, 0);
+    server.until_it_says("signing keys read again");
+    assert!(ask(&mut tpp, "GET /jwks", "").1.contains("\"second\""));
+    desk.write("bank/keys/manifest.json", "{");
+    server.until_it_says("signing keys not read again");
+    assert!(ask(&mut tpp, "GET /jwks", "").1.contains("\"second\""));
+}
+
+#[test]
+fn what_is_under_way_is_finished_before_the_server_stops() {
+    let desk = Desk::with_bank();
+    let server = Server::start(&desk);
+    let mut stream = server.internal();
+    let head = "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(b"{").unwrap();
+    // Another connection, so that the first one's bytes are surely read.
+    assert_eq!(ask(&mut server.internal(), "GET /health/live", "").0, 200);
+    server.signal("TERM");
+    server.until_it_says("stopping");
+    stream.write_all(b"}").unwrap();
+    assert_eq!(answer(&mut stream).0, 401);
+    assert_eq!(server.exit_code().0, 0);
+}
+
+#[test]
+fn a_second_signal_or_the_deadline_cuts_the_server_off_with_code_4() {
+    for (deadline, why) in [("1h", "a second time"), ("1s", "its deadline")] {
+        let desk = Desk::with_bank();
+        desk.configure(
+            "# deadline = \"25s\"",
+            &format!("deadline = \"{deadline}\""),
+        );
+        let server = Server::start(&desk);
+        let mut stream = server.tpp(&desk.read("bank/development/ca.crt"));
+        let head = "POST /open-banking/v4.0/events HTTP/1.1\r\nHost: localhost\r\nContent-Le";
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.flush().unwrap();
+        assert_eq!(ask(&mut server.internal(), "GET /health/live", "").0, 200);
+        server.signal("TERM");
+        server.until_it_says("stopping");
+        if deadline == "1h" {
+            server.signal("INT");
+        }
+        let (code, log) = server.exit_code();
+        assert_eq!(code, 4, "{log}");
+        assert!(log.contains(why), "{log}");
+    }
+}
+
+/// Only a real failure takes so long.
+const PATIENCE: Duration = Duration::from_secs(60);
