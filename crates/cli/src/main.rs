@@ -4,6 +4,7 @@
 //! always the same: parse, do, answer, exit code.
 
 mod args;
+mod bench;
 mod clock;
 mod commands;
 mod config;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
 /// Does what was asked; a server has nothing to say when it ends.
 fn run(command: &Command, around: &Surroundings) -> Result<Option<Reply>, Failure> {
     let reply = match command {
+        Command::Bench(args) => bench::run(args, around),
         Command::Check(args) => commands::check::run(args, around),
         Command::ConfigDoc => {
             let page = config::page();

@@ -15,10 +15,21 @@ pub(crate) struct Reply {
     pub(crate) text: String,
     /// For scripts: the same facts.
     pub(crate) json: Value,
+    /// How they are laid out.
+    layout: Layout,
     /// Beside the data: what to do next, what to beware of.
     pub(crate) remarks: Vec<String>,
     /// Whether the answer is yes.
     pub(crate) verdict: Verdict,
+}
+
+/// How JSON is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// For people who look at it too.
+    Indented,
+    /// For scripts that read the last line.
+    OneLine,
 }
 
 /// Whether the answer of a command is yes: what its exit code says.
@@ -35,8 +46,17 @@ impl Reply {
         Self {
             text: text.into(),
             json,
+            layout: Layout::Indented,
             remarks: Vec::new(),
             verdict: Verdict::Yes,
+        }
+    }
+
+    /// With its JSON on one line.
+    pub(crate) fn on_one_line(self) -> Self {
+        Self {
+            layout: Layout::OneLine,
+            ..self
         }
     }
 
@@ -102,7 +122,10 @@ impl Paint {
 pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
     let text = match format {
         Format::People => reply.text.clone(),
-        Format::Scripts => format!("{:#}", reply.json),
+        Format::Scripts => match reply.layout {
+            Layout::Indented => format!("{:#}", reply.json),
+            Layout::OneLine => reply.json.to_string(),
+        },
     };
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
