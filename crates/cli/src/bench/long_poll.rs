@@ -1,6 +1,7 @@
 //! Polls that wait: the memory of each, and the time from the first publication until the last of them was answered, beside
 //! the time that signing alone would have taken.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::alone::signatures_per_second;
 use super::client::{Connection, Dial, get};
 use super::figures::{Figures, Meter, float, rate, round};
-use super::publisher::Publications;
+use super::publisher::{Publications, count};
 use super::server::Server;
 use super::site::Site;
 use super::tpp::{Crowd, sets};
@@ -20,6 +21,9 @@ use crate::args::LongPoll;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::{open_files, output};
+
+/// Each answers when it was answered.
+type Polls = JoinSet<Result<Instant, Failure>>;
 
 pub(super) fn measure(args: &LongPoll, around: &Surroundings) -> Result<Figures, Failure> {
     let waiters = affordable(args.waiters)?;
@@ -30,7 +34,7 @@ pub(super) fn measure(args: &LongPoll, around: &Surroundings) -> Result<Figures,
     let measured = drive(async {
         let memory_before = server.memory()?;
         let mut polls = begin(crowd, waiters).await?;
-        until_all_wait(&site, &server, waiters).await?;
+        until_all_wait(&site, &server, waiters, &mut polls).await?;
         let memory_after = server.memory()?;
         let publications = Publications {
             events: waiters,
@@ -88,7 +92,7 @@ fn affordable(waiters: u64) -> Result<u64, Failure> {
 }
 
 /// Sends all polls, each on its connection. Each task answers when its own was answered.
-async fn begin(crowd: Crowd, waiters: u64) -> Result<JoinSet<Result<Instant, Failure>>, Failure> {
+async fn begin(crowd: Crowd, waiters: u64) -> Result<Polls, Failure> {
     let crowd = Arc::new(crowd);
     let at_once = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     let mut polls = JoinSet::new();
@@ -123,27 +127,37 @@ async fn sent(crowd: &Crowd, tpp: usize) -> std::io::Result<Connection> {
     Ok(connection)
 }
 
-/// The server counts them itself.
-async fn until_all_wait(site: &Site, server: &Server, waiters: u64) -> Result<(), Failure> {
-    let cannot = |error: &dyn std::error::Error| broken("cannot see how many polls wait", error);
+/// The server counts them itself. None of them ends meanwhile.
+async fn until_all_wait(
+    site: &Site,
+    server: &Server,
+    waiters: u64,
+    polls: &mut Polls,
+) -> Result<(), Failure> {
+    let cannot = |error: &dyn Error| broken("cannot see how many polls wait", error);
     let request = get("/metrics", &site.operators_token("viewer")?);
     let dial = Dial::plain(server.internal);
     let mut connection = dial.connect().await.map_err(|error| cannot(&error))?;
+    let wanted = format!("\noyez_polls_waiting {waiters}\n");
     let all_wait = async {
         loop {
-            let text = connection
-                .ask(&request)
-                .await
-                .map_err(|error| cannot(&error))?;
-            if String::from_utf8_lossy(text).contains(&format!("\noyez_polls_waiting {waiters}\n"))
-            {
+            let text = connection.ask(&request).await;
+            let text = text.map_err(|error| cannot(&error))?;
+            if count(text, wanted.as_bytes()) > 0 {
                 return Ok(());
             }
             sleep(LOOK_EVERY).await;
         }
     };
-    let in_time = timeout(ALL_WAIT_WITHIN, all_wait).await;
-    in_time.unwrap_or_else(|_| Err(unexpected("not all polls came to wait")))
+    tokio::select! {
+        waiting = timeout(ALL_WAIT_WITHIN, all_wait) => {
+            waiting.unwrap_or_else(|_| Err(unexpected("not all polls came to wait")))
+        }
+        Some(ended) = polls.join_next() => {
+            let _early = ended.map_err(|error| broken("a poll broke", &error))??;
+            Err(unexpected("a poll that was to wait was answered"))
+        }
+    }
 }
 
 /// What the events that wake them are published in.
