@@ -13,7 +13,7 @@ use crate::event::EventType;
 use crate::time::Timestamp;
 
 pub use build::{BuildError, Issue, build};
-pub use check::check;
+pub use check::{check, read};
 pub use expect::Expected;
 
 /// The claims of a SET that were checked: everything the standard asks for is there.

@@ -64,29 +64,43 @@ pub fn canonical(value: &Value) -> Vec<u8> {
     bytes
 }
 
+/// The same, of an object without one of its members.
+pub fn canonical_without(name: &str, object: &Map<String, Value>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let kept = object.iter().filter(|(each, _)| *each != name);
+    write_members(kept, &mut bytes);
+    bytes
+}
+
 fn write_canonical(value: &Value, bytes: &mut Vec<u8>) {
     match value {
         Value::Array(items) => {
             write_all(bytes, [b'[', b']'], items.iter(), write_canonical);
         }
-        Value::Object(map) => {
-            let mut members: Vec<(&String, &Value)> = map.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            write_all(
-                bytes,
-                [b'{', b'}'],
-                members.into_iter(),
-                |(name, value), bytes| {
-                    bytes.extend_from_slice(Value::from(name.as_str()).to_string().as_bytes());
-                    bytes.push(b':');
-                    write_canonical(value, bytes);
-                },
-            );
-        }
+        Value::Object(map) => write_members(map.iter(), bytes),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            bytes.extend_from_slice(value.to_string().as_bytes());
+            write_scalar(value, bytes);
         }
     }
+}
+
+fn write_members<'v>(members: impl Iterator<Item = (&'v String, &'v Value)>, bytes: &mut Vec<u8>) {
+    let mut members: Vec<_> = members.collect();
+    members.sort_unstable_by_key(|(name, _)| *name);
+    write_all(
+        bytes,
+        [b'{', b'}'],
+        members.into_iter(),
+        |(name, value), bytes| {
+            write_scalar(name, bytes);
+            bytes.push(b':');
+            write_canonical(value, bytes);
+        },
+    );
+}
+
+fn write_scalar(value: &impl serde::Serialize, bytes: &mut Vec<u8>) {
+    serde_json::to_writer(bytes, value).expect("a vector takes whatever is written");
 }
 
 fn write_all<T>(

@@ -170,11 +170,10 @@ fn optional<T, E: std::fmt::Display>(
 }
 
 fn content(item: &Value) -> Vec<u8> {
-    let mut said = item.clone();
-    if let Some(members) = said.as_object_mut() {
-        members.remove(KEY);
+    match item.as_object() {
+        Some(members) => json::canonical_without(KEY, members),
+        None => json::canonical(item),
     }
-    json::canonical(&said)
 }
 
 const MEMBERS: [&str; 6] = ["tpp", "resource", "events", "toe", "txn", KEY];

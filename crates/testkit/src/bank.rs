@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
-use oyez_domain::event::{Family, Notice};
-use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::acceptance::Acceptance;
+use oyez_domain::ids::Jti;
 use oyez_domain::ledger::history::{Counts, EventFile};
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::{Clock as _, Timestamp};
@@ -23,13 +21,15 @@ use oyez_jose::detached::Error;
 use oyez_jose::key_set::KeySet;
 use oyez_jose::{Form, Jwks, UnixTime};
 use oyez_store::Store;
-use serde_json::Value;
+use oyez_web::internal::operators::Role;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::clock::ManualClock;
+use crate::colleague::Colleague;
 use crate::faulty_store::FaultyStore;
-use crate::making::{self, Jtis, UPDATE};
+use crate::making::{self, UPDATE};
 use crate::tpp::{Caller, Response, Site};
 use running::Running;
 
@@ -43,7 +43,6 @@ pub struct Bank {
     plan: Plan,
     keys: watch::Sender<Arc<KeySet>>,
     names: Arc<Names>,
-    jtis: Jtis,
     running: Option<Running>,
     directory: TempDir,
 }
@@ -117,13 +116,18 @@ impl Bank {
     }
 
     /// What the routers work on.
-    pub fn web(&self) -> &oyez_web::Bank {
+    pub fn web(&self) -> &Arc<oyez_web::Bank> {
         &self.running().web
     }
 
     /// Its keys; send a new set to exchange them.
     pub fn keys(&self) -> &watch::Sender<Arc<KeySet>> {
         &self.keys
+    }
+
+    /// Somebody of the bank, in this role.
+    pub fn colleague(&self, role: Role) -> Colleague {
+        Colleague::new(self.running().internal, role)
     }
 
     /// What names mean to it.
@@ -153,11 +157,10 @@ impl Bank {
     /// Makes a TPP known, with its keys.
     pub async fn register(&self, caller: &Caller) {
         let profile = Profile {
-            name: caller.client_id().to_owned(),
             org_id: Caller::ORG_ID.to_owned(),
             software_id: caller.software_id().to_owned(),
             keys: KeySource::Jwks(caller.jwks().to_json()),
-            overrides: Overrides::default(),
+            ..making::profile(Overrides::default())
         };
         let (id, now) = (making::client(caller.client_id()), self.now());
         let known = self
@@ -205,28 +208,29 @@ impl Bank {
 
 /// Its events.
 impl Bank {
-    /// Takes notices in and wakes who waits for them; one outcome per notice, in order.
-    pub async fn accept(&self, notices: Vec<Notice>) -> Vec<Acceptance> {
-        let now = self.now();
-        let tpps: Vec<ClientId> = notices.iter().map(|it| it.client_id.clone()).collect();
-        let submit = |notice| making::submission(self.jtis.next(now), notice);
-        let batch = notices.into_iter().map(submit).collect();
-        let accepted = self.store().accept(batch, now).await.unwrap();
-        for client_id in &tpps {
-            self.web().waiters.wake(client_id);
-        }
-        accepted
+    /// Hands items over, as a core system does; one outcome per item, in order (I-01).
+    pub async fn publish(&self, items: &[Value]) -> Vec<Value> {
+        let publisher = self.colleague(Role::Publisher);
+        let answer = publisher
+            .post("/v1/events", &json!({ "items": items }))
+            .await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let mut answer = answer.json();
+        serde_json::from_value(answer["outcomes"].take()).unwrap()
     }
 
-    /// Takes in so many updates of an account-access-consent, all wanted.
+    /// Publishes so many updates of an account-access-consent, and sees them accepted.
     pub async fn tell(&self, caller: &Caller, events: usize) -> Vec<Jti> {
-        let notice = making::notice(&making::client(caller.client_id()), Family::Aisp, &[UPDATE]);
-        let accepted = self.accept(vec![notice; events]).await;
-        let jti = |acceptance: Acceptance| match acceptance {
-            Acceptance::Accepted(jti) => jti,
-            other => panic!("{other:?}"),
+        let item = json!({
+            "tpp": caller.client_id(), "events": [{ "type": UPDATE }],
+            "resource": { "type": "account-access-consent", "id": "r-1", "version": "v4.0" },
+        });
+        let outcomes = self.publish(&vec![item; events]).await;
+        let jti = |outcome: &Value| {
+            assert_eq!(outcome["outcome"], "accepted", "{outcome}");
+            serde_json::from_value(outcome["jti"].clone()).unwrap()
         };
-        accepted.into_iter().map(jti).collect()
+        outcomes.iter().map(jti).collect()
     }
 
     /// All that the ledger knows of an event.

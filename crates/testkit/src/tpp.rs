@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::certificates::{Authority, Certified};
 use crate::clock::ManualClock;
+use crate::http::Connection;
 use crate::keys;
 use crate::tokens::{AuthorisationServer, Token};
 
@@ -53,7 +54,7 @@ pub struct Caller {
     software_id: String,
     certificate: Option<Certified>,
     key: Arc<LocalKey>,
-    tls_versions: &'static [&'static SupportedProtocolVersion],
+    tls_versions: Vec<&'static SupportedProtocolVersion>,
 }
 
 impl Site {
@@ -103,7 +104,7 @@ impl Caller {
             software_id: format!("software-of-{client_id}"),
             certificate: Some(site.authority.client(client_id)),
             key: Arc::clone(key),
-            tls_versions: rustls::ALL_VERSIONS,
+            tls_versions: rustls::ALL_VERSIONS.to_vec(),
         }
     }
 
@@ -114,8 +115,8 @@ impl Caller {
     }
 
     /// Speaking these versions of TLS alone.
-    pub fn with_tls(mut self, versions: &'static [&'static SupportedProtocolVersion]) -> Self {
-        self.tls_versions = versions;
+    pub fn with_tls(mut self, versions: &[&'static SupportedProtocolVersion]) -> Self {
+        self.tls_versions = versions.to_vec();
         self
     }
 
@@ -193,13 +194,13 @@ impl Caller {
     }
 
     /// One connection for several requests, one after the other.
-    pub async fn keep_alive(&self) -> std::io::Result<request::Connection> {
-        request::Connection::over(self.connect().await?).await
+    pub async fn keep_alive(&self) -> std::io::Result<Connection> {
+        Connection::over(self.connect().await?).await
     }
 
     async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
         let authority = &self.site.authority;
-        let config = authority.client_config(self.certificate.as_ref(), self.tls_versions);
+        let config = authority.client_config(self.certificate.as_ref(), &self.tls_versions);
         let tcp = TcpStream::connect(self.site.address()).await?;
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").unwrap();

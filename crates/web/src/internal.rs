@@ -1,6 +1,6 @@
 //! The API that the bank's own systems and people call: publishing, TPPs, events, the audit trail, health and metrics.
 //!
-//! [`routes`] is all of it as a list; the router is built from it, and tests and descriptions of the API walk it. Each
+//! [`ROUTES`] is all of it as a list; the router is built from it, and tests and descriptions of the API walk it. Each
 //! request walks one way: who calls, what it may, the body, the ledger. Whatever comes of it leaves through one place, which
 //! writes headers, problems (RFC 9457), the log and the metrics.
 //!

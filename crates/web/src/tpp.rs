@@ -1,6 +1,6 @@
 //! The API that TPPs call: registrations, polls, and the bank's public keys.
 //!
-//! [`routes`] is all of it as a list, and [`router`] serves that list for every version of the version table. Each request
+//! [`routes()`] is all of it as a list, and [`router`] serves that list for every version of the version table. Each request
 //! walks one way, so that every combination of faults has one answer (G-12): path and method, certificate and token, scope,
 //! rate, media type, size, signature, body, and last the state of the ledger. Whatever comes of it, good or bad, leaves
 //! through one place that writes headers, the error model of the version called, the bank's signature and the log.
@@ -64,7 +64,7 @@ pub struct Setup {
 
 /// The routes of the TPP API. Requests carry [`crate::listener::Peer`].
 ///
-/// They are served both as they stand in [`routes`] and below the path of the base URL, if that has one: `Links` work when
+/// They are served both as they stand in [`routes()`] and below the path of the base URL, if that has one: `Links` work when
 /// they are called here directly, and a gateway may take the path off.
 pub fn router(setup: Setup) -> Router {
     routes::router(Arc::new(api::Api::new(setup)))

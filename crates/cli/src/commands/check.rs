@@ -1,6 +1,7 @@
 //! `oyez check`: everything that is wrong or remarkable about a configuration, its keys and its ledger. Nothing is changed.
 
 mod certificates;
+mod departures;
 mod finding;
 mod keys;
 mod ledger;

@@ -348,7 +348,7 @@ impl Form for FileOrUrl {
     fn write(&self, value: &Place) -> String {
         match value {
             Place::File(path) => quote(&path.to_string_lossy()),
-            Place::Url(url) => quote(&url.to_string()),
+            Place::Url(url) => quote(url.as_ref()),
         }
     }
 }

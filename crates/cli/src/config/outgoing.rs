@@ -13,7 +13,7 @@ use super::section::{Secret, default, optional, secret, section};
 use super::text::ProxyUrl;
 
 section! {
-    /// Requests that oyez makes (D-11, D-12, D-13). The timeouts of pushes are in [push].
+    /// Requests that oyez makes (D-11, D-12, D-13). The timeouts of pushes are in `[push]`.
     Outbound = "outbound" {
         /// The authorities that are believed when oyez calls somebody, in PEM; without it, those of the system. Read at the
         /// start alone.

@@ -251,6 +251,79 @@ fn a_bank_that_could_not_tell_anything_is_refused() {
     assert!(read(LEAST, &off).is_err());
 }
 
+// I-05
+#[test]
+fn a_server_that_nobody_could_call_rightly_is_refused() {
+    let plain = LEAST
+        .replace("certificate = \"server.crt\"", "")
+        .replace("key = \"server.key\"", "")
+        .replace("client_anchors = \"client-anchors.pem\"", "");
+    let gateway = "[gateway]\nnetworks = [\"10.0.0.0/8\"]\ncertificate_header = \"x-cert\"";
+    assert!(read(&format!("{plain}{gateway}"), &[]).is_ok());
+    let faults_of = |text: &str, variables: &[(&str, &str)]| {
+        let faults = read(text, variables).expect_err("the configuration is wrong");
+        let keys: Vec<_> = faults.into_iter().map(|fault| fault.key).collect();
+        keys.join(" ")
+    };
+    assert_eq!(
+        faults_of(&plain, &[]),
+        "listener.certificate tokens.binding"
+    );
+    for (variable, value, key) in [
+        ("OYEZ_INTERNAL__ADDRESS", "0.0.0.0:8081", "internal.address"),
+        (
+            "OYEZ_INTERNAL__ADDRESS",
+            "127.0.0.1:8443",
+            "internal.address",
+        ),
+        (
+            "OYEZ_INTERNAL__CERTIFICATE",
+            "a.crt",
+            "internal.certificate",
+        ),
+        (
+            "OYEZ_INTERNAL__CLIENT_ANCHORS",
+            "a.pem",
+            "internal.client_anchors",
+        ),
+        (
+            "OYEZ_GATEWAY__CERTIFICATE_HEADER",
+            "x-cert",
+            "gateway.certificate_header",
+        ),
+        ("OYEZ_TOKENS__AUDIENCES", "[]", "tokens.audiences"),
+        ("OYEZ_TOKENS__KEY", "a.key", "tokens.key"),
+        (
+            "OYEZ_LIMITS__WAITING_MAX",
+            "1",
+            "limits.waiting_per_tpp_max",
+        ),
+        (
+            "OYEZ_OUTBOUND__TOTAL_TIMEOUT",
+            "1s",
+            "outbound.connect_timeout",
+        ),
+    ] {
+        assert_eq!(faults_of(LEAST, &[(variable, value)]), key, "{value}");
+    }
+    let asking = [
+        ("OYEZ_TOKENS__VALIDATION", "introspection"),
+        (
+            "OYEZ_TOKENS__INTROSPECTION_URL",
+            "http://127.0.0.1:9/introspect",
+        ),
+        ("OYEZ_TOKENS__CLIENT_ID", "oyez"),
+        ("OYEZ_TOKENS__CLIENT_SECRET_FILE", "secret"),
+    ];
+    assert!(read(LEAST, &asking).is_ok());
+    assert_eq!(faults_of(LEAST, &asking[..3]), "tokens.client_secret_file");
+    let elsewhere = (
+        "OYEZ_TOKENS__INTROSPECTION_URL",
+        "http://10.0.0.1/introspect",
+    );
+    assert!(read(LEAST, &[elsewhere]).is_err());
+}
+
 /// Text that comes near a configuration, so that reading gets past the first line.
 fn nearly_toml() -> impl Strategy<Value = String> {
     let names: Vec<String> = outlines()

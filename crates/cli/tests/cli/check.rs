@@ -142,3 +142,21 @@ fn bad_lines_in_the_list_of_tokens_are_named_and_not_repeated() {
     assert!(!done.stdout.contains("secret"), "{}", done.stdout);
     assert_session!(desk.shown("check -c bank/oyez.toml", &done));
 }
+
+//
+#[test]
+fn certificates_that_are_past_foreign_or_none_are_found() {
+    let desk = Desk::with_bank();
+    let mut shown = desk.session(&["check -c bank/oyez.toml --at 2999-01-01T00:00:00Z"]);
+    desk.configure("development/server.key", "development/tpp.key");
+    desk.configure(
+        "client_anchors = \"development/ca.crt\"",
+        "client_anchors = \"tokens\"",
+    );
+    desk.configure("development/tokens.jwks", "oyez.toml");
+    let tpp_key = desk.path("bank/development/tpp.key");
+    fs::set_permissions(tpp_key, PermissionsExt::from_mode(0o640)).unwrap();
+    shown.push_str(&desk.session(&["check -c bank/oyez.toml"]));
+    let findings = shown.lines().filter(|line| !line.starts_with("note"));
+    assert_session!(findings.map(|line| format!("{line}\n")).collect::<String>());
+}

@@ -6,14 +6,20 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use oyez_jose::{LocalKey, sha256};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::bank::Desk;
+
+type Secured = StreamOwned<ClientConnection, TcpStream>;
+type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 /// A server of the bank on the desk. Dropped, it is killed.
 struct Server {
@@ -67,7 +73,19 @@ impl Server {
     }
 
     /// Who answers in TLS, by the authority in this file.
-    fn tpp(&self, authority: &str) -> StreamOwned<ClientConnection, TcpStream> {
+    fn tpp(&self, authority: &str) -> Secured {
+        self.secured(authority, None)
+    }
+
+    /// The same, called by the TPP of a fresh bank, with its certificate.
+    fn tpp_as_itself(&self, desk: &Desk) -> Secured {
+        let file = |name: &str| desk.read(&format!("bank/development/{name}"));
+        let certificate = CertificateDer::from_pem_slice(file("tpp.crt").as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(file("tpp.key").as_bytes()).unwrap();
+        self.secured(&file("ca.crt"), Some((certificate, key)))
+    }
+
+    fn secured(&self, authority: &str, identity: Option<Identity>) -> Secured {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap())
@@ -76,8 +94,13 @@ impl Server {
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match identity {
+            Some((certificate, key)) => config
+                .with_client_auth_cert(vec![certificate], key)
+                .unwrap(),
+            None => config.with_no_client_auth(),
+        };
         let name = ServerName::try_from("localhost").unwrap();
         let tls = ClientConnection::new(Arc::new(config), name).unwrap();
         let stream = TcpStream::connect(self.address("tpp")).unwrap();
@@ -146,13 +169,17 @@ fn ask_with(
     header: &str,
     body: &str,
 ) -> (u16, String) {
+    send(stream, line, header, body);
+    answer(stream)
+}
+
+fn send(stream: &mut impl Write, line: &str, header: &str, body: &str) {
     let length = body.len();
     let request = format!(
         "{line} HTTP/1.1\r\nHost: localhost\r\n{header}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).unwrap();
     stream.flush().unwrap();
-    answer(stream)
 }
 
 fn answer(stream: &mut impl Read) -> (u16, String) {
@@ -283,6 +310,78 @@ fn a_new_signing_key_is_published_without_being_told_and_a_damaged_manifest_chan
     desk.write("bank/keys/manifest.json", "{");
     server.until_it_says("signing keys not read again");
     assert!(ask(&mut tpp, "GET /jwks", "").1.contains("\"second\""));
+}
+
+// A-05
+#[test]
+fn behind_a_gateway_the_listener_for_tpps_is_plain_http() {
+    let desk = Desk::with_bank();
+    for line in [
+        "certificate = \"development/server.crt\"",
+        "key = \"development/server.key\"",
+        "client_anchors = \"development/ca.crt\"",
+    ] {
+        desk.configure(line, "");
+    }
+    desk.configure("# networks = []", "networks = [\"127.0.0.0/8\"]");
+    desk.configure("# certificate_header =", "certificate_header =");
+    let server = Server::start(&desk);
+    let mut tpp = TcpStream::connect(server.address("tpp")).unwrap();
+    assert_eq!(ask(&mut tpp, "GET /jwks", "").0, 200);
+}
+
+/// A token for the TPP of a fresh bank, as the toy authorisation server signs it: bound to its certificate.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server goes by the real clock"
+)]
+fn token(desk: &Desk) -> String {
+    let file = |name: &str| desk.read(&format!("bank/development/{name}"));
+    let key = LocalKey::read(file("token-signing.key").into_bytes().into()).unwrap();
+    let certificate = CertificateDer::from_pem_slice(file("tpp.crt").as_bytes()).unwrap();
+    let thumbprint = URL_SAFE_NO_PAD.encode(sha256(&certificate));
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let header = json!({"alg": "PS256", "typ": "at+jwt", "kid": key.public_key().thumbprint()});
+    let claims = json!({
+        "iss": "https://localhost/DEVELOPMENT-ONLY", "aud": "https://localhost:8443",
+        "client_id": "development-tpp", "sub": "development-tpp", "scope": "accounts",
+        "iat": now, "exp": now + 300, "jti": "1", "cnf": {"x5t#S256": thumbprint},
+    });
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(&header), part(&claims));
+    let signature = key.sign_now(signed.as_bytes()).unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+// A-02, A-05, P-07
+#[test]
+#[expect(clippy::disallowed_types, reason = "the server goes by the real clock")]
+fn a_poll_that_waits_is_answered_when_the_server_stops() {
+    let desk = Desk::with_bank();
+    let server = Server::start(&desk);
+    let mut tpp = server.tpp_as_itself(&desk);
+    let bearer = format!("Authorization: Bearer {}", token(&desk));
+    let path = "POST /open-banking/v4.0/events";
+    let (status, body) = ask_with(&mut tpp, path, &bearer, r#"{"returnImmediately": true}"#);
+    assert_eq!(status, 200, "{body}");
+    let mut stranger = server.tpp(&desk.read("bank/development/ca.crt"));
+    assert_eq!(ask_with(&mut stranger, path, &bearer, "{}").0, 401);
+    send(&mut tpp, path, &bearer, r#"{"returnImmediately": false}"#);
+    let waiting = || ask(&mut server.internal(), "GET /metrics", "").1;
+    let began = std::time::Instant::now();
+    while !waiting().contains("oyez_polls_waiting 1\n") {
+        assert!(began.elapsed() < PATIENCE, "{}", waiting());
+    }
+    server.signal("TERM");
+    let (status, body) = answer(&mut tpp);
+    assert_eq!(
+        (status, body.as_str()),
+        (200, r#"{"moreAvailable":false,"sets":{}}"#)
+    );
+    assert_eq!(server.exit_code().0, 0);
 }
 
 #[test]

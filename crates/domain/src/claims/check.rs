@@ -1,7 +1,9 @@
 //! From bytes to claims, or to everything that is wrong with them.
 //!
-//! As strict as the standard's schema: no claim but its own (so no `exp`), integers for times, one text for `aud`. What an
-//! event must hold follows from its type's role; types that the catalogue does not know are another bank's own.
+//! [`check`] is as strict as the standard's schema: no claim but its own (so no `exp`), integers for times, one text for `aud`.
+//! [`read`] is for who must live with what banks send: the same, but what the standard does not know is passed over, since it
+//! may be the next version's. What an event must hold follows from its type's role; types that the catalogue does not know are
+//! another bank's own.
 
 use serde_json::Map;
 use url::Url;
@@ -16,13 +18,24 @@ use crate::rules::Rules;
 use crate::time::Timestamp;
 use crate::versions::Lengths;
 
-/// Reads the payload of a SET. Its signature, and whether it is meant for us, are for others to say.
+/// Reads the payload of a SET and holds it to the standard in everything. Its signature, and whether it is meant for us, are
+/// for others to say.
 pub fn check(rules: &Rules, payload: &[u8]) -> Result<Claims, Vec<Fault>> {
+    taken(rules, Further::Refused, payload)
+}
+
+/// The same for a recipient: claims and members beyond the standard's are no fault, and are not kept.
+pub fn read(rules: &Rules, payload: &[u8]) -> Result<Claims, Vec<Fault>> {
+    taken(rules, Further::PassedOver, payload)
+}
+
+fn taken(rules: &Rules, further: Further, payload: &[u8]) -> Result<Claims, Vec<Fault>> {
     let document = json::parse(payload, DEPTH_MAX)
         .map_err(|error| vec![Fault::new(Code::ResourceInvalidFormat, error.to_string())])?;
     let row = rules.versions.newest();
     let mut reader = Reader {
         rules,
+        further,
         lengths: row.lengths,
         names: &Names::of(&row.market.claim_prefix),
         faults: Faults::default(),
@@ -31,8 +44,16 @@ pub fn check(rules: &Rules, payload: &[u8]) -> Result<Claims, Vec<Fault>> {
     reader.faults.into_result(claims)
 }
 
+/// What becomes of claims and members that the standard does not know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Further {
+    Refused,
+    PassedOver,
+}
+
 struct Reader<'a> {
     rules: &'a Rules,
+    further: Further,
     lengths: Lengths,
     names: &'a Names,
     faults: Faults,
@@ -41,7 +62,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn claims(&mut self, document: &Place<'_>) -> Option<Claims> {
         let members = document.members(&mut self.faults)?;
-        members.only(&CLAIMS, &mut self.faults);
+        self.only(&members, &CLAIMS);
         let claim = self.lengths.claim;
         let iss = self.text(&members, "iss", self.lengths.callback_url);
         let iat = self.moment(&members, "iat");
@@ -89,10 +110,8 @@ impl Reader<'_> {
         let members = place.members(&mut self.faults)?;
         let role = self.rules.catalogue.role(&urn);
         match role {
-            Role::ResourceUpdate => members.only(&["subject"], &mut self.faults),
-            Role::Revocation | Role::LinkedAccount => {
-                members.only(&["reason", "subject"], &mut self.faults);
-            }
+            Role::ResourceUpdate => self.only(&members, &["subject"]),
+            Role::Revocation | Role::LinkedAccount => self.only(&members, &["reason", "subject"]),
             Role::Own => {}
         }
         let borrows = role == Role::Own || (role == Role::Revocation && has_update);
@@ -134,7 +153,7 @@ impl Reader<'_> {
             rty,
             rlk,
         } = self.names;
-        members.only(&["subject_type", rid, rty, rlk], &mut self.faults);
+        self.only(&members, &["subject_type", rid, rty, rlk]);
         if let Some(place) = members.required("subject_type", &mut self.faults)
             && place.value.as_str() != Some(subject_type)
         {
@@ -170,13 +189,19 @@ impl Reader<'_> {
 
     fn link(&mut self, place: &Place<'_>) -> Option<Link> {
         let members = place.members(&mut self.faults)?;
-        members.only(&["version", "link"], &mut self.faults);
+        self.only(&members, &["version", "link"]);
         let version = self.text(&members, "version", self.lengths.version);
         let link = self.uri(&members, "link");
         Some(Link {
             version: version?,
             link: link?,
         })
+    }
+
+    fn only(&mut self, members: &Members<'_>, known: &[&str]) {
+        if self.further == Further::Refused {
+            members.only(known, &mut self.faults);
+        }
     }
 
     fn text(&mut self, members: &Members<'_>, name: &str, chars_max: usize) -> Option<String> {
@@ -201,10 +226,12 @@ impl Reader<'_> {
             .map(Timestamp::from_unix_seconds)
     }
 
-    /// Tries to read something without noting its faults.
+    /// Tries to read something exactly as the standard has it, without noting its faults.
     fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let kept = std::mem::take(&mut self.faults);
+        let further = std::mem::replace(&mut self.further, Further::Refused);
         let found = read(self);
+        self.further = further;
         let clean = std::mem::replace(&mut self.faults, kept).is_empty();
         found.filter(|_| clean)
     }

@@ -18,7 +18,6 @@ use super::{BASE_URL, Bank, Names};
 use crate::certificates::Authority;
 use crate::clock::{DAWN, ManualClock};
 use crate::keys;
-use crate::making::Jtis;
 use crate::tokens::AuthorisationServer;
 use crate::tpp::Site;
 
@@ -150,7 +149,6 @@ impl Builder {
             plan: self.plan,
             keys,
             names,
-            jtis: Jtis::from(1),
             running: Some(running),
             directory,
         }

@@ -1,5 +1,6 @@
 //! One life of a bank, from opening its ledger to closing it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use oyez_jose::key_set::KeySet;
 use oyez_outbound::{Anchors, Client, DefaultTimeProvider, PlainHttp};
 use oyez_store::Store;
 use oyez_store::sqlite::{self, Ledger};
+use oyez_web::internal::operators::Operators;
+use oyez_web::internal::{self, Readiness};
 use oyez_web::listener::{self, Listener};
 use oyez_web::metrics::Metrics;
 use oyez_web::polling::{self, Waiters};
@@ -26,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{ISS, Names, ORG_ID};
+use crate::colleague::staff;
 use crate::dice::Dice;
 use crate::faulty_store::FaultyStore;
 use crate::tokens::{AUDIENCE, ISSUER};
@@ -48,6 +52,7 @@ pub(super) struct Running {
     ledger: Arc<Ledger>,
     pub(super) store: Arc<FaultyStore>,
     pub(super) web: Arc<oyez_web::Bank>,
+    pub(super) internal: SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -77,10 +82,20 @@ impl Running {
         let listener = plan.listener(site).await;
         site.moved_to(listener.socket.local_addr().unwrap());
         tasks.spawn(listener.serve(router, stop.clone(), tasks.clone()));
+        let router = internal::router(internal::Setup {
+            bank: Arc::clone(&web),
+            operators: watch::Sender::new(Arc::new(Operators::new(staff()))).subscribe(),
+            readiness: Readiness::default(),
+            tasks: tasks.clone(),
+        });
+        let listener = plain_listener().await;
+        let internal = listener.socket.local_addr().unwrap();
+        tasks.spawn(listener.serve(router, stop.clone(), tasks.clone()));
         Self {
             ledger,
             store,
             web,
+            internal,
             stop,
             tasks,
         }
@@ -172,6 +187,16 @@ impl Plan {
             gateway: self.gateway.clone(),
             bounds: self.bounds.clone(),
         }
+    }
+}
+
+/// For the bank's own systems.
+async fn plain_listener() -> Listener {
+    Listener {
+        socket: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        tls: None,
+        gateway: None,
+        bounds: listener::Bounds::default(),
     }
 }
 

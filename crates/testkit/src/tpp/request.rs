@@ -1,18 +1,14 @@
-//! One request, and the connection it goes over.
+//! One request.
 
 use std::io;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use oyez_jose::detached::HTTP_HEADER;
 use oyez_outbound::{Bytes, HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::Value;
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
-use tokio_util::task::TaskTracker;
 
 use super::{Caller, Response, Signing};
+use crate::http::Connection;
 use crate::tokens::Token;
 
 /// A request in the making.
@@ -35,9 +31,6 @@ enum Signature {
     Raw(String),
 }
 
-/// A connection that carries one request after the other.
-pub struct Connection(SendRequest<Full<Bytes>>);
-
 impl Request {
     pub(super) fn new(caller: Caller, method: Method, path: &str) -> Self {
         let writes = method == Method::POST || method == Method::PUT;
@@ -55,6 +48,16 @@ impl Request {
             body: Bytes::new(),
             signature,
         }
+    }
+
+    /// Its method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// This token instead.
@@ -120,17 +123,7 @@ impl Request {
 
     /// Sends it on this connection.
     pub async fn try_send_on(self, connection: &mut Connection) -> io::Result<Response> {
-        let request = self.assemble();
-        let sender = &mut connection.0;
-        sender.ready().await.map_err(io::Error::other)?;
-        let answer = sender.send_request(request).await;
-        let (head, body) = answer.map_err(io::Error::other)?.into_parts();
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        Ok(Response {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body,
-        })
+        connection.send(self.assemble()).await
     }
 
     fn assemble(mut self) -> hyper::Request<Full<Bytes>> {
@@ -154,17 +147,6 @@ impl Request {
         *request.uri_mut() = self.path.parse().unwrap();
         *request.headers_mut() = self.headers;
         request
-    }
-}
-
-impl Connection {
-    pub(super) async fn over(stream: TlsStream<TcpStream>) -> io::Result<Self> {
-        let (sender, driver) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(io::Error::other)?;
-        // It ends with its sender; what broke it, the sender tells.
-        TaskTracker::new().spawn(async { drop(driver.await) });
-        Ok(Self(sender))
     }
 }
 

@@ -82,7 +82,9 @@ impl Api {
 
     /// `GET /metrics`.
     pub(super) fn read_metrics(&self) -> Answer {
-        let text = self.bank.metrics.text(self.bank.issuer.queued());
+        let bank = &self.bank;
+        let waiting = bank.waiters.counts().waiting;
+        let text = bank.metrics.text(bank.issuer.queued(), waiting);
         Answer {
             status: StatusCode::OK,
             content_type: CONTENT_TYPE,

@@ -10,7 +10,7 @@ use oyez_jose::sha256;
 
 use crate::listener::ClientCertificate;
 
-/// What an operator may do. The route list names what each route asks for ([`super::routes::Access`]).
+/// What an operator may do. The route list names what each route asks for ([`super::Access`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// A core system: hands events over, and sees nothing but what became of them.

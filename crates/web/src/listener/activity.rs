@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -181,4 +182,69 @@ impl Drop for Ticket {
 }
 
 /// After its last answer a connection that is leaving has this long to end.
-const CLOSING_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn activity(protocol: Protocol) -> Arc<Activity> {
+        Activity::new(Arc::new(Bounds::default()), protocol, Instant::now())
+    }
+
+    /// In how many seconds what is due.
+    fn due(activity: &Activity) -> (u64, Due) {
+        let (by, due) = activity.due();
+        (by.duration_since(Instant::now()).as_secs(), due)
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn drips_do_not_move_the_end_of_a_head() {
+        let activity = activity(Protocol::Http1);
+        assert_eq!(due(&activity), (75, Due::Leave));
+        advance(SECOND).await;
+        activity.heard();
+        advance(SECOND).await;
+        activity.heard();
+        assert_eq!(due(&activity), (9, Due::Cut(Reason::HeadTooSlow)));
+        drop(activity.begin());
+        assert_eq!(due(&activity), (75, Due::Leave));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_of_http_2_begin_no_head() {
+        let activity = activity(Protocol::Http2);
+        activity.heard();
+        assert_eq!(due(&activity), (75, Due::Leave));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_has_its_time_and_a_reader_has_not() {
+        let activity = activity(Protocol::Http2);
+        let _waiting = activity.begin();
+        let mut answered = activity.begin();
+        assert_eq!(due(&activity), (75, Due::Look));
+        answered.owe(4 * 1024 * 10);
+        let piece = answered.piece(0);
+        assert_eq!(due(&activity), (20, Due::Cut(Reason::AnswerNotRead)));
+        drop(piece);
+        assert_eq!(due(&activity), (30, Due::Cut(Reason::AnswerNotRead)));
+        answered.forgive();
+        assert_eq!(due(&activity), (75, Due::Look));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_leaves_finishes_first() {
+        let activity = activity(Protocol::Http1);
+        let last = activity.begin();
+        activity.leave();
+        assert_eq!(due(&activity), (75, Due::Look));
+        advance(30 * SECOND).await;
+        drop(last);
+        assert_eq!(due(&activity), (5, Due::Cut(Reason::DoesNotClose)));
+    }
+}

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::ops::DerefMut;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,11 +24,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
+use tower::Service as _;
 use tracing::{debug, warn};
 
 use super::Peer;
-use super::activity::{Activity, Due, Protocol, Ticket};
+use super::activity::{Activity, Due, Protocol};
 use super::body::{Answer, arriving};
 use super::bounds::Bounds;
 use super::certificate::ClientCertificate;
@@ -54,7 +55,8 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) async fn serve(self, house: Arc<House>) {
         let address = self.address;
-        let Some((stream, protocol, certificate)) = self.secured(&house).await else {
+        // On the heap, or its room would be kept for as long as the connection.
+        let Some((stream, protocol, certificate)) = Box::pin(self.secured(&house)).await else {
             return;
         };
         let peer = Peer {
@@ -69,14 +71,15 @@ impl Connection {
             peer,
             activity: Arc::clone(&activity),
         };
-        let service = service_fn(move |request| served.clone().answer(request));
+        let service = service_fn(move |request| served.answer(request));
         match protocol {
             Protocol::Http1 => {
-                let connection = house.http1().serve_connection(wire, service);
+                let connection = pin!(house.http1().serve_connection(wire, service));
                 watch(connection, &activity, &house.stop, address).await;
             }
             Protocol::Http2 => {
-                let connection = house.http2().serve_connection(wire, service);
+                // On the heap, for it is twice as large as the other, which is the common one.
+                let connection = Box::pin(house.http2().serve_connection(wire, service));
                 watch(connection, &activity, &house.stop, address).await;
             }
         }
@@ -147,7 +150,6 @@ impl House {
 }
 
 /// What is done with each request of a connection.
-#[derive(Clone)]
 struct Served {
     house: Arc<House>,
     peer: Peer,
@@ -156,19 +158,22 @@ struct Served {
 }
 
 impl Served {
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+    /// Only what must outlive this call is kept in the future, for thousands of them wait.
+    fn answer(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
         let ticket = self.activity.begin();
-        Ok(self.routed(request, ticket).await)
-    }
-
-    async fn routed(self, mut request: Request<Incoming>, ticket: Ticket) -> Response<Answer> {
         let peer = self.peer_of(&mut request);
         request.extensions_mut().insert(peer);
         let pace = self.house.bounds.body_pace;
         let request = request.map(|body| arriving(body, pace));
-        let routing = self.house.router.clone().oneshot(request);
-        let Ok(response) = routing.await;
-        response.map(|body| Answer::new(body, ticket))
+        // A router is always ready.
+        let routing = self.house.router.clone().call(request);
+        async move {
+            let Ok(response) = routing.await;
+            Ok(response.map(|body| Answer::new(body, ticket)))
+        }
     }
 
     /// Who sent this request: from a gateway, by its header alone.
@@ -190,11 +195,14 @@ impl Served {
 }
 
 /// Drives a connection, and ends it when something is due that did not happen.
-async fn watch<C>(connection: C, activity: &Activity, stop: &CancellationToken, address: SocketAddr)
-where
+async fn watch<C>(
+    mut connection: Pin<impl DerefMut<Target = C>>,
+    activity: &Activity,
+    stop: &CancellationToken,
+    address: SocketAddr,
+) where
     C: GracefulConnection<Error = hyper::Error>,
 {
-    let mut connection = pin!(connection);
     let mut stopped = pin!(stop.cancelled());
     let (first, _) = activity.due();
     let mut alarm = pin!(sleep_until(first));

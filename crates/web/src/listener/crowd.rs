@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -60,7 +60,7 @@ impl Crowd {
             .per_address_max
             .filter(|_| counting == Counting::ByAddress);
         let address = per_address_max.map(|_| network_of(from));
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.lock();
         if counted.all >= self.all_max {
             return Err(Full::All);
         }
@@ -89,7 +89,7 @@ impl Crowd {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Counted> {
+    fn lock(&self) -> MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -121,12 +121,8 @@ fn replacement(data: Value) -> Value {
 }
 
 fn list(member: &str, entry: &Value) -> Value {
-    let data = json!({
-        "type": "object",
-        "required": [member],
-        "properties": { member: { "type": "array", "maxItems": 1, "items": entry } },
-    });
-    response(data)
+    let one = json!({ "type": "array", "maxItems": 1, "items": entry });
+    response(closed(&[member], json!({ member: one })))
 }
 
 fn with_frame(data: Value) -> Value {
@@ -222,7 +218,7 @@ fn errors(row: &Row) -> Value {
         .filter_map(|code| row.errors.text(code))
         .collect();
     let error = closed(
-        &["ErrorCode"],
+        &["ErrorCode", "Message"],
         json!({
             "ErrorCode": { "type": "string", "enum": codes },
             "Message": text(row.lengths.error_text),

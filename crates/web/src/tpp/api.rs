@@ -12,6 +12,7 @@ use oyez_jose::Form;
 use oyez_outbound::{Bytes, Resolve};
 
 use super::answer::Answer;
+use super::caller::Caller;
 use super::rates::Rates;
 use super::record::Record;
 use super::refusal::Refusal;
@@ -21,6 +22,7 @@ use super::signatures::{StoredKeys, form_emitted, form_of};
 use super::signer::Signer;
 use super::{Options, PsuHeaders, Setup, body, headers};
 use crate::Bank;
+use crate::metrics::NO_OPERATION;
 use crate::panics::caught;
 use crate::polling::Desk;
 use crate::remote_keys::RemoteKeys;
@@ -76,7 +78,7 @@ impl Api {
         let (head, body) = request.into_parts();
         let mut record = Record::begin(&self.bank, matched.name(), &head);
         let form = self.form(matched, &head);
-        let walked = self.walk(matched, &head, body, &mut record);
+        let walked = self.walk(matched, head, body, &mut record);
         let walked = caught(walked).await;
         let outcome = walked.unwrap_or_else(|panic| Err(Refusal::Broken(panic)));
         self.leave(matched, record, form, outcome).await
@@ -107,7 +109,7 @@ impl Api {
     async fn walk(
         &self,
         matched: &Matched,
-        head: &Parts,
+        head: Parts,
         body: Body,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
@@ -123,22 +125,10 @@ impl Api {
         let (Some(opens), Some(row)) = (operation.opens(), self.row(matched)) else {
             return Ok(self.key_set(&head.headers));
         };
-        let caller = self.identify(row, opens, head, record).await?;
-        headers::check_media_types(operation, &head.headers)?;
-        self.check_psu_headers(head, record)?;
-        let body = if operation.reads_a_body() {
-            body::read(body, &head.headers).await?
-        } else {
-            Bytes::new()
-        };
-        if operation.takes_signatures() {
-            self.check_signature(row, &caller, &head.headers, &body)
-                .await?;
-        }
-        if operation.gives_signatures() {
-            let signable = self.signer.check();
-            signable.map_err(|error| Refusal::Unavailable(error.to_string()))?;
-        }
+        let caller = self.identify(row, opens, &head, record).await?;
+        let body = self
+            .take_in(operation, row, &caller, &head, body, record)
+            .await?;
         let change = Change {
             row,
             caller: &caller,
@@ -150,9 +140,43 @@ impl Api {
             Operation::Register(kind, Act::Create) => self.create(kind, change).await,
             Operation::Register(kind, Act::Replace) => self.replace(kind, change).await,
             Operation::Register(kind, Act::Delete) => self.delete(kind, change).await,
-            Operation::PollEvents => self.poll(row, &caller, &body, &record.interaction_id).await,
+            Operation::PollEvents => {
+                let ask = self.ask(row, &caller, &body, &record.interaction_id)?;
+                // A poll may wait, and thousands do: what it was made of is given back first.
+                drop((head, caller, body));
+                self.poll(row, ask).await
+            }
             Operation::ReadKeySet => Ok(self.key_set(&head.headers)),
         }
+    }
+
+    /// What came with a request, once it was found fit to be read: media types, other headers, size, signature. Nothing is
+    /// done that the bank could not sign the answer to.
+    async fn take_in(
+        &self,
+        operation: Operation,
+        row: &Row,
+        caller: &Caller,
+        head: &Parts,
+        body: Body,
+        record: &Record,
+    ) -> Result<Bytes, Refusal> {
+        headers::check_media_types(operation, &head.headers)?;
+        self.check_psu_headers(head, record)?;
+        let body = if operation.reads_a_body() {
+            body::read(body, &head.headers).await?
+        } else {
+            Bytes::new()
+        };
+        if operation.takes_signatures() {
+            self.check_signature(row, caller, &head.headers, &body)
+                .await?;
+        }
+        if operation.gives_signatures() {
+            let signable = self.signer.check();
+            signable.map_err(|error| Refusal::Unavailable(error.to_string()))?;
+        }
+        Ok(body)
     }
 
     /// Whether a path lies below a version that was served once.
@@ -186,7 +210,7 @@ impl Matched {
     fn name(&self) -> &'static str {
         match self {
             Self::Route(route) => route.operation.id(),
-            Self::OtherMethod { .. } | Self::Nothing => "none",
+            Self::OtherMethod { .. } | Self::Nothing => NO_OPERATION,
         }
     }
 }

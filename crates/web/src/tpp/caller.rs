@@ -19,6 +19,7 @@ use super::record::Record;
 use super::refusal::{Challenge, Forbidden, Refusal};
 use super::{Binding, Registration};
 use crate::listener::{ClientCertificate, Peer};
+use crate::metrics::TokenFound;
 use crate::tokens::{AccessToken, TokenError};
 
 /// A TPP that is known, served, and admitted to what it asks for.
@@ -42,11 +43,7 @@ impl Api {
     ) -> Result<Caller, Refusal> {
         let bearer = bearer(&head.headers).map_err(Refusal::Unauthenticated)?;
         let certificate = self.certificate(head)?;
-        let token = self
-            .tokens
-            .validate(bearer)
-            .await
-            .map_err(|error| refused(&error))?;
+        let token = self.validate(bearer).await?;
         self.check_binding(certificate, &token)?;
         let client_id = access::client(token.holder(), &self.options.subjects);
         let client_id = client_id.map_err(|reason| match reason {
@@ -57,6 +54,8 @@ impl Api {
         let scopes = token.scopes();
         check_scopes(row, opens, &scopes)?;
         let tpp = self.find_or_register(client_id, &token).await?;
+        let scopes = self.granted(scopes, &tpp.profile.scopes);
+        check_scopes(row, opens, &scopes)?;
         let per_second = tpp.profile.overrides.requests_per_second;
         let per_second = per_second.unwrap_or(self.options.requests_per_second);
         let now = self.bank.clock.now();
@@ -66,6 +65,21 @@ impl Api {
             tpp,
             scopes: scopes.into_iter().map(str::to_owned).collect(),
             subject: certificate.map(|certificate| certificate.subject.clone()),
+        })
+    }
+
+    async fn validate(&self, bearer: &str) -> Result<AccessToken, Refusal> {
+        let validated = self.tokens.validate(bearer).await;
+        self.bank.metrics.token(match &validated {
+            Ok(_) => TokenFound::Valid,
+            Err(TokenError::Invalid(_)) => TokenFound::Invalid,
+            Err(TokenError::Expired) => TokenFound::Expired,
+            Err(TokenError::Unavailable(_)) => TokenFound::Unavailable,
+        });
+        validated.map_err(|error| match error {
+            TokenError::Invalid(why) => invalid(why),
+            TokenError::Expired => Refusal::Unauthenticated(Challenge::Expired),
+            TokenError::Unavailable(_) => Refusal::Unavailable(error.to_string()),
         })
     }
 
@@ -98,6 +112,23 @@ impl Api {
                 Err(invalid("the access token is bound to another certificate"))
             }
         }
+    }
+
+    /// Of a token's scopes those that the bank grants the TPP, whichever spelling is listed. An empty list grants all.
+    fn granted<'t>(&self, mut scopes: Vec<&'t str>, listed: &[String]) -> Vec<&'t str> {
+        let all = self.bank.rules.versions.rows().iter();
+        let all: Vec<_> = all.flat_map(|row| &row.scopes).collect();
+        scopes.retain(|scope| {
+            let is = |spelling: &String| spelling == scope;
+            let alike = |one: &String| {
+                one == scope
+                    || all.iter().any(|known| {
+                        known.spellings.iter().any(is) && known.spellings.contains(one)
+                    })
+            };
+            listed.is_empty() || listed.iter().any(alike)
+        });
+        scopes
     }
 
     async fn find_or_register(
@@ -193,14 +224,6 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Challenge> {
         return Err(malformed);
     }
     Ok(token)
-}
-
-fn refused(error: &TokenError) -> Refusal {
-    match error {
-        TokenError::Invalid(why) => invalid(why),
-        TokenError::Expired => Refusal::Unauthenticated(Challenge::Expired),
-        TokenError::Unavailable(_) => Refusal::Unavailable(error.to_string()),
-    }
 }
 
 fn invalid(why: &'static str) -> Refusal {

@@ -14,18 +14,19 @@ use crate::error_chain::chain;
 use crate::polling::Ask;
 
 impl Api {
-    pub(super) async fn poll(
+    /// Reads a poll, and plans how it is answered.
+    pub(super) fn ask(
         &self,
         row: &Row,
         caller: &Caller,
         body: &[u8],
         interaction_id: &InteractionId,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Ask, Refusal> {
         let request = read(row, body).map_err(Refusal::Faulty)?;
         let policy = &self.options.polling;
         let scopes: Vec<&str> = caller.scopes.iter().map(String::as_str).collect();
         let own = &caller.tpp.profile.overrides;
-        let ask = Ask {
+        Ok(Ask {
             client_id: caller.tpp.client_id.clone(),
             profile: own.header_profile.unwrap_or(self.options.header_profile),
             plan: policy.plan(&request),
@@ -34,7 +35,11 @@ impl Api {
             errors: request.errors,
             limits: self.limits_of(caller),
             interaction_id: interaction_id.clone(),
-        };
+        })
+    }
+
+    /// Answers a poll, perhaps after a while.
+    pub(super) async fn poll(&self, row: &Row, ask: Ask) -> Result<Answer, Refusal> {
         let answered = self.desk.answer(ask).await;
         let answer = answered.map_err(|error| Refusal::Unavailable(chain(&error)))?;
         Ok(Answer::new(

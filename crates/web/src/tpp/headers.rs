@@ -113,7 +113,7 @@ mod tests {
         let address = (Code::HeaderInvalid, "x-fapi-customer-ip-address".to_owned());
         assert_eq!(
             faulty(&[("x-fapi-customer-ip-address", "1.2.3")]),
-            [address.clone()]
+            std::slice::from_ref(&address)
         );
         let twice = [
             ("x-fapi-customer-ip-address", "192.0.2.1"),

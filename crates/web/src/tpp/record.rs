@@ -1,21 +1,25 @@
 //! What is noted of a request: one line in the log, whatever becomes of it. Never a token, never a body (G-02).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use oyez_domain::fault::Fault;
 use oyez_domain::ids::{ClientId, InteractionId};
 use tokio::time::Instant;
 
 use super::refusal::Refusal;
 use crate::Bank;
+use crate::metrics::{Listener, Metrics};
 
 /// A request under way. One that is dropped without an answer was given up by the client, and says so.
 pub(super) struct Record {
+    metrics: Arc<Metrics>,
     pub(super) interaction_id: InteractionId,
     pub(super) client_id: Option<ClientId>,
     operation: &'static str,
+    method: Method,
     begun: Instant,
     is_told: bool,
 }
@@ -37,6 +41,8 @@ impl Record {
             interaction_id: InteractionId::of_request(said, || bank.random.bytes()),
             client_id: None,
             operation,
+            method: head.method.clone(),
+            metrics: Arc::clone(&bank.metrics),
             begun: Instant::now(),
             is_told: false,
         }
@@ -69,7 +75,15 @@ impl Record {
         let status = end.status.as_u16();
         let error_id = end.error_id.map(InteractionId::as_str);
         let (id, client_id) = (self.interaction_id.as_str(), self.client_id());
-        let ms = millis(self.begun.elapsed());
+        let took = self.begun.elapsed();
+        let ms = millis(took);
+        self.metrics.request(
+            Listener::Tpp,
+            self.operation,
+            &self.method,
+            end.status,
+            took,
+        );
         if end.status.is_server_error() {
             tracing::error!(
                 interaction.id = id,

@@ -172,6 +172,7 @@ impl fmt::Display for Refusal {
                     let gap = if index == 0 { "" } else { ", " };
                     write!(f, "{gap}{}", fault.code)?;
                     if let Some(path) = &fault.path {
+                        let path: String = path.chars().take(PATH_LOGGED_MAX).collect();
                         write!(f, " ({path:?})")?;
                     }
                 }
@@ -224,3 +225,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A line of the log names so many faults of a body; the answer names them all.
 const FAULTS_LOGGED_MAX: usize = 5;
+
+/// And so much of where each stands: names of members are the sender's.
+const PATH_LOGGED_MAX: usize = 100;

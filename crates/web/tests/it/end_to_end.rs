@@ -3,6 +3,7 @@
 mod faults;
 mod story;
 mod tenancy;
+mod versions;
 
 use oyez_testkit::tpp::{Caller, Response};
 use serde_json::{Value, json};

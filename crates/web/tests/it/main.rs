@@ -4,6 +4,7 @@
 
 mod authz;
 mod end_to_end;
+mod internal;
 mod listener;
 mod openapi;
 mod origin;

@@ -200,6 +200,26 @@ async fn a_failure_is_remembered_for_the_floor_and_then_tried_again() {
     assert_eq!(world.origin.asked(), 1);
     world.clock.advance(FLOOR);
     assert!(world.ask("a").await.is_ok());
+    // It is forgotten then: a copy that is no longer fresh is waited for again.
+    world.origin.now_acts([served(&["a", "b"])]);
+    world.clock.advance(FRESH_FOR);
+    assert!(world.ask("a").await.unwrap().has_kid("b"));
+}
+
+// M-05
+#[tokio::test]
+async fn the_floor_stands_from_the_end_of_a_fetch_however_long_it_took() {
+    let world = World::new([served(&["a"])]).await;
+    world.origin.hold();
+    let slow = async {
+        world.origin.until_asked(1).await;
+        world.clock.advance(FLOOR);
+        world.origin.release();
+    };
+    let (set, ()) = tokio::join!(world.ask("a"), slow);
+    assert!(set.unwrap().has_kid("a"));
+    assert!(world.ask("b").await.is_ok());
+    assert_eq!(world.origin.asked(), 1);
 }
 
 //

@@ -3,6 +3,7 @@
 mod asking;
 mod callers;
 mod every_request;
+mod leaving;
 mod polling;
 mod registering;
 mod routes;

@@ -13,6 +13,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::finding::Finding;
+use super::keys::readable_by_others;
 use crate::config::{Draft, KeysAt};
 use crate::output::moment;
 
@@ -72,6 +73,7 @@ fn identity(section: &str, certificate: &Path, key: &Path, now: UnixTime) -> Vec
     let first = lifetime(&certificate.display().to_string(), &chain[0], now);
     let mut findings =
         vec![first.unwrap_or_else(|what| unusable(format!("{section}.certificate"), what))];
+    findings.extend(readable_by_others(key));
     let read = fs::read(key).map_err(|error| error.to_string());
     let private =
         read.and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).map_err(|error| error.to_string()));

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use oyez_jose::UnixTime;
-use oyez_jose::key_set::{KeyEntry, Manifest, lead};
+use oyez_jose::key_set::{Manifest, lead};
 
 use super::super::keys::next_signing;
 use super::finding::Finding;
@@ -23,7 +24,7 @@ pub(super) fn findings(config: &Signing, now: UnixTime) -> Vec<Finding> {
     let mut findings: Vec<_> = manifest
         .keys
         .iter()
-        .filter_map(|entry| readable_by_others(&directory, entry))
+        .filter_map(|entry| readable_by_others(&directory.file_of(entry)))
         .collect();
     if let Err(failure) = directory.load(config.jwks_max_age, now) {
         findings.push(Finding::failed(&subject, failure));
@@ -68,10 +69,9 @@ fn signing(manifest: &Manifest, lead: Duration, subject: &str, now: UnixTime) ->
     }
 }
 
-/// A key file that others than its owner may read; one that is not there is `load`'s finding, unless it may be gone.
-fn readable_by_others(directory: &KeyDirectory, entry: &KeyEntry) -> Option<Finding> {
-    let path = directory.file_of(entry);
-    let mode = fs::metadata(&path).ok()?.permissions().mode();
+/// A key file that others than its owner may read; one that is not there is another's finding.
+pub(super) fn readable_by_others(path: &Path) -> Option<Finding> {
+    let mode = fs::metadata(path).ok()?.permissions().mode();
     (mode & OTHERS != 0).then(|| {
         let what = format!(
             "others than its owner may use this key (mode {:o})",

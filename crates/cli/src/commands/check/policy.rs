@@ -1,112 +1,25 @@
-//! What the configuration decides: where it departs from the standard, and what TPPs will see of it (W-01).
+//! What the configuration decides, and what TPPs will see of it (W-01).
 
 use std::time::Duration;
 
 use oyez_domain::time::span::print as length;
-use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
-use oyez_jose::access_token::Types;
-use oyez_jose::detached::UnknownMembers;
+use oyez_domain::tpp::DeliveryOrder;
 use oyez_web::listener::HeaderForm;
-use oyez_web::tpp::{Binding, SignaturePolicy};
 
+use super::departures;
 use super::finding::Finding;
 use crate::config::{Bank, Config, KeysAt, Polling, Push, Retention, Validation};
 use crate::schemas;
 
 /// Everything about a configuration that is without fault.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    departures(config, &mut findings);
+    let mut findings = departures::findings(config);
     retention(&config.retention, &mut findings);
     event_types(config, &mut findings);
     findings.push(identity(&config.bank));
     findings.extend([listener(config), tokens(config)]);
     findings.extend([polling(&config.polling), push(&config.push), retry(config)]);
     findings
-}
-
-fn departures(config: &Config, findings: &mut Vec<Finding>) {
-    let mut warn = |key: &str, what: &str, mend: &str| {
-        findings.push(Finding::warning(key, what, mend));
-    };
-    let required = "set it to \"required\"";
-    match config.signatures.policy {
-        SignaturePolicy::Required => {}
-        SignaturePolicy::IfPresent => {
-            warn(
-                "signatures.policy",
-                "unsigned requests are accepted, which does not conform (M-01)",
-                required,
-            );
-        }
-        SignaturePolicy::Off => {
-            warn(
-                "signatures.policy",
-                "signatures are not checked, which does not conform (M-01)",
-                required,
-            );
-        }
-    }
-    if config.signatures.unknown_members == UnknownMembers::Ignore {
-        let what = "signatures with members that the standard does not name are accepted (M-02)";
-        warn("signatures.unknown_members", what, "set it to \"refused\"");
-    }
-    if config.tokens.binding == Binding::Off {
-        let what = "whoever has a TPP's token may use it: it is not bound to a certificate, which does not conform (A-05)";
-        warn("tokens.binding", what, required);
-    }
-    if config.tokens.validation == Validation::Jwt && config.tokens.typ == Types::Lenient {
-        let what = "JWTs that do not say that they are access tokens are accepted (A-02)";
-        warn(
-            "tokens.typ",
-            what,
-            "set it to \"strict\", if the authorisation server follows RFC 9068",
-        );
-    }
-    if config
-        .polling
-        .hand_out_cap
-        .is_some_and(|cap| cap.get() == 1)
-    {
-        let what = "an event is handed out once and then taken as acknowledged: a TPP that loses a response loses events (P-12)";
-        warn(
-            "polling.hand_out_cap",
-            what,
-            "leave it out, unless TPPs are told and want it so",
-        );
-    }
-    if config.push.acknowledgement == Acknowledgement::Lenient {
-        let what = "any 2xx counts as an acknowledgement; the standard knows 202 alone (D-02)";
-        warn(
-            "push.acknowledgement",
-            what,
-            "set it to \"standard\", or to \"lenient\" per TPP",
-        );
-    }
-    if !config.outbound.allowed_networks.is_empty() {
-        let what = "a TPP can make oyez call addresses inside the bank's network (S-07)";
-        warn(
-            "outbound.allowed_networks",
-            what,
-            "leave it empty outside of demonstrations, or list what TPPs on a private line need",
-        );
-    }
-    if config.signing.header_profile != HeaderProfile::OpenBanking {
-        let what = "SETs go out without the standard's header members (T-07)";
-        warn(
-            "signing.header_profile",
-            what,
-            "set it to \"openbanking\", and to others per TPP",
-        );
-    }
-    if config.bank.base_url.as_str().starts_with("http:") {
-        let what = "links are http, in the clear";
-        warn(
-            "bank.base_url",
-            what,
-            "use the https address that TPPs call",
-        );
-    }
 }
 
 fn retention(retention: &Retention, findings: &mut Vec<Finding>) {

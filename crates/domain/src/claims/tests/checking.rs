@@ -74,6 +74,27 @@ fn all_that_is_wrong_with_claims_is_said_at_once() {
     assert_eq!(faults(&none), [("events".to_owned(), Code::FieldInvalid)]);
 }
 
+//
+#[test]
+fn a_recipient_passes_over_what_the_standard_does_not_know_and_nothing_else() {
+    let taken = |claims: &Value| read(&Rules::default(), &serde_json::to_vec(claims).unwrap());
+    let mut claims = sample();
+    let plain = taken(&claims).unwrap();
+    claims["exp"] = json!(1);
+    let update = &mut claims["events"][UPDATE];
+    update["reason"] = json!("UK.OBIE.CASS");
+    update["subject"]["new"] = json!(1);
+    update["subject"]["http://openbanking.org.uk/rlk"][0]["new"] = json!(1);
+    let further = taken(&claims).unwrap();
+    assert_eq!(further.events[0].subject, plain.events[0].subject);
+    assert_eq!((further.iat, further.txn), (plain.iat, plain.txn));
+    claims["iat"] = json!("1516239022");
+    claims.as_object_mut().unwrap().remove("txn");
+    let faults = taken(&claims).unwrap_err();
+    let paths: Vec<_> = faults.into_iter().filter_map(|fault| fault.path).collect();
+    assert_eq!(paths, ["iat", "txn"]);
+}
+
 // T-05
 #[test]
 fn a_lone_revocation_without_a_subject_is_refused() {

@@ -65,7 +65,6 @@ async fn a_handshake_that_does_not_come_is_cut() {
     assert_eq!(rest(&mut world.connect().await).await, "");
 }
 
-// G-07
 #[tokio::test]
 async fn a_body_that_does_not_come_is_given_up() {
     let bounds = Bounds {
@@ -84,7 +83,6 @@ async fn a_body_that_does_not_come_is_given_up() {
     world.serves_others().await;
 }
 
-// G-07
 #[tokio::test]
 async fn a_body_that_keeps_its_pace_is_read_to_the_end() {
     let bounds = Bounds {

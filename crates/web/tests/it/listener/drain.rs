@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use oyez_web::listener::Bounds;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::certificates::Authority;
 use super::disconnect::{get, http2};
@@ -24,7 +24,11 @@ async fn a_drain_finishes_what_is_in_flight_and_closes_what_is_idle() {
     world.stop.cancel();
     assert_eq!(rest(&mut idle).await, "");
     assert_eq!(rest(&mut fresh).await, "");
-    assert!(TcpStream::connect(world.address).await.is_err());
+    timeout(PATIENCE, async {
+        while TcpStream::connect(world.address).await.is_ok() {}
+    })
+    .await
+    .expect("the door is shut");
     assert!(!world.serving.is_finished());
 
     world.gate.add_permits(1);
@@ -92,10 +96,14 @@ async fn a_connection_grows_old_and_finishes_what_it_has() {
         ..Bounds::default()
     };
     let world = World::plain(bounds).await;
-    let mut young = world.connect().await;
-    let mut answer = String::new();
-    while !answer.contains("connection: close") {
-        answer = ask_kept(&mut young, "GET /who HTTP/1.1").await;
-    }
-    assert_eq!(rest(&mut young).await, "");
+    let mut stream = world.connect().await;
+    send(&mut stream, "GET /gate HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    world.holds(1).await;
+    sleep(BLINK * 2).await;
+    world.gate.add_permits(1);
+    let answer = rest(&mut stream).await;
+    assert!(
+        answer.contains("connection: close") && answer.ends_with("through"),
+        "{answer}"
+    );
 }

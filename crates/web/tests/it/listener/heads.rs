@@ -6,7 +6,6 @@ use tokio::time::{sleep, timeout};
 
 use super::world::{BLINK, PATIENCE, World, ask_kept, rest, send};
 
-// G-07
 #[tokio::test]
 async fn a_head_beyond_the_bound_is_431() {
     let world = World::plain(Bounds::default()).await;
@@ -21,7 +20,6 @@ async fn a_head_beyond_the_bound_is_431() {
     world.serves_others().await;
 }
 
-// G-07
 #[tokio::test]
 async fn a_head_within_the_bound_is_taken() {
     let world = World::plain(Bounds::default()).await;
@@ -31,7 +29,6 @@ async fn a_head_within_the_bound_is_taken() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-// G-07
 #[tokio::test]
 async fn more_fields_than_the_bound_are_431() {
     let world = World::plain(Bounds::default()).await;
@@ -48,7 +45,6 @@ async fn more_fields_than_the_bound_are_431() {
     }
 }
 
-// G-07
 #[tokio::test]
 async fn garbage_behind_a_request_is_400_after_its_answer() {
     let world = World::plain(Bounds::default()).await;

@@ -361,6 +361,25 @@ async fn the_questions_open_at_once_are_bounded_and_the_rest_wait_their_turn() {
 
 //
 #[tokio::test]
+async fn of_those_who_wait_their_turn_with_one_token_one_asks() {
+    let world = World::with([says(&active())], |options| options.questions_max = 1).await;
+    world.origin.hold();
+    let release = async {
+        world.origin.until_asked(1).await;
+        world.origin.release();
+    };
+    let (first, second, third, ()) = tokio::join!(
+        world.validate("one"),
+        world.validate("other"),
+        world.validate("other"),
+        release,
+    );
+    assert_eq!((first, second, third), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(world.origin.asked(), 2);
+}
+
+//
+#[tokio::test]
 async fn a_question_goes_on_when_the_one_who_asked_first_goes_away() {
     let world = World::new([says(&active())]).await;
     world.origin.hold();

@@ -204,6 +204,33 @@ async fn scopes_open_what_the_version_says() {
     }
 }
 
+//
+#[tokio::test]
+async fn a_token_opens_no_more_than_the_bank_grants_the_tpp() {
+    let world = World::new();
+    let tpp = world.stranger("tpp-1");
+    let granted = vec!["fundsconfirmation".to_owned(), "eventpolling".to_owned()];
+    world.register_granted(&tpp, granted).await;
+    for (scope, version, registers, polls) in [
+        ("accounts", "v3.1", false, false),
+        ("accounts fundsconfirmations", "v3.1", true, true),
+        ("accounts fundsconfirmations", "v4.0", true, true),
+        ("accounts eventpolling", "v3.1", false, true),
+        ("accounts eventpolling", "v4.0", false, false),
+    ] {
+        world.token("scoped", with("scope", scope));
+        for (method, path, opens) in [
+            ("GET", "event-subscriptions", registers),
+            ("POST", "events", polls),
+        ] {
+            let ask = Ask::new(&world, &tpp, method, format!("{version}/{path}"));
+            let reply = ask.token("scoped").body("{}").send().await;
+            let status = if opens { 200 } else { 403 };
+            assert_eq!(reply.status, status, "{scope} {version} {path}");
+        }
+    }
+}
+
 //
 #[tokio::test]
 async fn a_token_works_only_with_the_certificate_it_names() {

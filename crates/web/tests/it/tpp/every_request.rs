@@ -68,9 +68,14 @@ async fn a_retired_version_says_so() {
         let rows = VersionTable::default().rows().to_vec();
         let v3_0 = ApiVersion { major: 3, minor: 0 };
         choices.rules.versions = VersionTable::new(rows, vec![v3_0]).unwrap();
+        choices.base_url = "https://bank.example/api";
     });
     let tpp = world.tpp("tpp-1").await;
-    for path in ["v3.0/event-subscriptions", "v3.0/anything"] {
+    for path in [
+        "v3.0/event-subscriptions",
+        "v3.0/anything",
+        "/api/open-banking/v3.0/events",
+    ] {
         let reply = Ask::new(&world, &tpp, "GET", path)
             .header("x-fapi-interaction-id", "mine")
             .send()

@@ -3,7 +3,6 @@
 use oyez_domain::fault::Code;
 use oyez_domain::registration::Registrations;
 use oyez_testkit::tpp::Caller;
-use oyez_web::tpp::Features;
 use serde_json::{Value, json};
 
 use super::asking::{Ask, VERSIONS, a_callback_url, a_subscription, one, release};
@@ -430,64 +429,6 @@ async fn a_callback_url_can_be_made_beside_a_subscription() {
     KINDS[1].create(&world, &tpp, "v4.0").await;
     let kept = world.registrations("tpp-1").await;
     assert!(kept.subscription.is_some() && kept.callback_url.is_some());
-}
-
-// G-13
-#[tokio::test]
-async fn what_is_switched_off_is_not_there() {
-    let statuses = async |features: Features, push: bool| {
-        let world = World::with(|choices| {
-            choices.options.features = features;
-            choices.rules.switches.push = push;
-        });
-        let tpp = world.tpp("tpp-1").await;
-        let mut statuses = Vec::new();
-        for (method, path) in [
-            ("GET", "event-subscriptions"),
-            ("PUT", "event-subscriptions/none"),
-            ("DELETE", "event-subscriptions/none"),
-            ("GET", "callback-urls"),
-            ("POST", "events"),
-        ] {
-            let ask = Ask::new(&world, &tpp, method, format!("v4.0/{path}")).body("{}");
-            statuses.push(ask.send().await.status);
-        }
-        statuses
-    };
-    let all = Features::default();
-    assert_eq!(statuses(all, true).await, [200, 400, 400, 200, 200]);
-    assert_eq!(statuses(all, false).await, [200, 400, 400, 404, 200]);
-    let no_subscriptions = Features {
-        event_subscriptions: false,
-        ..all
-    };
-    assert_eq!(
-        statuses(no_subscriptions, true).await,
-        [404, 404, 404, 200, 200]
-    );
-    let no_callback_urls = Features {
-        callback_urls: false,
-        ..all
-    };
-    assert_eq!(
-        statuses(no_callback_urls, true).await,
-        [200, 400, 400, 404, 200]
-    );
-    let no_polling = Features {
-        polling: false,
-        ..all
-    };
-    assert_eq!(statuses(no_polling, true).await, [200, 400, 400, 200, 404]);
-    let no_put = Features {
-        replacing: false,
-        ..all
-    };
-    assert_eq!(statuses(no_put, true).await, [200, 405, 400, 200, 200]);
-    let neither = Features {
-        deleting: false,
-        ..no_put
-    };
-    assert_eq!(statuses(neither, true).await, [200, 404, 404, 200, 200]);
 }
 
 // G-13

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use oyez_domain::catalogue::Catalogue;
 use oyez_domain::registration::Registrations;
 use oyez_domain::rules::Rules;
 use oyez_web::tokens::TokenError;
@@ -156,4 +157,91 @@ async fn a_head_is_answered_as_a_get_without_its_body() {
         .await;
     assert_eq!((head.status, head.body.len()), (get.status, 0));
     assert_eq!(head.header("content-type"), get.header("content-type"));
+}
+
+// G-13
+#[tokio::test]
+async fn what_is_switched_off_is_not_there() {
+    let statuses = async |features: Features, push: bool| {
+        let world = World::with(|choices| {
+            choices.options.features = features;
+            choices.rules.switches.push = push;
+        });
+        let tpp = world.tpp("tpp-1").await;
+        let mut statuses = Vec::new();
+        for (method, path) in [
+            ("GET", "event-subscriptions"),
+            ("PUT", "event-subscriptions/none"),
+            ("DELETE", "event-subscriptions/none"),
+            ("GET", "callback-urls"),
+            ("POST", "events"),
+        ] {
+            let ask = Ask::new(&world, &tpp, method, format!("v4.0/{path}")).body("{}");
+            statuses.push(ask.send().await.status);
+        }
+        statuses
+    };
+    let all = Features::default();
+    assert_eq!(statuses(all, true).await, [200, 400, 400, 200, 200]);
+    assert_eq!(statuses(all, false).await, [200, 400, 400, 404, 200]);
+    let no_subscriptions = Features {
+        event_subscriptions: false,
+        ..all
+    };
+    assert_eq!(
+        statuses(no_subscriptions, true).await,
+        [404, 404, 404, 200, 200]
+    );
+    let no_callback_urls = Features {
+        callback_urls: false,
+        ..all
+    };
+    assert_eq!(
+        statuses(no_callback_urls, true).await,
+        [200, 400, 400, 404, 200]
+    );
+    let no_polling = Features {
+        polling: false,
+        ..all
+    };
+    assert_eq!(statuses(no_polling, true).await, [200, 400, 400, 200, 404]);
+    let no_put = Features {
+        replacing: false,
+        ..all
+    };
+    assert_eq!(statuses(no_put, true).await, [200, 405, 400, 200, 200]);
+    let neither = Features {
+        deleting: false,
+        ..no_put
+    };
+    assert_eq!(statuses(neither, true).await, [200, 404, 404, 200, 200]);
+}
+
+// G-13
+#[test]
+fn put_and_delete_may_be_left_out_where_note_1_says_so() {
+    let without = |replacing, deleting| Features {
+        replacing,
+        deleting,
+        ..Features::default()
+    };
+    let rules = |push, types: usize| {
+        let mut rules = Rules::default();
+        rules.switches.push = push;
+        let kept = rules.catalogue.types()[..types].to_vec();
+        rules.catalogue = Catalogue::of(kept, Vec::new());
+        rules
+    };
+    assert!(Features::default().check(&rules(true, 2)).is_ok());
+    for features in [without(false, true), without(true, false)] {
+        assert!(features.check(&rules(false, 1)).is_ok());
+        assert!(features.check(&rules(false, 2)).is_err());
+        assert!(features.check(&rules(true, 1)).is_err());
+        let polling_alone = Features {
+            event_subscriptions: false,
+            callback_urls: false,
+            ..features
+        };
+        assert!(polling_alone.check(&rules(false, 2)).is_ok());
+    }
 }

@@ -18,7 +18,7 @@ use oyez_web::tpp::SignaturePolicy;
 use serde_json::{Value, json};
 
 use super::asking::{Ask, VERSIONS, a_callback_url, a_subscription, one};
-use super::world::{BANK_ORG, Reply, World, client};
+use super::world::{BANK_ORG, Reply, World, client, profile};
 use crate::origin::{Act, Origin};
 
 /// The form of the bank's signature over an answer, which holds.
@@ -398,11 +398,8 @@ async fn stored_keys_count_as_they_are_now_and_only_if_they_may_sign() {
         world.clock.advance(std::time::Duration::from_millis(1));
         let now = oyez_domain::time::Clock::now(&*world.clock);
         let profile = Profile {
-            name: "Acme Budgeting".to_owned(),
-            org_id: Caller::ORG_ID.to_owned(),
-            software_id: tpp.software_id().to_owned(),
             keys: KeySource::Jwks(keys),
-            overrides: Overrides::default(),
+            ..profile(&tpp)
         };
         let changed = world
             .store

@@ -187,12 +187,24 @@ impl World {
 
     pub(crate) async fn register(&self, caller: &Caller, keys: KeySource, overrides: Overrides) {
         let profile = Profile {
-            name: "Acme Budgeting".to_owned(),
-            org_id: Caller::ORG_ID.to_owned(),
-            software_id: caller.software_id().to_owned(),
             keys,
+            scopes: Vec::new(),
             overrides,
+            ..profile(caller)
         };
+        self.make_known(caller, profile).await;
+    }
+
+    /// With these scopes alone.
+    pub(crate) async fn register_granted(&self, caller: &Caller, scopes: Vec<String>) {
+        let profile = Profile {
+            scopes,
+            ..profile(caller)
+        };
+        self.make_known(caller, profile).await;
+    }
+
+    async fn make_known(&self, caller: &Caller, profile: Profile) {
         let operator = Actor::Operator("ops".to_owned());
         let known = self
             .store
@@ -247,6 +259,18 @@ impl Reply {
         errors
             .map(|error| (text(&error["ErrorCode"]).unwrap(), text(&error["Path"])))
             .collect()
+    }
+}
+
+/// What is registered of a TPP, with its keys stored.
+pub(crate) fn profile(caller: &Caller) -> Profile {
+    Profile {
+        name: "Acme Budgeting".to_owned(),
+        org_id: Caller::ORG_ID.to_owned(),
+        software_id: caller.software_id().to_owned(),
+        keys: KeySource::Jwks(caller.jwks().to_json()),
+        scopes: Vec::new(),
+        overrides: Overrides::default(),
     }
 }
 
@@ -340,6 +364,7 @@ impl Tokens {
 
 impl ValidateTokens for Tokens {
     fn validate<'a>(&'a self, token: &'a str) -> Validating<'a> {
+        assert!(token != "panics", "as the test says");
         let word = self.0.lock().unwrap().get(token).cloned();
         let unreadable = Err(TokenError::Invalid("the access token cannot be read"));
         Box::pin(ready(word.unwrap_or(unreadable)))

@@ -1,0 +1,26 @@
+//! Chance as a parameter: this crate draws nothing by itself.
+
+use std::sync::Arc;
+
+use oyez_domain::ids::InteractionId;
+
+/// Where random bytes come from: the operating system in production, a counter in tests.
+#[derive(Clone)]
+pub struct Random(Arc<dyn Fn() -> [u8; 16] + Send + Sync>);
+
+impl Random {
+    /// From this source, called once for each id.
+    pub fn new(source: impl Fn() -> [u8; 16] + Send + Sync + 'static) -> Self {
+        Self(Arc::new(source))
+    }
+
+    /// A fresh `x-fapi-interaction-id`: a UUID.
+    pub fn interaction_id(&self) -> InteractionId {
+        InteractionId::of_request(None, || (self.0)())
+    }
+
+    /// A fresh `jti` of a client assertion: a UUID too.
+    pub(crate) fn jti(&self) -> String {
+        self.interaction_id().into()
+    }
+}

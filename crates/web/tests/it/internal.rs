@@ -1,0 +1,10 @@
+//! The internal API, request by request, over a real ledger.
+
+mod bounds;
+mod events;
+mod health;
+mod publishing;
+mod roles;
+mod tpps;
+mod trail;
+mod world;
