@@ -22,6 +22,8 @@ mod tpp;
 
 use std::error::Error;
 
+use tokio::runtime::Builder;
+
 use crate::args::Bench;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
@@ -39,10 +41,20 @@ pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure>
 
 /// Drives the load on one thread: what it takes cannot be more than one core.
 fn drive<T>(load: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| broken("cannot start", &error))?;
+    drive_on(Builder::new_current_thread(), load)
+}
+
+/// Drives what is measured in this process, on as many threads as the server has.
+fn drive_alone<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    drive_on(Builder::new_multi_thread(), work)
+}
+
+fn drive_on<T>(
+    mut builder: Builder,
+    load: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = builder.enable_all().build();
+    let runtime = runtime.map_err(|error| broken("cannot start", &error))?;
     runtime.block_on(async {
         tokio::select! {
             done = load => done,

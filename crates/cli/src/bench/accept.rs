@@ -3,11 +3,11 @@
 use oyez_jose::KeyKind;
 
 use super::alone::Ledgers;
-use super::drive;
 use super::figures::{Figures, Meter};
 use super::publisher::Publications;
 use super::server::Server;
 use super::site::Site;
+use super::{drive, drive_alone};
 use crate::args::{Accept, BenchTransport};
 use crate::commands::Surroundings;
 use crate::failure::Failure;
@@ -29,7 +29,7 @@ pub(super) fn measure(args: &Accept, around: &Surroundings) -> Result<Figures, F
     let meter = meter.expect("nothing is published before it is started");
     let cost = meter.stop(&server, args.events)?;
     drop(server);
-    let limit = drive(async {
+    let limit = drive_alone(async {
         let ledgers = Ledgers::open(&site, args.tpps).await?;
         ledgers
             .accept(args.events, args.batch, args.connections)

@@ -1,6 +1,6 @@
 //! The limits: what lies under the measured thing, alone, in this process, while the server is gone or at rest.
 //!
-//! For accepting and polling that is the ledger, called as the server calls it: the same groups from as many callers, on the
+//! For accepting and polling that is the ledger, called as the server calls it, on as many threads: the same groups, on the
 //! same disk. (What the ledger costs over SQLite itself, its own benchmark says.) For waking it is signing.
 
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use oyez_domain::event::{EventType, Family, Happening, Notice, Resource, Submission};
-use oyez_domain::ids::{InteractionId, Jti, ResourceId};
+use oyez_domain::ids::{InteractionId, Jti, ResourceId, TransactionId};
 use oyez_domain::ledger::poll::{Limits, Patience, Poll};
 use oyez_domain::ledger::sets::{Purpose, Signed};
 use oyez_domain::rules::Rules;
@@ -49,13 +49,14 @@ impl Ledgers {
         })
     }
 
-    /// Events per second that are accepted by so many callers in such groups.
+    /// Events per second that are accepted in such groups from twice so many callers: the ledger always has the next group.
     pub(super) async fn accept(
         &self,
         events: u64,
         batch: u64,
-        callers: u64,
+        connections: u64,
     ) -> Result<f64, Failure> {
+        let callers = connections * 2;
         let mut hands = vec![Vec::new(); usize::try_from(callers).unwrap_or(1)];
         let places = hands.len();
         for (turn, first) in (0..places).cycle().zip((0..events).step_by(step(batch))) {
@@ -142,7 +143,7 @@ impl Ledgers {
                     payload: None,
                 }],
                 toe: self.now,
-                txn: None,
+                txn: TransactionId::new("dfc51628-3479-4b81-ad60-210b43d02306").ok(),
             },
             idempotency: None,
         }

@@ -10,7 +10,7 @@ use super::publisher::Publications;
 use super::server::Server;
 use super::site::Site;
 use super::tpp::{Crowd, Haul, Manner, Tpp};
-use super::{drive, unexpected};
+use super::{drive, drive_alone, unexpected};
 use crate::args::Poll;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
@@ -47,7 +47,7 @@ pub(super) fn measure(args: &Poll, around: &Surroundings) -> Result<Figures, Fai
         Ok((cost, hauled.latencies, hauled.set_bytes))
     })?;
     drop(server);
-    let limit = drive(async {
+    let limit = drive_alone(async {
         let ledgers = Ledgers::open(&site, args.tpps).await?;
         ledgers.poll(each, args.batch, args.tpps, set_bytes).await
     })?;
