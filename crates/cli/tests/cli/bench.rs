@@ -47,7 +47,8 @@ mod slow {
     #[test]
     fn polling_is_measured_over_tls_and_behind_a_gateway() {
         for transport in ["tls", "plain"] {
-            let words = format!("poll --events 90 --batch 20 --tpps 2 --alg ES256 --transport {transport}");
+            let words =
+                format!("poll --events 90 --batch 20 --tpps 2 --alg ES256 --transport {transport}");
             let figures = measured(&words);
             assert_eq!(figures["events"], 90);
             assert!(figures["set_bytes"].as_u64().unwrap() > 500);
@@ -57,7 +58,8 @@ mod slow {
     #[test]
     fn waking_is_measured_over_tls_and_behind_a_gateway() {
         for transport in ["tls", "plain"] {
-            let words = format!("long-poll --waiters 12 --tpps 3 --alg ES256 --transport {transport}");
+            let words =
+                format!("long-poll --waiters 12 --tpps 3 --alg ES256 --transport {transport}");
             let figures = measured(&words);
             assert_eq!(figures["waiters"], 12);
             assert!(figures["kib_per_waiter"].as_f64().is_some());

@@ -115,7 +115,7 @@ async fn a_certificate_lets_in_where_no_token_is_said_and_a_list_takes_effect_wh
         request
     };
     assert_eq!(world.send(asked(None)).await.status, 401);
-    let line = format!("mesh viewer certificate:{}", hex(&sha256(&certificate.der)));
+    let line = format!("mesh viewer certificate:{}", hex(&sha256(certified.der())));
     let list = Operators::new(operators::parse(&line).unwrap());
     world.operators.send_replace(Arc::new(list));
     assert_eq!(world.send(asked(None)).await.status, 200);
