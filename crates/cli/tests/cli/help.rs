@@ -13,6 +13,10 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "keys --help",
         "keys new --help",
         "keys rotate --help",
+        "bench --help",
+        "bench accept --help",
+        "bench poll --help",
+        "bench long-poll --help",
         "verify --help",
     ];
     assert_session!(Desk::empty().session(&commands));
@@ -27,6 +31,7 @@ fn what_makes_no_sense_is_refused_with_code_2_on_standard_error() {
         "keys list --at yesterday",
         "keys new --bits 1024",
         "serve --roles delivery",
+        "bench accept --batch 0",
     ];
     assert_session!(Desk::empty().session(&commands));
 }
