@@ -1,5 +1,6 @@
 //! The command line. What each command does is in `commands`.
 
+mod bench;
 mod remote;
 
 use std::path::PathBuf;
@@ -7,6 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
 
+pub(crate) use bench::{
+    Accept, Bench, Common as BenchCommon, LongPoll, Poll, Transport as BenchTransport,
+};
 pub(crate) use remote::{
     ChangeTpp, DisableTpp, Events, ImportTpps, ItemArgs, ListEvents, ProfileArgs, Publish,
     RegisterTpp, ServerArgs, ShowEvent, Tpps,
@@ -54,6 +58,9 @@ pub(crate) enum Command {
     /// The bank's own signing keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Measure how fast this machine is with oyez, and what the limit is.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Print docs/configuration.md, for those who change oyez.
     #[command(hide = true)]
     ConfigDoc,
@@ -188,8 +195,8 @@ pub(crate) struct KeyShape {
     pub(crate) kid: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Alg {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Alg {
     #[value(name = "PS256")]
     Ps256,
     #[value(name = "ES256")]
@@ -204,6 +211,24 @@ enum Bits {
     B3072,
     #[value(name = "4096")]
     B4096,
+}
+
+impl Alg {
+    /// The kind of key that a bank has for it if nobody chose another.
+    pub(crate) fn kind(self) -> KeyKind {
+        match self {
+            Self::Ps256 => KeyKind::Rsa2048,
+            Self::Es256 => KeyKind::P256,
+        }
+    }
+
+    /// As JOSE calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+        }
+    }
 }
 
 impl KeyShape {

@@ -4,6 +4,7 @@
 //! always the same: parse, do, answer, exit code.
 
 mod args;
+mod bench;
 mod clock;
 mod commands;
 mod config;
@@ -81,6 +82,7 @@ enum Did {
 /// Does what was asked.
 fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, Failure> {
     let reply = match command {
+        Command::Bench(args) => bench::run(args, around),
         Command::Check(args) => commands::check::run(args, around),
         Command::ConfigDoc => {
             let page = config::page();

@@ -16,10 +16,21 @@ pub(crate) struct Reply {
     pub(crate) text: String,
     /// For scripts: the same facts.
     pub(crate) json: Value,
+    /// How they are laid out.
+    layout: Layout,
     /// Beside the data: what to do next, what to beware of.
     pub(crate) remarks: Vec<String>,
     /// Whether the answer is yes.
     pub(crate) verdict: Verdict,
+}
+
+/// How JSON is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// For people who look at it too.
+    Indented,
+    /// For scripts that read the last line.
+    OneLine,
 }
 
 /// Whether the answer of a command is yes: what its exit code says.
@@ -38,6 +49,7 @@ impl Reply {
         Self {
             text: text.into(),
             json,
+            layout: Layout::Indented,
             remarks: Vec::new(),
             verdict: Verdict::Yes,
         }
@@ -46,6 +58,14 @@ impl Reply {
     /// When all data was written already.
     pub(crate) fn written() -> Self {
         Self::new("", Value::Null)
+    }
+
+    /// With its JSON on one line.
+    pub(crate) fn on_one_line(self) -> Self {
+        Self {
+            layout: Layout::OneLine,
+            ..self
+        }
     }
 
     pub(crate) fn remark(mut self, remark: impl Into<String>) -> Self {
@@ -111,7 +131,10 @@ pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
     let text = match format {
         _ if reply.json.is_null() => String::new(),
         Format::People => reply.text.clone(),
-        Format::Scripts => format!("{:#}", reply.json),
+        Format::Scripts => match reply.layout {
+            Layout::Indented => format!("{:#}", reply.json),
+            Layout::OneLine => reply.json.to_string(),
+        },
     };
     if !text.is_empty() {
         let mut stdout = io::stdout().lock();

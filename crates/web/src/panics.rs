@@ -5,8 +5,11 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
-/// What the future comes to, or what it said when it panicked.
-pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+/// What the future comes to, or what it said when it panicked. It goes into its box before anybody waits: an `async fn` would
+/// keep the place that it was handed over in for as long.
+pub(crate) fn caught<T>(
+    future: impl Future<Output = T>,
+) -> impl Future<Output = Result<T, String>> {
     let mut future = Box::pin(future);
     poll_fn(move |context| {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
@@ -15,7 +18,6 @@ pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Stri
             Err(panic) => Poll::Ready(Err(text_of(&*panic))),
         }
     })
-    .await
 }
 
 /// The text of a panic.

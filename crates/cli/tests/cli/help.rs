@@ -22,6 +22,10 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "publish --help",
         "events list --help",
         "events show --help",
+        "bench --help",
+        "bench accept --help",
+        "bench poll --help",
+        "bench long-poll --help",
         "verify --help",
     ];
     assert_session!(Desk::empty().session(&commands));
@@ -36,6 +40,7 @@ fn what_makes_no_sense_is_refused_with_code_2_on_standard_error() {
         "keys list --at yesterday",
         "keys new --bits 1024",
         "serve --roles delivery",
+        "bench accept --batch 0",
     ];
     assert_session!(Desk::empty().session(&commands));
 }

@@ -136,6 +136,13 @@ fn keep_one(
 
 /// Keeps the bytes unless there are some, or their key is disowned (M-06).
 fn insert_if_due(unit: &Unit, event: i64, signed: &Signed, now: Timestamp) -> Result<bool, Error> {
+    let is_disowned: bool = unit
+        .db
+        .prepare_cached(IS_DISOWNED)?
+        .query_row([&signed.kid], |row| row.get(0))?;
+    if is_disowned {
+        return Ok(false);
+    }
     let inserted = unit.db.prepare_cached(KEEP)?.execute(params![
         event,
         signed.set,
@@ -159,9 +166,12 @@ fn outstanding(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Open>, Error>
         .optional()?)
 }
 
-pub(super) const KEEP: &str = "
-    INSERT INTO sets (event, jws, kid, kept_at) SELECT ?1, ?2, ?3, ?4
-    WHERE NOT EXISTS (SELECT 1 FROM disowned_keys WHERE kid = ?3) ON CONFLICT DO NOTHING";
+const IS_DISOWNED: &str = "SELECT EXISTS (SELECT 1 FROM disowned_keys WHERE kid = ?1)";
+
+/// One row of values: for one that is selected SQLite opens a journal of the statement, and goes through the whole request's
+/// when it closes it.
+const KEEP: &str = "
+    INSERT INTO sets (event, jws, kid, kept_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 
 pub(super) const FIND_OUTSTANDING: &str =
     "SELECT event, position, hand_outs FROM outstanding WHERE jti = ?2 AND tpp = ?1";

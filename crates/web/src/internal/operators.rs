@@ -96,7 +96,7 @@ impl Operators {
 
     /// Whose certificate this is.
     pub fn by_certificate(&self, certificate: &ClientCertificate) -> Option<&Arc<Operator>> {
-        self.0.get(&Proof::Certificate(sha256(&certificate.der)))
+        self.0.get(&Proof::Certificate(certificate.sha256))
     }
 }
 

@@ -12,9 +12,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// A client certificate that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// As it came.
-    pub der: Vec<u8>,
-    /// SHA-256 of it, in base64url: what `cnf.x5t#S256` names.
+    /// SHA-256 of it. The certificate itself is not kept: each waiting poll would hold a copy.
+    pub sha256: [u8; 32],
+    /// The same in base64url: what `cnf.x5t#S256` names.
     pub thumbprint: String,
     /// The subject, first name first: `C=GB, O=Example, CN=…` (M-02). Empty where a name of it is no text.
     pub subject: String,
@@ -37,15 +37,16 @@ impl ClientCertificate {
             return Err(CertificateError);
         }
         let validity = parsed.validity();
+        let sha256 = oyez_jose::sha256(der);
         Ok(Self {
-            thumbprint: URL_SAFE_NO_PAD.encode(oyez_jose::sha256(der)),
+            sha256,
+            thumbprint: URL_SAFE_NO_PAD.encode(sha256),
             subject: parsed
                 .subject()
                 .to_string_with_registry(&NAMES)
                 .unwrap_or_default(),
             not_before: Timestamp::from_unix_seconds(validity.not_before.timestamp()),
             not_after: Timestamp::from_unix_seconds(validity.not_after.timestamp()),
-            der: der.to_vec(),
         })
     }
 

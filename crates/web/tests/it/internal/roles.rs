@@ -116,7 +116,7 @@ async fn a_certificate_lets_in_where_no_token_is_said_and_a_list_takes_effect_wh
         request
     };
     assert_eq!(world.send(asked(None)).await.status, 401);
-    let line = format!("mesh viewer certificate:{}", hex(&sha256(&certificate.der)));
+    let line = format!("mesh viewer certificate:{}", hex(&sha256(certified.der())));
     let list = Operators::new(operators::parse(&line).unwrap());
     world.operators.send_replace(Arc::new(list));
     assert_eq!(world.send(asked(None)).await.status, 200);
@@ -130,7 +130,7 @@ async fn a_certificate_lets_in_no_longer_than_it_holds() {
     let world = World::new().await;
     let certified = Authority::new("core systems").client("ledger-system");
     let certificate = ClientCertificate::from_der(certified.der()).unwrap();
-    let line = format!("mesh viewer certificate:{}", hex(&sha256(&certificate.der)));
+    let line = format!("mesh viewer certificate:{}", hex(&certificate.sha256));
     let list = Operators::new(operators::parse(&line).unwrap());
     world.operators.send_replace(Arc::new(list));
     let asked = || {

@@ -297,7 +297,7 @@ pub(crate) fn good_token(name: &str) -> String {
 
 pub(crate) fn certificate(name: &str) -> ClientCertificate {
     ClientCertificate {
-        der: Vec::new(),
+        sha256: [0; 32],
         thumbprint: format!("thumbprint-of-{name}"),
         subject: format!("C=GB, O=Surgicon Limited, CN={name}"),
         not_before: DAWN,

@@ -1,0 +1,74 @@
+//! `oyez bench`: load on a real server, with the limit measured beside it in the same run.
+//!
+//! The server is `oyez serve` of this very binary, a process of its own over a directory that [`site`] made. The load comes
+//! from this process, on one thread. What is under the measured thing is measured alone when the server is at rest: absolute
+//! figures differ from machine to machine, their ratio says what oyez adds.
+//!
+//! Load is bounded by its number of events and ends by itself; server and directory are gone when the command ends, also when
+//! it is interrupted.
+//!
+//! Absent here: pushes, which come with the delivery, and PostgreSQL.
+
+mod accept;
+mod alone;
+mod client;
+mod figures;
+mod long_poll;
+mod poll;
+mod publisher;
+mod server;
+mod site;
+mod tpp;
+
+use std::error::Error;
+
+use tokio::runtime::Builder;
+
+use crate::args::Bench;
+use crate::commands::Surroundings;
+use crate::failure::Failure;
+use crate::output::Reply;
+
+/// Measures.
+pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure> {
+    let figures = match args {
+        Bench::Accept(args) => accept::measure(args, around),
+        Bench::Poll(args) => poll::measure(args, around),
+        Bench::LongPoll(args) => long_poll::measure(args, around),
+    }?;
+    Ok(figures.into_reply())
+}
+
+/// Drives the load on one thread: what it takes cannot be more than one core.
+fn drive<T>(load: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    drive_on(Builder::new_current_thread(), load)
+}
+
+/// Drives what is measured in this process, on as many threads as the server has.
+fn drive_alone<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    drive_on(Builder::new_multi_thread(), work)
+}
+
+fn drive_on<T>(
+    mut builder: Builder,
+    load: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = builder.enable_all().build();
+    let runtime = runtime.map_err(|error| broken("cannot start", &error))?;
+    runtime.block_on(async {
+        tokio::select! {
+            done = load => done,
+            _ = tokio::signal::ctrl_c() => Err(Failure::environment("interrupted", "run it again")),
+        }
+    })
+}
+
+/// A measurement that cannot go on.
+fn broken(what: impl Into<String>, cause: &dyn Error) -> Failure {
+    Failure::environment(what, "see the reason, and try again").because(cause)
+}
+
+/// The server answered, but not as a server under load must: what was measured would not be what was meant.
+fn unexpected(what: impl Into<String>) -> Failure {
+    Failure::environment(what, "report this: the measurement means nothing")
+}

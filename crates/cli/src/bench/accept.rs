@@ -1,0 +1,44 @@
+//! Accepting events: HTTP, JSON, validation and a durable write, beside the durable write alone.
+
+use oyez_jose::KeyKind;
+
+use super::alone::Ledgers;
+use super::figures::{Figures, Meter};
+use super::publisher::Publications;
+use super::server::Server;
+use super::site::Site;
+use super::{drive, drive_alone};
+use crate::args::{Accept, BenchTransport};
+use crate::commands::Surroundings;
+use crate::failure::Failure;
+
+pub(super) fn measure(args: &Accept, around: &Surroundings) -> Result<Figures, Failure> {
+    let site = Site::make(&args.common, KeyKind::Rsa2048, args.tpps, around)?;
+    let server = Server::start(&site, BenchTransport::Tls)?;
+    let publications = Publications {
+        events: args.events,
+        batch: args.batch,
+        tpps: args.tpps,
+        keyed: args.keyed,
+    };
+    let mut meter = None;
+    let latencies = drive(publications.publish(&site, &server, args.connections, || {
+        meter = Some(Meter::start(&server)?);
+        Ok(())
+    }))?;
+    let meter = meter.expect("nothing is published before it is started");
+    let cost = meter.stop(&server, args.events)?;
+    drop(server);
+    let limit = drive_alone(async {
+        let ledgers = Ledgers::open(&site, args.tpps).await?;
+        ledgers
+            .accept(args.events, args.batch, args.connections)
+            .await
+    })?;
+    Ok(cost
+        .beside(limit, latencies)
+        .with("backend", args.common.backend.name())
+        .with("batch", args.batch)
+        .with("connections", args.connections)
+        .with("tpps", args.tpps))
+}

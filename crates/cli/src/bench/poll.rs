@@ -1,0 +1,93 @@
+//! Polling: authentication, settling, choosing, reading and writing SETs over mutual TLS, beside the ledger's part of it.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::alone::Ledgers;
+use super::figures::{Figures, Meter};
+use super::publisher::Publications;
+use super::server::Server;
+use super::site::Site;
+use super::tpp::{Crowd, Haul, Manner, Tpp};
+use super::{drive, drive_alone, unexpected};
+use crate::args::Poll;
+use crate::commands::Surroundings;
+use crate::failure::Failure;
+
+pub(super) fn measure(args: &Poll, around: &Surroundings) -> Result<Figures, Failure> {
+    // Each TPP has as many as the others.
+    let each = args.events.div_ceil(args.tpps);
+    let events = each * args.tpps;
+    let site = Site::make(&args.common, args.alg.kind(), args.tpps, around)?;
+    let server = Server::start(&site, args.transport)?;
+    let crowd = Crowd::of(&site, &server, args.transport, args.tpps)?;
+    let (cost, latencies, set_bytes) = drive(async {
+        let publications = Publications {
+            events,
+            batch: FILLING_BATCH,
+            tpps: args.tpps,
+            keyed: false,
+        };
+        publications
+            .publish(&site, &server, FILLING_CONNECTIONS, || Ok(()))
+            .await?;
+        let crowd = Arc::new(crowd);
+        let mut tpps = Vec::new();
+        for tpp in 0..crowd.len() {
+            tpps.push(crowd.connect(tpp).await?);
+        }
+        let (tpps, signed) = haul(tpps, each, args.batch, Manner::Looking).await?;
+        let meter = Meter::start(&server)?;
+        let (_, hauled) = haul(tpps, each, args.batch, Manner::Acknowledging).await?;
+        let cost = meter.stop(&server, events)?;
+        if signed.events != events || hauled.events != events {
+            return Err(unexpected("not every event came by polling"));
+        }
+        Ok((cost, hauled.latencies, hauled.set_bytes))
+    })?;
+    drop(server);
+    let limit = drive_alone(async {
+        let ledgers = Ledgers::open(&site, args.tpps).await?;
+        ledgers.poll(each, args.batch, args.tpps, set_bytes).await
+    })?;
+    Ok(cost
+        .beside(limit, latencies)
+        .with("backend", args.common.backend.name())
+        .with("batch", args.batch)
+        .with("tpps", args.tpps)
+        .with("alg", args.alg.name())
+        .with("transport", args.transport.name())
+        .with("set_bytes", set_bytes))
+}
+
+/// All TPPs at once; what they got, together.
+async fn haul(
+    tpps: Vec<Tpp>,
+    each: u64,
+    batch: u64,
+    manner: Manner,
+) -> Result<(Vec<Tpp>, Haul), Failure> {
+    let mut tasks = JoinSet::new();
+    for tpp in tpps {
+        tasks.spawn(tpp.haul(each, batch, manner));
+    }
+    let mut all = Haul {
+        events: 0,
+        latencies: Vec::new(),
+        set_bytes: 0,
+    };
+    let mut back = Vec::new();
+    for done in tasks.join_all().await {
+        let (tpp, haul) = done?;
+        all.events += haul.events;
+        all.latencies.extend(haul.latencies);
+        all.set_bytes = all.set_bytes.max(haul.set_bytes);
+        back.push(tpp);
+    }
+    Ok((back, all))
+}
+
+/// Filling is not measured.
+const FILLING_BATCH: u64 = 500;
+const FILLING_CONNECTIONS: u64 = 4;

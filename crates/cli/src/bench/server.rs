@@ -1,0 +1,151 @@
+//! The server that is measured, and what the system says about its process.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::site::Site;
+use super::{broken, unexpected};
+use crate::args::BenchTransport;
+use crate::failure::Failure;
+
+/// A running `oyez serve`. Dropped, it is killed.
+pub(super) struct Server {
+    child: Child,
+    pub(super) tpp: SocketAddr,
+    pub(super) internal: SocketAddr,
+}
+
+impl Server {
+    /// Starts it with the limits out of the way that stand before one client: requests per second, connections per address.
+    pub(super) fn start(site: &Site, transport: BenchTransport) -> Result<Self, Failure> {
+        let cannot = |error: io::Error| broken("cannot start the server", &error);
+        let log = File::create(site.file(LOG)).map_err(cannot)?;
+        let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
+        command
+            .args(["serve", "-c", "oyez.toml"])
+            .current_dir(site.bank())
+            .env_clear()
+            .envs(OVERRIDES)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        if transport == BenchTransport::Plain {
+            behind_a_gateway(site)?;
+            command.envs(BEHIND_A_GATEWAY);
+        }
+        let mut child = command.spawn().map_err(cannot)?;
+        let stdout = child.stdout.take();
+        // From here on it is killed whatever happens.
+        let mut server = Self {
+            child,
+            tpp: SocketAddr::from(([127, 0, 0, 1], 0)),
+            internal: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        let mut line = String::new();
+        if let Some(stdout) = stdout {
+            BufReader::new(stdout)
+                .read_line(&mut line)
+                .map_err(cannot)?;
+        }
+        let said: Value = serde_json::from_str(&line).unwrap_or_default();
+        let address = |name: &str| {
+            let url = said[name].as_str()?;
+            url.split_once("://")?.1.parse().ok()
+        };
+        let (Some(tpp), Some(internal)) = (address("tpp"), address("internal")) else {
+            let log = fs::read_to_string(site.file(LOG)).unwrap_or_default();
+            return Err(unexpected(format!("the server did not start:\n{log}")));
+        };
+        (server.tpp, server.internal) = (tpp, internal);
+        Ok(server)
+    }
+
+    /// Processor time so far, of all its threads, in user and kernel.
+    pub(super) fn cpu(&self) -> Result<Duration, Failure> {
+        let text = self.told("stat")?;
+        // The name in parentheses may hold anything; what follows it is numbers.
+        let mut numbers = text
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split(' ')
+            .skip(USER_TIME);
+        let mut ticks = || numbers.next().and_then(|it| it.parse::<u64>().ok());
+        let (user, system) = (ticks(), ticks());
+        let ticks = user.zip(system).map(|(user, system)| user + system);
+        let ticks = ticks.ok_or_else(|| unexpected("the system tells no processor time"))?;
+        Ok(Duration::from_millis(ticks * TICK_MS))
+    }
+
+    /// Memory that it occupies now, in bytes.
+    pub(super) fn memory(&self) -> Result<u64, Failure> {
+        let text = self.told("status")?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        let kib = kib.ok_or_else(|| unexpected("the system tells no resident memory"))?;
+        Ok(kib * 1024)
+    }
+
+    fn told(&self, file: &str) -> Result<String, Failure> {
+        let path = format!("/proc/{}/{file}", self.child.id());
+        let read = fs::read_to_string(&path);
+        read.map_err(|error| broken(format!("cannot read {path}, which Linux has"), &error))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Takes the certificate out of the configuration: whoever has none speaks plain HTTP.
+fn behind_a_gateway(site: &Site) -> Result<(), Failure> {
+    let path = site.file("oyez.toml");
+    let changed = fs::read_to_string(&path).and_then(|text| {
+        let of_tls = [
+            "certificate = \"dev",
+            "key = \"dev",
+            "client_anchors = \"dev",
+        ];
+        let kept = text
+            .lines()
+            .filter(|line| !of_tls.iter().any(|key| line.starts_with(key)));
+        fs::write(&path, kept.collect::<Vec<_>>().join("\n"))
+    });
+    changed.map_err(|error| Failure::file("change", &path, &error))
+}
+
+/// Its log, in the bank's directory.
+const LOG: &str = "server.log";
+
+const OVERRIDES: [(&str, &str); 8] = [
+    ("OYEZ_LISTENER__ADDRESS", "127.0.0.1:0"),
+    ("OYEZ_INTERNAL__ADDRESS", "127.0.0.1:0"),
+    ("OYEZ_LIMITS__REQUESTS_PER_SECOND", "100000"),
+    ("OYEZ_LIMITS__WAITING_PER_TPP_MAX", "16384"),
+    ("OYEZ_LISTENER__CONNECTIONS_PER_ADDRESS_MAX", "off"),
+    ("OYEZ_LISTENER__CONNECTIONS_MAX", "17000"),
+    // What was handed out when it was signed is not offered again by itself, and who waits waits long enough.
+    ("OYEZ_POLLING__REDELIVERY_DELAY", "1d"),
+    ("OYEZ_POLLING__LONG_POLL", "5m"),
+];
+
+const BEHIND_A_GATEWAY: [(&str, &str); 3] = [
+    ("OYEZ_GATEWAY__NETWORKS", "127.0.0.0/8"),
+    ("OYEZ_GATEWAY__CERTIFICATE_HEADER", "client-cert"),
+    ("OYEZ_GATEWAY__CERTIFICATE_FORM", "rfc9440"),
+];
+
+/// Place of the user time among the fields after the name (proc(5): field 14, the first of these is field 3). A space stands
+/// before the first.
+const USER_TIME: usize = 12;
+
+/// `USER_HZ` is 100 on every Linux that oyez runs on.
+const TICK_MS: u64 = 10;

@@ -1,0 +1,184 @@
+//! The bank that is measured: a directory as `oyez init` makes it, with as many TPPs as the load needs, each subscribed to
+//! everything. They share the development certificate; their tokens differ.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::{ClientId, RegistrationId};
+use oyez_domain::ledger::registering::Wish;
+use oyez_domain::registration::SubscriptionWish;
+use oyez_domain::rules::Rules;
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::{KeySource, Overrides, Profile};
+use oyez_domain::version::ApiVersion;
+use oyez_jose::{KeyKind, LocalKey, UnixTime, Zeroizing, sha256};
+use oyez_store::Store as _;
+use oyez_store::sqlite::Ledger;
+use oyez_web::internal::operators::hex;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::json;
+
+use super::{broken, unexpected};
+use crate::args::{BenchCommon, Init};
+use crate::commands::{Surroundings, init};
+use crate::failure::Failure;
+use crate::key_directory::KeyDirectory;
+use crate::ledger;
+
+/// A bank's directory. Dropped, it is removed.
+pub(super) struct Site {
+    root: PathBuf,
+    now: UnixTime,
+}
+
+impl Site {
+    /// A bank that signs with a key of this kind and knows so many TPPs.
+    pub(super) fn make(
+        common: &BenchCommon,
+        kind: KeyKind,
+        tpps: u64,
+        around: &Surroundings,
+    ) -> Result<Self, Failure> {
+        let name = format!(".oyez-bench-{}", hex(&(around.random)()?[..4]));
+        let root = common.directory.join(name);
+        fs::create_dir(&root).map_err(|error| Failure::file("make", &root, &error))?;
+        // From here on it is removed whatever happens.
+        let site = Self {
+            root,
+            now: around.now,
+        };
+        let directory = site.bank();
+        init::run(&Init { directory }, around)?;
+        if kind != KeyKind::Rsa2048 {
+            site.sign_with(kind)?;
+        }
+        let path = site.bank().join("oyez.db");
+        ledger::work(&path, Rules::default(), async |ledger| {
+            register(ledger, tpps, site.timestamp()).await
+        })?;
+        Ok(site)
+    }
+
+    /// Where `oyez serve` runs.
+    pub(super) fn bank(&self) -> PathBuf {
+        self.root.join("bank")
+    }
+
+    /// A file of the bank's.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.bank().join(name)
+    }
+
+    /// The path of another ledger, which no server uses, on the same disk and with the same TPPs.
+    pub(super) fn other_ledger(&self) -> PathBuf {
+        self.root.join("alone.db")
+    }
+
+    /// When all this began.
+    pub(super) fn timestamp(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.now.seconds())
+    }
+
+    /// What a role says to the internal API.
+    pub(super) fn operators_token(&self, role: &str) -> Result<String, Failure> {
+        let text = read(&self.file("tokens.secret"))?;
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let token = lines.find_map(|(name, token)| (name == role).then(|| token.to_owned()));
+        token.ok_or_else(|| unexpected(format!("oyez init made no token for a {role}")))
+    }
+
+    /// An access token of a TPP (RFC 9068), bound to the certificate.
+    pub(super) fn access_tokens(&self, tpps: u64) -> Result<Vec<String>, Failure> {
+        let pem = Zeroizing::new(read(&self.file("development/token-signing.key"))?.into_bytes());
+        let key = LocalKey::read(pem).map_err(|error| broken("cannot make tokens", &error))?;
+        let certificate = self.certificate()?;
+        let thumbprint = URL_SAFE_NO_PAD.encode(sha256(&certificate));
+        let header = json!({ "alg": key.public_key().algorithm().name(), "typ": "at+jwt",
+            "kid": key.public_key().thumbprint() });
+        let header = URL_SAFE_NO_PAD.encode(header.to_string());
+        let issued_at = self.now.seconds();
+        let of = |tpp| {
+            let client_id = client_id(tpp);
+            let claims = json!({
+                "iss": "https://localhost/DEVELOPMENT-ONLY", "aud": "https://localhost:8443",
+                "sub": client_id, "client_id": client_id, "jti": format!("at-{tpp}"),
+                "scope": "accounts payments fundsconfirmations",
+                "iat": issued_at, "exp": issued_at + TOKENS_HOLD_FOR_SECONDS,
+                "cnf": { "x5t#S256": thumbprint },
+            });
+            let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+            let signature = key.sign_now(input.as_bytes());
+            let signature = signature.map_err(|error| broken("cannot make tokens", &error))?;
+            Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        };
+        (0..tpps).map(of).collect()
+    }
+
+    /// The TPPs' certificate.
+    pub(super) fn certificate(&self) -> Result<CertificateDer<'static>, Failure> {
+        let path = self.file("development/tpp.crt");
+        CertificateDer::from_pem_file(path).map_err(|error| broken("no certificate", &error))
+    }
+
+    fn sign_with(&self, kind: KeyKind) -> Result<(), Failure> {
+        let path = self.file("keys");
+        fs::remove_dir_all(&path).map_err(|error| Failure::file("replace", &path, &error))?;
+        KeyDirectory::at(path).add(kind, None, self.now, |manifest, entry| {
+            manifest.keys.push(entry);
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.root).ok();
+    }
+}
+
+/// The n-th TPP.
+pub(super) fn client_id(tpp: u64) -> ClientId {
+    ClientId::new(format!("bench-{tpp}")).expect("letters and digits are a client_id")
+}
+
+/// TPPs that want everything, by polling.
+pub(super) async fn register(
+    ledger: &Ledger,
+    tpps: u64,
+    now: Timestamp,
+) -> Result<(), oyez_store::Error> {
+    for tpp in 0..tpps {
+        let profile = Profile {
+            name: format!("Bench {tpp}"),
+            org_id: "DEVELOPMENT-ONLY-TPP".to_owned(),
+            software_id: format!("software-{tpp}"),
+            keys: KeySource::JwksUrl("https://localhost/jwks".to_owned()),
+            scopes: Vec::new(),
+            overrides: Overrides::default(),
+        };
+        ledger
+            .register_tpp(Actor::System, client_id(tpp), profile, now)
+            .await?;
+        let wish = Wish::Subscription(SubscriptionWish {
+            callback_url: None,
+            version: "4.0".parse().expect("4.0 is a version"),
+            event_types: None,
+        });
+        let id = RegistrationId::new(format!("s-{tpp}")).expect("letters and digits are an id");
+        let registered =
+            ledger.create_registration(client_id(tpp), id, wish, ApiVersion::V4_0, now);
+        registered.await?.expect("a new TPP has no registration");
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))
+}
+
+/// Longer than any run.
+const TOKENS_HOLD_FOR_SECONDS: i64 = 24 * 60 * 60;
