@@ -42,6 +42,7 @@
 //! Absent here: HTTP beyond the [`Post`] port, SQL, what time it is, and chance: the edge hands them in.
 
 mod ports;
+pub mod post;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
