@@ -128,7 +128,7 @@ mod tests {
             ("Sunday, 06-Nov-94 08:49:37 GMT", 30),
             ("Sun Nov  6 08:49:37 1994", 30),
             ("Sun, 06 Nov 1994 08:00:00 GMT", 0),
-            ("Fri, 31 Dec 9999 23:59:59 GMT", RETRY_AFTER_MAX.as_secs()),
+            ("Fri, 01 Jan 9999 23:59:59 GMT", RETRY_AFTER_MAX.as_secs()),
             ("99999999999999999999999", RETRY_AFTER_MAX.as_secs()),
         ] {
             assert_eq!(read(text), Some(seconds), "{text}");

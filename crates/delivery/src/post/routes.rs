@@ -90,3 +90,48 @@ impl Place {
         Ok(route)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client_id(name: &str) -> ClientId {
+        ClientId::new(name).unwrap()
+    }
+
+    fn names(routes: &Routes) -> Vec<String> {
+        let mut names: Vec<_> = routes.lock().keys().map(ToString::to_string).collect();
+        names.sort();
+        names
+    }
+
+    // D-09
+    #[tokio::test(start_paused = true)]
+    async fn the_least_recently_used_makes_room() {
+        let routes = Routes::new(2);
+        for name in ["one", "two", "one", "three"] {
+            drop(routes.place(&client_id(name)));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(names(&routes), ["one", "three"]);
+        let known = routes.place(&client_id("one"));
+        assert!(Arc::ptr_eq(&known, &routes.place(&client_id("one"))));
+    }
+
+    // D-11
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_used_goes_and_what_is_used_stays() {
+        let routes = Routes::new(9);
+        drop((
+            routes.place(&client_id("one")),
+            routes.place(&client_id("two")),
+        ));
+        tokio::time::advance(Duration::from_secs(9)).await;
+        drop(routes.place(&client_id("two")));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        routes.sweep(Duration::from_secs(10));
+        assert_eq!(names(&routes), ["two"]);
+        routes.forget(&client_id("two"));
+        assert!(names(&routes).is_empty());
+    }
+}
