@@ -127,7 +127,7 @@ pub(crate) enum Role {
     TppApi,
     /// The API for the bank's own systems.
     Internal,
-    /// Pushes to TPPs; not there yet.
+    /// Pushes to TPPs.
     Delivery,
 }
 

@@ -198,6 +198,14 @@ pub(super) fn subscription(version: &str, types: Option<&[&str]>) -> Result<Subs
     })
 }
 
+/// Everything, pushed to this address.
+pub(super) fn pushed_subscription(url: &str) -> Result<SubscriptionWish, Why> {
+    Ok(SubscriptionWish {
+        callback_url: Some(url.to_owned()),
+        ..subscription("4.0", None)?
+    })
+}
+
 pub(super) fn callback(url: &str) -> Result<CallbackUrlWish, Why> {
     Ok(CallbackUrlWish {
         url: url.to_owned(),
