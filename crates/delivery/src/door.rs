@@ -47,7 +47,10 @@ impl Door {
 
     /// What was handed in.
     pub(crate) fn take_claim(&self) -> Option<Claim> {
-        self.claim.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.claim
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -62,7 +65,8 @@ impl Tenure {
 
     /// The lease was renewed.
     pub(crate) fn renewed(&self, holds_until: Duration) {
-        self.holds_until_ms.store(ms(holds_until), Ordering::Release);
+        self.holds_until_ms
+            .store(ms(holds_until), Ordering::Release);
     }
 
     /// Another has, or may have, the lanes.

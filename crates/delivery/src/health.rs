@@ -167,7 +167,9 @@ impl Endpoint {
         at: Moment,
         draw: f64,
     ) -> (Verdict, Change) {
-        let elapsed = event.refused_since.map_or(Duration::ZERO, |since| at.now.since(since));
+        let elapsed = event
+            .refused_since
+            .map_or(Duration::ZERO, |since| at.now.since(since));
         let refusals = event.refusals.saturating_add(1);
         let again_at = match terms.retry.next(refusals, elapsed, None, draw) {
             Next::After(delay) => Some(at.now + delay),
@@ -194,20 +196,19 @@ impl Endpoint {
     }
 
     /// One more failure of the outage, or its first.
-    fn fail(
-        &mut self,
-        failure: &EndpointFailure,
-        terms: &Terms,
-        at: Moment,
-        draw: f64,
-    ) -> Change {
+    fn fail(&mut self, failure: &EndpointFailure, terms: &Terms, at: Moment, draw: f64) -> Change {
         let (since, failures, declared_at) = match self.health {
             Health::Paused { .. } => return Change::None,
             Health::Responsive => (at.now, 1, None),
-            Health::Failing { since, failures, .. } => (since, failures.saturating_add(1), None),
-            Health::Unresponsive { since, failures, declared_at, .. } => {
-                (since, failures.saturating_add(1), Some(declared_at))
-            }
+            Health::Failing {
+                since, failures, ..
+            } => (since, failures.saturating_add(1), None),
+            Health::Unresponsive {
+                since,
+                failures,
+                declared_at,
+                ..
+            } => (since, failures.saturating_add(1), Some(declared_at)),
         };
         self.step += 1;
         self.asked_for_time = failure.retry_after.is_some();
@@ -215,7 +216,10 @@ impl Endpoint {
         let elapsed = at.now.since(since);
         let wait = match declared_at {
             Some(_) => None,
-            None => match terms.retry.next(failures, elapsed, failure.retry_after, draw) {
+            None => match terms
+                .retry
+                .next(failures, elapsed, failure.retry_after, draw)
+            {
                 Next::After(wait) => Some(wait),
                 Next::Exhausted(_) => None,
             },

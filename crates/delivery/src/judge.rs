@@ -132,7 +132,12 @@ mod tests {
         let other = Some("status_not_202");
         for (status, echoed, counts, expected) in [
             (202, Some(SENT), Standard, (true, None)),
-            (202, Some("93BAC548-D2DE-4546-B106-880A5018460D "), Strict, (true, None)),
+            (
+                202,
+                Some("93BAC548-D2DE-4546-B106-880A5018460D "),
+                Strict,
+                (true, None),
+            ),
             (202, None, Standard, (true, missing)),
             (202, Some("x"), Standard, (true, different)),
             (202, None, Lenient, (true, missing)),

@@ -110,7 +110,7 @@ struct Asked {
 
 /// What the ledger answered.
 enum Told {
-    Terms(Result<Option<Tpp>, Error>),
+    Terms(Result<Option<Box<Tpp>>, Error>),
     Chosen(choosing::Chosen),
     Returned(Vec<Jti>, Result<u64, Error>),
     Rechecked(sending::Rechecked),
@@ -256,10 +256,12 @@ impl<'a> Lane<'a> {
         self.asked.terms = true;
         let store = &*self.node.parts.store;
         let answer = store.find_tpp(self.client_id.clone());
-        self.ledger.push(Box::pin(async { Told::Terms(answer.await) }));
+        self.ledger.push(Box::pin(async {
+            Told::Terms(answer.await.map(|tpp| tpp.map(Box::new)))
+        }));
     }
 
-    fn terms_read(&mut self, answer: Result<Option<Tpp>, Error>) {
+    fn terms_read(&mut self, answer: Result<Option<Box<Tpp>>, Error>) {
         self.asked.terms = false;
         let tpp = match answer {
             Ok(Some(tpp)) => tpp,
@@ -270,10 +272,12 @@ impl<'a> Lane<'a> {
         let Some(health) = self.arriving.take() else {
             return;
         };
-        self.terms = Terms::of(tpp, &self.node.options);
+        self.terms = Terms::of(*tpp, &self.node.options);
         self.addressee = None;
         self.written = health.clone();
-        self.endpoint = self.endpoint.claimed_again(health, &self.terms, self.node.moment());
+        self.endpoint = self
+            .endpoint
+            .claimed_again(health, &self.terms, self.node.moment());
         self.window = if self.endpoint.is_responsive() {
             Window::open(self.terms.at_once_max)
         } else {
@@ -284,7 +288,10 @@ impl<'a> Lane<'a> {
     fn ledger_failed(&mut self, error: &Error) {
         self.ledger_pause.begin(Instant::now());
         let client_id = Some(&self.client_id);
-        self.node.parts.observe.trouble(Trouble::Ledger { client_id, error });
+        self.node
+            .parts
+            .observe
+            .trouble(Trouble::Ledger { client_id, error });
     }
 
     /// The tenure under which attempts may start.

@@ -48,6 +48,7 @@ mod lane;
 mod node;
 mod pause;
 mod ports;
+pub mod post;
 mod terms;
 mod window;
 
@@ -148,7 +149,9 @@ impl Delivery {
 
     /// These TPPs may have something to push sooner than was known.
     pub fn heard(&self, client_ids: &[ClientId]) {
-        client_ids.iter().for_each(|client_id| self.shared.heard(client_id));
+        client_ids
+            .iter()
+            .for_each(|client_id| self.shared.heard(client_id));
     }
 }
 

@@ -219,7 +219,8 @@ impl<'a> Node<'a> {
             if now >= self.sweep_at && self.stopped == Stopped::Not {
                 self.claim(now);
             }
-            if self.stopped == Stopped::Ending && self.lanes.is_empty() && self.let_go.is_empty() {
+            let all_told = self.let_go.is_empty() && !self.asked.report;
+            if self.stopped == Stopped::Ending && self.lanes.is_empty() && all_told {
                 self.release();
             }
         }
@@ -261,7 +262,8 @@ impl<'a> Node<'a> {
         let asked_at = self.shared.parts.steady.elapsed();
         let store = &self.shared.parts.store;
         let answer = store.hold_lease(options.node_id.clone(), epoch, options.lease_ttl);
-        self.ledger.push(Box::pin(async move { Told::Lease(asked_at, answer.await) }));
+        self.ledger
+            .push(Box::pin(async move { Told::Lease(asked_at, answer.await) }));
     }
 
     fn leased(&mut self, asked_at: Duration, answer: Result<Option<Lease>, Error>) {
@@ -316,7 +318,11 @@ impl<'a> Node<'a> {
         let Some(tenure) = &self.tenure else {
             return;
         };
-        let free = self.shared.options.lanes_max.saturating_sub(self.lanes.len());
+        let free = self
+            .shared
+            .options
+            .lanes_max
+            .saturating_sub(self.lanes.len());
         if self.asked.lanes || free == 0 {
             return;
         }
@@ -355,9 +361,13 @@ impl<'a> Node<'a> {
 
     fn begin(&mut self, client_id: ClientId, claim: Claim) {
         let door = Arc::new(Door::default());
-        self.shared.doors().insert(client_id.clone(), Arc::clone(&door));
+        self.shared
+            .doors()
+            .insert(client_id.clone(), Arc::clone(&door));
         let shared = Arc::clone(self.shared);
-        let task = self.lanes.spawn(lane::drive(shared, door, client_id.clone(), claim));
+        let task = self
+            .lanes
+            .spawn(lane::drive(shared, door, client_id.clone(), claim));
         self.names.insert(task.id(), client_id);
     }
 
@@ -383,8 +393,11 @@ impl<'a> Node<'a> {
             Ok(None) => self.sweep_at = Instant::now(),
             Err(_) => {
                 let client_id_ = &client_id;
-                self.shared.parts.observe.trouble(Trouble::Panicked { client_id: client_id_ });
-                self.fallen.push_back((Instant::now() + FALLEN_REST, client_id));
+                self.shared.parts.observe.trouble(Trouble::Panicked {
+                    client_id: client_id_,
+                });
+                self.fallen
+                    .push_back((Instant::now() + FALLEN_REST, client_id));
             }
         }
         self.shared.parts.observe.lanes_owned(self.lanes.len());
@@ -401,7 +414,7 @@ impl<'a> Node<'a> {
             return;
         }
         self.asked.report = true;
-        let reports = self.let_go.clone();
+        let reports = std::mem::take(&mut self.let_go);
         let store = &self.shared.parts.store;
         let answer = store.report_lanes(tenure.lease.clone(), reports.clone());
         self.ledger
@@ -413,11 +426,13 @@ impl<'a> Node<'a> {
         match answer {
             Ok(_) => {
                 self.pause.clear();
-                self.let_go.retain(|report| !reports.contains(report));
                 // News that came while a lane went has found no door.
                 self.sweep_at = Instant::now();
             }
-            Err(error) => self.failed(&error),
+            Err(error) => {
+                self.let_go.extend(reports);
+                self.failed(&error);
+            }
         }
     }
 
@@ -445,7 +460,9 @@ impl<'a> Node<'a> {
                 self.let_go.push(LaneReport {
                     client_id,
                     health: lane.health,
-                    hold: Hold::LetGo { wake_at: Some(wake_at) },
+                    hold: Hold::LetGo {
+                        wake_at: Some(wake_at),
+                    },
                 });
             }
             Err(error) => {
@@ -471,13 +488,17 @@ impl<'a> Node<'a> {
         self.stopped = Stopped::Releasing;
         tenure.end();
         let answer = self.shared.parts.store.release_lease(tenure.lease.clone());
-        self.ledger.push(Box::pin(async { Told::Released(answer.await) }));
+        self.ledger
+            .push(Box::pin(async { Told::Released(answer.await) }));
     }
 
     fn failed(&mut self, error: &Error) {
         self.pause.begin(Instant::now());
         let client_id = None;
-        self.shared.parts.observe.trouble(Trouble::Ledger { client_id, error });
+        self.shared
+            .parts
+            .observe
+            .trouble(Trouble::Ledger { client_id, error });
     }
 }
 

@@ -43,12 +43,11 @@ impl Terms {
             acknowledgement: own.acknowledgement.unwrap_or(options.acknowledgement),
             retry: own.retry.unwrap_or(options.retry),
             header_profile: own.header_profile.unwrap_or(options.header_profile),
-            trust_anchors: None,
+            trust_anchors: own.trust_anchors,
             at_once_max: match order {
                 DeliveryOrder::Strict => 1,
-                DeliveryOrder::Concurrent => {
-                    usize::try_from(at_once_max.get()).map_or(AT_ONCE_LIMIT, |own| own.min(AT_ONCE_LIMIT))
-                }
+                DeliveryOrder::Concurrent => usize::try_from(at_once_max.get())
+                    .map_or(AT_ONCE_LIMIT, |own| own.min(AT_ONCE_LIMIT)),
             },
             slow_probe: options.slow_probe,
         }

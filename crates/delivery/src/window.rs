@@ -127,7 +127,11 @@ mod tests {
             ahead.ended(Duration::from_millis(latency_ms));
             ahead.events(8)
         };
-        assert_eq!(LookAhead::new().events(8), 8, "as many again, to begin with");
+        assert_eq!(
+            LookAhead::new().events(8),
+            8,
+            "as many again, to begin with"
+        );
         assert_eq!([5, 50, 250, 1_000].map(after), [128, 40, 8, 0]);
     }
 

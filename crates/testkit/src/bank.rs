@@ -4,7 +4,6 @@
 //! a poll go says so first, by [`Bank::until_waiting`].
 
 mod builder;
-mod names;
 mod running;
 
 use std::sync::Arc;
@@ -33,8 +32,8 @@ use crate::making::{self, UPDATE};
 use crate::tpp::{Caller, Response, Site};
 use running::Running;
 
+pub use crate::names::Names;
 pub use builder::{Builder, Signs, key_set};
-pub use names::Names;
 pub use running::Plan;
 
 /// A bank that serves.

@@ -329,7 +329,8 @@ Examples:
 const CHANGE_HELP: &str = "\
 Examples:
   oyez tpps change acme-1 --jwks acme.jwks
-  oyez tpps change acme-1 --set requests_per_second=50 --set redelivery_delay=30s --unset error_cap";
+  oyez tpps change acme-1 --set requests_per_second=50 --set redelivery_delay=30s --unset error_cap
+  oyez tpps change acme-1 --set trust_anchors=\"$(cat acme-ca.pem)\"";
 const IMPORT_HELP: &str = "\
 A file holds software statements of the Open Banking directory (JWTs, one a line), or JSON objects:
 an array, or one a line. An object is a TPP as `oyez tpps list --json` writes it, or client metadata

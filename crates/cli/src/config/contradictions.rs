@@ -19,6 +19,7 @@ pub(super) fn judge(draft: &Draft, sink: &mut Sink<'_>) {
     timing(draft, sink);
     listening(draft, sink);
     tokens(draft, sink);
+    pushing(draft, sink);
 }
 
 fn versions(draft: &Draft, sink: &mut Sink<'_>) {
@@ -227,6 +228,13 @@ fn tokens(draft: &Draft, sink: &mut Sink<'_>) {
         let what = "tokens must be bound to a certificate, and no TPP could show one";
         let mend = "set [listener] client_anchors or [gateway] certificate_header";
         sink.fault("tokens.binding", what, mend);
+    }
+}
+
+fn pushing(draft: &Draft, sink: &mut Sink<'_>) {
+    if let Some(push) = &draft.push {
+        let has = (push.certificate.is_some(), push.key.is_some());
+        both_or_none("push", has, sink);
     }
 }
 

@@ -31,10 +31,10 @@ impl Lane<'_> {
         if events == 0 || !self.rest.more || !tenure.holds(self.node.parts.steady.elapsed()) {
             return;
         }
+        let lease = tenure.lease.clone();
         self.rest.more = false;
         self.rest.stale = false;
         self.asked.choice = Some(events);
-        let lease = tenure.lease.clone();
         let look = Look {
             events_max: u32::try_from(events).unwrap_or(u32::MAX),
             in_flight_for: self.node.options.attempt_time_max + HELD_MAX,
@@ -65,7 +65,10 @@ impl Lane<'_> {
         }
         let held = self.held();
         if !self.endpoint.is_responsive() {
-            let due = self.endpoint.probe_at().is_some_and(|probe_at| probe_at <= now);
+            let due = self
+                .endpoint
+                .probe_at()
+                .is_some_and(|probe_at| probe_at <= now);
             let probed = self.probed_step == Some(self.endpoint.step());
             return usize::from(due && !probed && held == 0);
         }
@@ -96,7 +99,8 @@ impl Lane<'_> {
         };
         self.ledger_pause.clear();
         let full = due.work.len() == chosen.asked_for;
-        self.rest.looked(full, due.next_at, chosen.now, chosen.asked_at);
+        self.rest
+            .looked(full, due.next_at, chosen.now, chosen.asked_at);
         let Some(callback_url) = due.callback_url else {
             return;
         };
@@ -118,7 +122,8 @@ impl Lane<'_> {
         self.generation += 1;
         self.issuing.clear();
         self.returning.extend(self.unsigned.drain(..).flatten());
-        self.returning.extend(self.ready.drain(..).map(|ready| ready.event.jti));
+        self.returning
+            .extend(self.ready.drain(..).map(|ready| ready.event.jti));
         self.rest.more = true;
     }
 

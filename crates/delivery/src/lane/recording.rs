@@ -65,7 +65,10 @@ impl Lane<'_> {
             answer,
             verdict,
         };
-        self.node.parts.observe.attempt_ended(&self.client_id, &attempt);
+        self.node
+            .parts
+            .observe
+            .attempt_ended(&self.client_id, &attempt);
         self.ended.push(attempt);
         self.rest.active(Instant::now());
         if change == Change::Failed {
@@ -106,7 +109,9 @@ impl Lane<'_> {
         let moment = self.moment();
         for attempt in group.attempts {
             match attempt.verdict {
-                Verdict::Refused { again_at: Some(again_at) } => self.rest.due(again_at, moment),
+                Verdict::Refused {
+                    again_at: Some(again_at),
+                } => self.rest.due(again_at, moment),
                 Verdict::EndpointFailed { .. } => self.rest.more = true,
                 Verdict::Acknowledged | Verdict::Refused { again_at: None } => {}
             }

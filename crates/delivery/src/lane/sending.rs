@@ -92,7 +92,8 @@ impl<'a> Lane<'a> {
             urgency,
         };
         let events: Vec<Record> = work.iter().map(Record::of).collect();
-        self.unsigned.push_back(events.iter().map(|event| event.jti).collect());
+        self.unsigned
+            .push_back(events.iter().map(|event| event.jti).collect());
         let issue = &*self.node.parts.issue;
         self.issuing.push_back(Box::pin(async move {
             let sure_at = Instant::now();
@@ -172,7 +173,10 @@ impl<'a> Lane<'a> {
             let Some(ready) = self.ready.pop_front() else {
                 return;
             };
-            let ends_batch = self.ready.front().is_none_or(|next| next.chosen_at != ready.chosen_at);
+            let ends_batch = self
+                .ready
+                .front()
+                .is_none_or(|next| next.chosen_at != ready.chosen_at);
             if ends_batch {
                 self.ahead.started(now.duration_since(ready.chosen_at));
             }
@@ -265,7 +269,8 @@ impl<'a> Lane<'a> {
         let kept = match rechecked.answer {
             Ok(kept) => kept,
             Err(error) => {
-                self.returning.extend(rechecked.held.iter().map(|ready| ready.event.jti));
+                self.returning
+                    .extend(rechecked.held.iter().map(|ready| ready.event.jti));
                 self.give_back();
                 return self.ledger_failed(&error);
             }

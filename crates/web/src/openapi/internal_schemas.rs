@@ -177,6 +177,9 @@ fn overrides() -> Value {
             "hand_out_cap": number(),
             "requests_per_second": number(),
             "signature_form": { "enum": ["encoded", "unencoded", null] },
+            "trust_anchors": or_null(json!({
+                "type": "string", "maxLength": 65536, "description": "Certificates in PEM.",
+            })),
         }),
     )
 }

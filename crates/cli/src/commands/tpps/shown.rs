@@ -19,7 +19,7 @@ pub(super) fn profile(tpp: &Value) -> String {
     let overrides = tpp["overrides"].as_object().into_iter().flatten();
     for (index, (name, value)) in overrides.enumerate() {
         let heading = if index == 0 { "OVERRIDES" } else { "" };
-        facts.fact(heading, format!("{name} = {value}"));
+        facts.fact(heading, format!("{name} = {}", overriding(name, value)));
     }
     facts.fact("STANDING", standing(&tpp["standing"]));
     facts.fact("REGISTERED", text(&tpp["registered_at"]));
@@ -36,6 +36,17 @@ pub(super) fn whole(tpp: &Value) -> String {
         delivery(&tpp["delivery"]),
     ];
     parts.join("\n")
+}
+
+/// As it is set; of certificates, how many.
+fn overriding(name: &str, value: &Value) -> String {
+    match value.as_str() {
+        Some(pem) if name == "trust_anchors" => {
+            let certificates = pem.matches("-----BEGIN CERTIFICATE-----").count();
+            format!("{certificates} in PEM (--json shows them)")
+        }
+        _ => value.to_string(),
+    }
 }
 
 fn keys(keys: &Value) -> String {

@@ -3,6 +3,7 @@
 use axum::http::Method;
 use oyez_jose::LocalKey;
 use oyez_store::Store;
+use oyez_testkit::certificates::Authority;
 use oyez_testkit::faulty_store::FaultyStore;
 use oyez_testkit::{keys, making};
 use oyez_web::internal::operators::Role;
@@ -110,6 +111,42 @@ async fn all_that_is_wrong_with_a_profile_is_said_at_once() {
         ]
     );
     assert_eq!(world.bank.store().asked("register_tpp"), 0);
+}
+
+// I-04, D-13
+#[tokio::test]
+async fn trust_anchors_of_a_tpp_are_certificates_in_pem_and_nothing_else() {
+    let world = World::new().await;
+    let authority = Authority::new("Acme's own");
+    let two = authority.pem() + &Authority::new("Acme's next").pem();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let client = authority.client("acme-1");
+    for (pem, told) in [
+        (String::new(), "the PEM cannot be read"),
+        ("no PEM".to_owned(), "the PEM cannot be read"),
+        (
+            authority.pem() + broken,
+            "certificate 2 cannot be a trust anchor",
+        ),
+        (
+            authority.pem() + &client.key_pem(),
+            "a private key among them",
+        ),
+        (authority.pem().repeat(200), "64 KiB"),
+    ] {
+        let mut body = registration("tpp-1");
+        body["overrides"]["trust_anchors"] = pem.into();
+        let reply = world.post("/v1/tpps", &body).await;
+        let said = (reply.status, reply.paths());
+        assert_eq!(said, (400, vec!["overrides.trust_anchors".to_owned()]));
+        assert!(reply.text().contains(told), "{told}: {reply:?}");
+    }
+    let mut body = registration("tpp-1");
+    body["overrides"]["trust_anchors"] = two.clone().into();
+    let reply = world.post("/v1/tpps", &body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let read = world.get("/v1/tpps/tpp-1").await.json();
+    assert_eq!(read["overrides"]["trust_anchors"], two);
 }
 
 // I-04, M-05
