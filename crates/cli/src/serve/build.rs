@@ -279,7 +279,7 @@ fn told(config: &Config, keys: &KeySet) {
     );
     if config.features.push {
         tracing::warn!(
-            "[features] push is on, and this oyez does not push yet: events wait for polls"
+            "[features] push is on, and this oyez does not push yet: what is for a CallbackUrl waits"
         );
     }
 }
