@@ -36,7 +36,7 @@ section! {
 }
 
 section! {
-    /// Real-time notification, POST to a TPP's CallbackUrl (D). All but the timeouts can be overridden per TPP.
+    /// Real-time notification, POST to a TPP's CallbackUrl (D); not there yet. All but the timeouts can be overridden per TPP.
     Push = "push" {
         /// How long connecting may take, TLS included (D-11).
         connect_timeout: Duration = default(CONNECT_TIMEOUT, Span(100 * MILLISECOND..=MINUTE));

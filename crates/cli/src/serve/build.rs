@@ -212,8 +212,14 @@ fn open(config: &Config, rules: &Arc<Rules>) -> Result<Ledger, Failure> {
         Backend::Sqlite => {}
     }
     let path = &config.store.path;
-    Ledger::open(path, Options::default(), Arc::clone(rules))
-        .map_err(|error| ledger::failure(path, &error))
+    let is_there = path.exists();
+    let opened = Ledger::open(path, Options::default(), Arc::clone(rules));
+    let ledger = opened.map_err(|error| ledger::failure(path, &error))?;
+    if !is_there {
+        // A misspelt path looks like this: a bank that knows nobody.
+        tracing::warn!(path = %path.display(), "there was no ledger: an empty one was made");
+    }
+    Ok(ledger)
 }
 
 fn issuer(
@@ -279,7 +285,7 @@ fn told(config: &Config, keys: &KeySet) {
     );
     if config.features.push {
         tracing::warn!(
-            "[features] push is on, and this oyez does not push yet: events wait for polls"
+            "[features] push is on, and this oyez does not push yet: what is for a CallbackUrl waits"
         );
     }
 }
