@@ -288,7 +288,7 @@ Examples:
   oyez check -c bank/oyez.toml --at 2027-01-01T00:00:00Z     will a key sign then?
   oyez check -c bank/oyez.toml --json | jq '.findings[] | select(.level == \"error\")'";
 const SERVE_HELP: &str = "\
-Standard output is one line, once it listens: {\"tpp\":\"https://127.0.0.1:8443\",\"internal\":\"http://127.0.0.1:8081\"}
+Standard output is one line, once it listens: {\"internal\":\"http://127.0.0.1:8081\",\"tpp\":\"https://127.0.0.1:8443\"}
 The log goes to standard error.
 Signals: SIGTERM and SIGINT stop it in good order, a second one at once. SIGHUP has it read certificates, keys and
 lists again, which it also does by itself when they change.

@@ -45,7 +45,7 @@ impl Surroundings {
 
     /// The configuration, which must be without fault.
     pub(crate) fn config(&self, path: &Path) -> Result<Config, Failure> {
-        let text = read_text(path)?;
+        let text = read_config(path)?;
         Config::read(&text, directory_of(path), &self.variables).map_err(|faults| {
             Failure::Configuration {
                 file: path.display().to_string(),
@@ -53,6 +53,17 @@ impl Surroundings {
             }
         })
     }
+}
+
+/// The text of a configuration. That there is none is mostly a flag forgotten, or a beginning.
+fn read_config(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let mend = "name the configuration: -c FILE; or make one: oyez init DIR";
+            Failure::environment(format!("cannot read {}", path.display()), mend).because(&error)
+        }
+        _ => Failure::file("read", path, &error),
+    })
 }
 
 /// A file's text.

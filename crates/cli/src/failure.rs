@@ -75,6 +75,7 @@ impl Failure {
                 "run as the user that owns it, or change its permissions"
             }
             io::ErrorKind::NotADirectory => "name a directory: this is a file, or lies below one",
+            io::ErrorKind::IsADirectory => "name a file: this is a directory",
             io::ErrorKind::AlreadyExists => "choose another name, or move the old one away",
             io::ErrorKind::StorageFull => "make room on the disk",
             _ => "see the reason, and try again",

@@ -111,13 +111,14 @@ fn read_kind<'a>(
     faults: &mut Faults,
 ) -> Option<&'a ResourceType> {
     let find = |text: &str| {
-        let kind = rules
-            .resources
-            .find(text)
-            .ok_or("no such type is in the resource table")?;
+        let kind = rules.resources.find(text).ok_or_else(|| {
+            let names = rules.resources.rows().iter().map(|row| row.name.as_str());
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!("no such type is in the resource table; there are {names}")
+        })?;
         is_found(rules, kind, from)
             .then_some(kind)
-            .ok_or("no version that is served has this type")
+            .ok_or_else(|| "no version that is served has this type".to_owned())
     };
     required(members, "type", find, faults)
 }

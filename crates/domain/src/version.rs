@@ -47,15 +47,19 @@ impl Version {
 )]
 pub struct NotAVersion;
 
-impl FromStr for ApiVersion {
-    type Err = NotAVersion;
+/// The text is no path version: most often its `v` is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a path version is written with a v and without a patch number, such as v3.1 or v4.0")]
+pub struct NotAnApiVersion;
 
-    fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let version: Version = text.strip_prefix('v').ok_or(NotAVersion)?.parse()?;
-        if version.patch.is_none() {
-            Ok(version.api)
-        } else {
-            Err(NotAVersion)
+impl FromStr for ApiVersion {
+    type Err = NotAnApiVersion;
+
+    fn from_str(text: &str) -> Result<Self, NotAnApiVersion> {
+        let version = text.strip_prefix('v').map(str::parse);
+        match version {
+            Some(Ok(Version { api, patch: None })) => Ok(api),
+            _ => Err(NotAnApiVersion),
         }
     }
 }
@@ -92,9 +96,9 @@ impl fmt::Display for Version {
 }
 
 impl TryFrom<String> for ApiVersion {
-    type Error = NotAVersion;
+    type Error = NotAnApiVersion;
 
-    fn try_from(text: String) -> Result<Self, NotAVersion> {
+    fn try_from(text: String) -> Result<Self, NotAnApiVersion> {
         text.parse()
     }
 }
@@ -148,6 +152,9 @@ mod tests {
             assert_eq!(text.parse::<Version>(), Err(NotAVersion), "{text}");
         }
         assert_eq!("v3.1".parse(), Ok(ApiVersion::V3_1));
-        assert_eq!("v3.1.2".parse::<ApiVersion>(), Err(NotAVersion));
+        assert_eq!("v3.1.2".parse::<ApiVersion>(), Err(NotAnApiVersion));
+        // Version has no v, so the text of the one fault would be praise for the other's mistake.
+        let fault = "4.0".parse::<ApiVersion>().unwrap_err().to_string();
+        assert!(fault.contains("such as v3.1"), "{fault}");
     }
 }

@@ -164,6 +164,7 @@ pub(crate) struct ImportTpps {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = PUBLISH_USAGE)]
 pub(crate) struct Publish {
     /// Items to publish: a line each, or one JSON document; `-` is standard input.
     #[arg(required_unless_present = "tpp", conflicts_with = "tpp")]
@@ -341,6 +342,10 @@ Exit code 1: some could not be imported; the others were.
 Examples:
   oyez tpps import clients.ndjson --directory-jwks ob.jwks --dry-run
   oyez tpps import acme.ssa --client-id acme-1 --directory-jwks ob.jwks";
+/// Of `oyez publish`, which is said in two ways.
+const PUBLISH_USAGE: &str = "\
+oyez publish [OPTIONS] <FILE>
+       oyez publish [OPTIONS] --tpp <CLIENT_ID> --resource <TYPE/ID> --event <TYPE>";
 /// Of `oyez publish`.
 pub(super) const PUBLISH_HELP: &str = "\
 An item is a JSON object as POST /v1/events takes it:

@@ -11,7 +11,7 @@ mod policy;
 
 use oyez_jose::UnixTime;
 
-use super::{Surroundings, directory_of, read_text};
+use super::{Surroundings, directory_of, read_config};
 use crate::args::Check;
 use crate::config::Draft;
 use crate::failure::Failure;
@@ -22,7 +22,7 @@ use finding::Finding;
 /// Looks at everything.
 pub(crate) fn run(args: &Check, around: &Surroundings) -> Result<Reply, Failure> {
     let path = &args.config.path;
-    let text = read_text(path)?;
+    let text = read_config(path)?;
     let now = around.as_of(&args.as_of);
     let (draft, faults) = Draft::judge(&text, directory_of(path), &around.variables);
     let sound = faults.is_empty();

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Init, around: &Surroundings) -> Result<Reply, Failure> 
 
 /// Only a place that is free is built on.
 fn refuse_occupied(target: &Path) -> Result<(), Failure> {
-    let mend = "name a directory that does not exist yet: oyez init bank";
+    let mend = "name a directory that does not exist yet";
     let occupied = |what: &str| {
         Err(Failure::environment(
             format!("{} {what}", target.display()),

@@ -81,10 +81,7 @@ impl Inbox {
     /// From now on, this TPP's pushes are answered so.
     pub(super) fn answer(&self, person: Person, mood: Mood) {
         self.shelves.send_modify(|shelves| {
-            shelves
-                .entry(person.client_id.to_owned())
-                .or_default()
-                .mood = mood;
+            shelves.entry(person.client_id.to_owned()).or_default().mood = mood;
         });
     }
 

@@ -225,8 +225,14 @@ fn open(config: &Config, rules: &Arc<Rules>) -> Result<Ledger, Failure> {
         Backend::Sqlite => {}
     }
     let path = &config.store.path;
-    Ledger::open(path, Options::default(), Arc::clone(rules))
-        .map_err(|error| ledger::failure(path, &error))
+    let is_there = path.exists();
+    let opened = Ledger::open(path, Options::default(), Arc::clone(rules));
+    let ledger = opened.map_err(|error| ledger::failure(path, &error))?;
+    if !is_there {
+        // A misspelt path looks like this: a bank that knows nobody.
+        tracing::warn!(path = %path.display(), "there was no ledger: an empty one was made");
+    }
+    Ok(ledger)
 }
 
 fn issuer(
@@ -291,6 +297,6 @@ fn told(config: &Config, keys: &KeySet) {
         "policies"
     );
     if !config.features.push {
-        tracing::info!("[features] push is off: events wait for polls");
+        tracing::info!("[features] push is off: a CallbackUrl is refused");
     }
 }

@@ -41,6 +41,7 @@ fn what_makes_no_sense_is_refused_with_code_2_on_standard_error() {
         "keys new --bits 1024",
         "serve --roles delivery",
         "bench accept --batch 0",
+        "publish",
     ];
     assert_session!(Desk::empty().session(&commands));
 }
@@ -56,7 +57,12 @@ fn the_version_is_data() {
 
 #[test]
 fn a_missing_configuration_is_the_environments_fault() {
-    assert_session!(Desk::empty().session(&["check", "keys list", "migrate -c nowhere/oyez.toml"]));
+    assert_session!(Desk::empty().session(&[
+        "check",
+        "keys list",
+        "migrate -c nowhere/oyez.toml",
+        "check -c ."
+    ]));
 }
 
 #[test]

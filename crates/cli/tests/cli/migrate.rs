@@ -18,6 +18,24 @@ fn a_ledger_is_made_foreseen_and_found_up_to_date() {
 }
 
 #[test]
+fn a_server_says_when_it_makes_a_ledger_because_there_was_none() {
+    let desk = Desk::with_bank();
+    fs::remove_file(desk.path("bank/oyez.db")).unwrap();
+    let variables = [
+        ("OYEZ_LISTENER__ADDRESS", "127.0.0.1:0"),
+        ("OYEZ_INTERNAL__ADDRESS", "127.0.0.1:0"),
+        // What comes after the ledger ends it.
+        ("OYEZ_INTERNAL__TOKENS_FILE", "nowhere"),
+    ];
+    let said = desk.run_with("serve -c bank/oyez.toml", "", &variables);
+    assert_eq!(said.code, 3);
+    let warning = "there was no ledger: an empty one was made";
+    assert!(said.stderr.contains(warning), "{}", said.stderr);
+    let said = desk.run_with("serve -c bank/oyez.toml", "", &variables);
+    assert!(!said.stderr.contains(warning), "{}", said.stderr);
+}
+
+#[test]
 fn what_is_no_ledger_or_too_new_is_refused_with_the_mend_and_left_untouched() {
     let desk = Desk::with_bank();
     let mut newer = fs::read(desk.path("bank/oyez.db")).unwrap();

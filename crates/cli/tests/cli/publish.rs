@@ -25,6 +25,9 @@ async fn one_item_is_said_in_words() {
         format!("{about} --event resource-update --event consent-authorization-revoked --reason 1"),
         "publish --tpp nobody --resource account-access-consent/1 --event resource-update --json"
             .to_owned(),
+        format!("{about} --event resource-update --version 4.0"),
+        "publish --tpp acme-1 --resource account-acess-consent/1 --event resource-update"
+            .to_owned(),
         "publish --tpp acme-1 --event resource-update".to_owned(),
     ];
     let shown = commands.map(|words| office.shown(&words, ""));

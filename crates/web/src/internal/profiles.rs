@@ -1,6 +1,7 @@
 //! A TPP's profile as operators write and read it. Both ways it has the same members, so that those that were read can be
 //! changed and sent back. What is read besides (standing, dates) may not be sent: it has acts of its own, or none.
 
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -168,11 +169,16 @@ fn judge_url(rules: &Rules, text: &str) -> Result<String, &'static str> {
 /// Scopes that some version knows: a misspelt one would silence the TPP without a word.
 fn read_scopes(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<Vec<String>> {
     let known = |text: &str| {
-        let mut scopes = rules.versions.rows().iter().flat_map(|row| &row.scopes);
-        scopes
-            .any(|scope| scope.spellings.iter().any(|spelling| spelling == text))
-            .then(|| text.to_owned())
-            .ok_or("no version that is served knows this scope")
+        let scopes = rules.versions.rows().iter().flat_map(|row| &row.scopes);
+        let spellings = scopes.flat_map(|scope| &scope.spellings);
+        let names: BTreeSet<&str> = spellings.map(String::as_str).collect();
+        if names.contains(text) {
+            return Ok(text.to_owned());
+        }
+        let names = Vec::from_iter(names).join(", ");
+        Err(format!(
+            "no version that is served knows this scope; there are {names}"
+        ))
     };
     let mut scopes = Vec::new();
     for element in place.elements(faults)? {

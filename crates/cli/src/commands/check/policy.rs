@@ -18,7 +18,12 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     event_types(config, &mut findings);
     findings.push(identity(&config.bank));
     findings.extend([listener(config), tokens(config)]);
-    findings.extend([polling(&config.polling), push(&config.push), retry(config)]);
+    findings.push(polling(&config.polling));
+    if config.features.push {
+        findings.extend([push(&config.push), retry(config)]);
+    } else {
+        findings.push(Finding::note("push", "it is off: a CallbackUrl is refused"));
+    }
     findings
 }
 

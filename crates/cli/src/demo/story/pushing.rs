@@ -20,10 +20,10 @@ pub(super) async fn tell(
     teller.chapter("Pushing")?;
     let what = "Acme subscribes with a CallbackUrl: what is published is at its endpoint at once, and verified";
     let (id, jti) = teller.measured(what, pushed(scene)).await?;
-    let what = "Its 202 was the acknowledgement: nothing is left to poll, and the attempt is on record";
-    teller.step(what, on_record(scene, &jti)).await?;
     let what =
-        "Acme's endpoint fails: the bank tries again by its retry policy, one event for all";
+        "Its 202 was the acknowledgement: nothing is left to poll, and the attempt is on record";
+    teller.step(what, on_record(scene, &jti)).await?;
+    let what = "Acme's endpoint fails: the bank tries again by its retry policy, one event for all";
     let waiting = teller.measured(what, outage(scene)).await?;
     let what = "It is back: everything arrives, the oldest first, and what had been tried is the same bytes";
     teller.step(what, recovery(scene, &waiting)).await?;
