@@ -219,7 +219,8 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        let cells = cells.iter().map(|cell| printable(cell));
+        self.rows.push(cells.collect());
     }
 
     /// The rows, each on its line.
@@ -241,6 +242,12 @@ impl Table {
         }
         text
     }
+}
+
+/// A text of somebody else's, such as what a TPP answered, as it may stand on a terminal: it moves no cursor and begins no
+/// line.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// A moment for people and scripts alike: RFC 3339 in UTC, to the second.

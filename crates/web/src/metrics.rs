@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+use oyez_domain::ledger::lanes::{HealthState, LaneTotals};
+use oyez_domain::ledger::push::Verdict;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -33,6 +35,11 @@ pub struct Metrics {
     sets_handed_out: Counter,
     sets_to_sign: Gauge,
     tokens: Family<Label, Counter>,
+    pushes: Family<Label, Counter>,
+    push_durations: Histogram,
+    pushes_in_flight: Gauge,
+    lanes_owned: Gauge,
+    endpoints: Family<Label, Gauge>,
 }
 
 /// The two listeners.
@@ -74,6 +81,28 @@ pub enum Answered {
     Evicted,
     /// The server was stopping.
     Drained,
+}
+
+/// What became of one push (D-02 … D-04).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pushed {
+    /// The TPP has the event.
+    Acknowledged,
+    /// It refused this event.
+    Refused,
+    /// Its endpoint failed.
+    EndpointFailed,
+}
+
+/// What is not counted but looked at when the metrics are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Levels {
+    /// Events that wait for a signature.
+    pub sets_to_sign: usize,
+    /// Polls that wait for an event.
+    pub polls_waiting: usize,
+    /// Endpoints by what is known of them; `None` when the ledger did not say.
+    pub endpoints: Option<LaneTotals>,
 }
 
 /// What was found of an access token.
@@ -175,14 +204,37 @@ impl Metrics {
         self.tokens.get_or_create(&[("found", found.name())]).inc();
     }
 
-    /// All of it as text. What is not counted but looked at comes in here: how many SETs wait for a signature, and how many
-    /// polls for an event.
-    pub fn text(&self, sets_to_sign: usize, polls_waiting: usize) -> String {
-        for (gauge, level) in [
-            (&self.sets_to_sign, sets_to_sign),
-            (&self.polls_waiting, polls_waiting),
-        ] {
-            gauge.set(i64::try_from(level).unwrap_or(i64::MAX));
+    /// Counts a push that ended so, after so long.
+    pub fn push(&self, pushed: Pushed, took: Duration) {
+        self.pushes
+            .get_or_create(&[("outcome", pushed.name())])
+            .inc();
+        self.push_durations.observe(took.as_secs_f64());
+    }
+
+    /// So many pushes are under way now.
+    pub fn pushes_in_flight(&self, pushes: usize) {
+        set(&self.pushes_in_flight, pushes);
+    }
+
+    /// So many lanes are this node's now.
+    pub fn lanes_owned(&self, lanes: usize) {
+        set(&self.lanes_owned, lanes);
+    }
+
+    /// All of it as text, with what is not counted but looked at.
+    pub fn text(&self, levels: Levels) -> String {
+        set(&self.sets_to_sign, levels.sets_to_sign);
+        set(&self.polls_waiting, levels.polls_waiting);
+        match levels.endpoints {
+            Some(mut totals) => {
+                for state in HealthState::ALL {
+                    let gauge = self.endpoints.get_or_create_owned(&[("state", name_of(state))]);
+                    set(&gauge, *totals.of(state));
+                }
+            }
+            // An old number would look like a new one.
+            None => self.endpoints.clear(),
         }
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes whatever is written");
@@ -205,6 +257,11 @@ impl Default for Metrics {
             sets_handed_out: Counter::default(),
             sets_to_sign: Gauge::default(),
             tokens: Family::default(),
+            pushes: Family::default(),
+            push_durations: Histogram::new(DURATION_BUCKETS),
+            pushes_in_flight: Gauge::default(),
+            lanes_owned: Gauge::default(),
+            endpoints: Family::default(),
         };
         new.registered()
     }
@@ -269,6 +326,36 @@ impl Metrics {
             "access_tokens",
             "Access tokens looked at, by what was found",
             self.tokens.clone(),
+        );
+        self.with_delivery()
+    }
+
+    fn with_delivery(mut self) -> Self {
+        let all = &mut self.registry;
+        all.register(
+            "pushes",
+            "Pushes that ended, by what became of them",
+            self.pushes.clone(),
+        );
+        all.register(
+            "push_duration_seconds",
+            "From the beginning of a push to its end, whatever became of it",
+            self.push_durations.clone(),
+        );
+        all.register(
+            "pushes_in_flight",
+            "Pushes under way now",
+            self.pushes_in_flight.clone(),
+        );
+        all.register(
+            "lanes_owned",
+            "Lanes that this node delivers now",
+            self.lanes_owned.clone(),
+        );
+        all.register(
+            "endpoints",
+            "Endpoints of TPPs, by what the ledger knows of them; every node says the same",
+            self.endpoints.clone(),
         );
         self
     }
@@ -338,6 +425,26 @@ impl Answered {
     }
 }
 
+impl Pushed {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Refused => "refused",
+            Self::EndpointFailed => "endpoint-failed",
+        }
+    }
+}
+
+impl From<&Verdict> for Pushed {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Acknowledged => Self::Acknowledged,
+            Verdict::Refused { .. } => Self::Refused,
+            Verdict::EndpointFailed { .. } => Self::EndpointFailed,
+        }
+    }
+}
+
 impl TokenFound {
     const fn name(self) -> &'static str {
         match self {
@@ -347,6 +454,19 @@ impl TokenFound {
             Self::Unavailable => "unavailable",
         }
     }
+}
+
+const fn name_of(state: HealthState) -> &'static str {
+    match state {
+        HealthState::Responsive => "responsive",
+        HealthState::Failing => "failing",
+        HealthState::Unresponsive => "unresponsive",
+        HealthState::Paused => "paused",
+    }
+}
+
+fn set(gauge: &Gauge, level: impl TryInto<i64>) {
+    gauge.set(level.try_into().unwrap_or(i64::MAX));
 }
 
 /// Anybody may make up a method; a label may not.
@@ -393,7 +513,17 @@ mod tests {
         let connection = connections.open();
         connections.turned_away();
         connections.handshake_failed();
-        let text = metrics.text(7, 1);
+        metrics.push(Pushed::EndpointFailed, took);
+        metrics.pushes_in_flight(4);
+        metrics.lanes_owned(5);
+        let text = metrics.text(Levels {
+            sets_to_sign: 7,
+            polls_waiting: 1,
+            endpoints: Some(LaneTotals {
+                unresponsive: 2,
+                ..LaneTotals::default()
+            }),
+        });
         for line in [
             r#"oyez_http_requests_total{listener="tpp",operation="poll_events",method="POST",status="200"} 1"#,
             r#"oyez_http_request_duration_seconds_bucket{le="0.005",listener="tpp",operation="poll_events"} 1"#,
@@ -406,6 +536,12 @@ mod tests {
             r#"oyez_tls_handshakes_failed_total{listener="internal"} 1"#,
             "oyez_polls_waiting 1",
             "oyez_sets_to_sign 7",
+            r#"oyez_pushes_total{outcome="endpoint-failed"} 1"#,
+            r#"oyez_push_duration_seconds_bucket{le="0.005"} 1"#,
+            "oyez_pushes_in_flight 4",
+            "oyez_lanes_owned 5",
+            r#"oyez_endpoints{state="unresponsive"} 2"#,
+            r#"oyez_endpoints{state="responsive"} 0"#,
             concat!(
                 "oyez_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
@@ -415,8 +551,9 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         drop(connection);
-        let text = metrics.text(0, 0);
+        let text = metrics.text(Levels::default());
         assert!(text.contains("oyez_polls_waiting 0\n"), "{text}");
+        assert!(!text.contains("oyez_endpoints{"), "nobody knows: {text}");
     }
 
     #[test]
@@ -430,6 +567,6 @@ mod tests {
             StatusCode::NOT_FOUND,
             Duration::ZERO,
         );
-        assert!(!metrics.text(0, 0).contains("BREW"));
+        assert!(!metrics.text(Levels::default()).contains("BREW"));
     }
 }

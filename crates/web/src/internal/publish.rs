@@ -103,7 +103,7 @@ fn items(document: &Value) -> Result<&[Value], Problem> {
     Ok(faults.into_result(items)?)
 }
 
-fn submission(bank: &Bank, item: notice::Item, now: Timestamp) -> Submission {
+pub(super) fn submission(bank: &Bank, item: notice::Item, now: Timestamp) -> Submission {
     let idempotency = item.idempotency_key.map(|key| Idempotency {
         key,
         fingerprint: sha256(&item.content),
@@ -117,7 +117,7 @@ fn submission(bank: &Bank, item: notice::Item, now: Timestamp) -> Submission {
 }
 
 /// Makes them durable, then wakes whoever waits for one.
-async fn accept(
+pub(super) async fn accept(
     bank: Arc<Bank>,
     submissions: Vec<Submission>,
     now: Timestamp,
@@ -144,7 +144,11 @@ async fn accept(
 }
 
 /// Writes the outcomes in the order of the items, and counts them.
-fn write(bank: &Bank, acceptances: &[Acceptance], rejected: &[(usize, Vec<Fault>)]) -> Vec<u8> {
+pub(super) fn write(
+    bank: &Bank,
+    acceptances: &[Acceptance],
+    rejected: &[(usize, Vec<Fault>)],
+) -> Vec<u8> {
     let count = acceptances.len() + rejected.len();
     let mut body = Vec::with_capacity(OUTCOME_BYTES * (count + 1));
     let mut counts = [0_u64; PUBLICATIONS.len()];
