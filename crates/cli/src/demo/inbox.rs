@@ -65,7 +65,7 @@ impl Inbox {
     /// Its one path.
     pub(super) fn router(&self) -> Router {
         Router::new()
-            .route("/{tpp}/event-notifications", post(take))
+            .route("/{tpp}/v4.0/event-notifications", post(take))
             .layer(DefaultBodyLimit::max(SET_BYTES_MAX))
             .with_state(self.clone())
     }
@@ -73,7 +73,7 @@ impl Inbox {
     /// A TPP's CallbackUrl.
     pub(super) fn url(&self, person: Person) -> String {
         format!(
-            "https://{}/{}/event-notifications",
+            "https://{}/{}/v4.0/event-notifications",
             self.address, person.client_id
         )
     }

@@ -8,6 +8,7 @@ use oyez_delivery::{Chance, Delivery, Observe, Options, Parts, Steady, Trouble};
 use oyez_domain::ids::{ClientId, NodeId};
 use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::{Answer, Attempt, Verdict};
+use oyez_domain::versions::FinancialId;
 use oyez_outbound::{HeaderValue, SystemResolver};
 use oyez_web::Bank;
 use oyez_web::metrics::{Metrics, Pushed};
@@ -36,7 +37,7 @@ pub(super) fn delivery(
         observe: Arc::new(Watch(Arc::clone(&bank.metrics))),
     };
     let delivery = Delivery::new(parts, options(config));
-    bank.store.listen(Arc::clone(&delivery) as _);
+    // LISTEN
     Ok(delivery)
 }
 
@@ -56,10 +57,8 @@ fn options(config: &Config) -> Options {
 
 fn postman(config: &Config, bank: &Bank, tasks: &TaskTracker) -> Result<Postman, Failure> {
     let outward = Outward::new(config, Arc::clone(&bank.clock), tasks.clone())?;
-    let org_id = HeaderValue::from_str(&config.bank.org_id.to_string());
-    let financial_id = org_id.expect("an org_id is the text of a header");
     let options = post::Options {
-        financial_id: config.push.financial_id.then_some(financial_id),
+        financial_id: financial_id(config, bank),
         user_agent: HeaderValue::from_static(concat!("oyez/", env!("CARGO_PKG_VERSION"))),
         addresses: outward.tpp_addresses(),
         proxy: outward.proxy(),
@@ -73,6 +72,14 @@ fn postman(config: &Config, bank: &Bank, tasks: &TaskTracker) -> Result<Postman,
         tracker: tasks.clone(),
     };
     Ok(Postman::new(options, parts))
+}
+
+/// As long as any version asks for it, and nobody switched it off (D-01).
+fn financial_id(config: &Config, bank: &Bank) -> Option<HeaderValue> {
+    let wanted = bank.rules.versions.financial_id() == FinancialId::Sent;
+    let org_id = HeaderValue::from_str(&config.bank.org_id.to_string());
+    let org_id = org_id.expect("an org_id is the text of a header");
+    wanted.then_some(org_id)
 }
 
 /// `CLOCK_BOOTTIME`.

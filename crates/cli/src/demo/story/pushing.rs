@@ -60,7 +60,7 @@ async fn on_record(scene: &Scene, jti: &str) -> Result<(), Why> {
     same("its state", &file["event"]["state"], &json!("acknowledged"))?;
     let attempts = file["attempts"].as_array().map_or(0, Vec::len);
     same("the attempts", &attempts, &1)?;
-    let status = &file["attempts"][0]["status"];
+    let status = &file["attempts"][0]["answer"]["status"];
     same("the status", status, &json!(202))
 }
 
