@@ -27,8 +27,9 @@ impl Ledger {
             None if revision != Some(signed.revision) => {
                 if let (Purpose::HandOut { .. }, Some(outstanding)) =
                     (&signed.purpose, &mut event.outstanding)
+                    && outstanding.release(now)
                 {
-                    outstanding.release(now);
+                    self.news_of(&signed.client_id).polls = true;
                 }
                 return Kept::ChooseAgain;
             }
@@ -77,11 +78,13 @@ impl Ledger {
 }
 
 impl Outstanding {
-    /// Nothing was handed out, so the choice does not hold the event back any more.
-    fn release(&mut self, now: Timestamp) {
-        if self.due_at == self.polled_until && self.due_at > now {
+    /// Nothing was handed out, so the choice does not hold the event back any more; answers whether it did.
+    fn release(&mut self, now: Timestamp) -> bool {
+        let held = self.due_at == self.polled_until && self.due_at > now;
+        if held {
             self.due_at = now;
             self.polled_until = now;
         }
+        held
     }
 }

@@ -149,6 +149,7 @@ impl Ledger {
             lane.become_free(Health::Paused { since: now });
             lane.wake_at = None;
             let health = lane.health;
+            self.news_of(client_id).pushes = true;
             self.note_health(actor, "endpoint.paused", client_id, (before, health), now);
         }
         true
@@ -165,6 +166,7 @@ impl Ledger {
             let before = lane.health;
             lane.become_free(Health::Responsive);
             lane.wake_at = Some(now);
+            self.news_of(client_id).pushes = true;
             self.note_health(
                 actor,
                 "endpoint.resumed",
@@ -203,6 +205,7 @@ impl Ledger {
         if lane.health == Health::Responsive {
             lane.wake_at = earlier(lane.wake_at, Some(now));
         }
+        self.news_of(client_id).pushes = true;
     }
 
     pub(super) fn news_if_pushable(&mut self, client_id: &ClientId, now: Timestamp) {
@@ -221,6 +224,7 @@ impl Ledger {
             && !matches!(lane.health, Health::Responsive | Health::Paused { .. })
         {
             lane.become_free(Health::Responsive);
+            self.news_of(client_id).pushes = true;
         }
     }
 }

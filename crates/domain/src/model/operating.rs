@@ -108,6 +108,7 @@ impl Ledger {
                 after: json(&after),
             };
             self.note(note, now);
+            self.news_of(client_id).polls = true;
         }
         self.find_tpp(client_id)
     }
@@ -191,6 +192,9 @@ impl Ledger {
         let requeued: Vec<Jti> = wanted.into_iter().map(|(_, jti)| jti).collect();
         for jti in &requeued {
             self.event(*jti).outstanding = Some(Outstanding::new(now, push_at));
+        }
+        if !requeued.is_empty() {
+            self.news_of(client_id).polls = true;
         }
         if push_at.is_some() && !requeued.is_empty() {
             self.news(client_id, now);

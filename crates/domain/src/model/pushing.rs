@@ -127,6 +127,7 @@ impl Ledger {
             .push_at
             .and(again_at)
             .map(|again_at| again_at.max(polled_until));
+        self.news_of(client_id).polls = true;
         Recorded::Applied
     }
 }

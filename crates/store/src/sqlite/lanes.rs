@@ -103,7 +103,7 @@ pub(super) fn find(db: &Connection, client_id: &ClientId) -> Result<Option<Lane>
 
 /// See [`crate::Store::pause_endpoint`].
 pub(super) fn pause(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     now: Timestamp,
@@ -115,7 +115,7 @@ pub(super) fn pause(
     let before = health_of(&unit.db, client_id)?;
     if !matches!(before, Health::Paused { .. }) {
         let paused = Health::Paused { since: now };
-        set_health_over(unit, known.id, paused, None)?;
+        set_health_over(unit, (known.id, client_id), paused, None)?;
         note_health(
             unit,
             actor,
@@ -130,7 +130,7 @@ pub(super) fn pause(
 
 /// See [`crate::Store::resume_endpoint`].
 pub(super) fn resume(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     now: Timestamp,
@@ -141,7 +141,7 @@ pub(super) fn resume(
     let before = health_of(&unit.db, client_id)?;
     if before != Health::Responsive {
         let resumed = Health::Responsive;
-        set_health_over(unit, known.id, resumed, Some(now))?;
+        set_health_over(unit, (known.id, client_id), resumed, Some(now))?;
         note_health(
             unit,
             actor,
@@ -155,27 +155,40 @@ pub(super) fn resume(
 }
 
 /// There is something to push.
-pub(super) fn news(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn news(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
     unit.db
         .prepare_cached(NEWS)?
         .execute(params![tpp, now.unix_ms()])?;
+    unit.news.of((tpp, owner)).pushes = true;
     Ok(())
 }
 
 /// There is something to push if any outstanding event is pushed at all.
-pub(super) fn news_if_pushable(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn news_if_pushable(
+    unit: &mut Unit,
+    owner: (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
     let pushable: bool = unit
         .db
         .prepare_cached(IS_PUSHABLE)?
-        .query_row([tpp], |row| row.get(0))?;
+        .query_row([owner.0], |row| row.get(0))?;
     if pushable {
-        news(unit, tpp, now)?;
+        news(unit, owner, now)?;
     }
     Ok(())
 }
 
 /// In strict order an end is news for the lane, if there is one: whatever stood behind the oldest may go now (D-10).
-pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn next_in_line(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
     let is_pushed_strictly = match unit.pushed_strictly.get(&tpp) {
         Some(known) => *known,
         None => {
@@ -188,21 +201,24 @@ pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Resul
         }
     };
     if is_pushed_strictly {
-        news(unit, tpp, now)?;
+        news(unit, (tpp, owner), now)?;
     }
     Ok(())
 }
 
 /// The TPP put its registration anew, or pushes go elsewhere: what was held against its endpoint is over (D-06), but not an operator's pause.
-pub(super) fn mend(unit: &Unit, tpp: TppId) -> Result<(), Error> {
-    unit.db.prepare_cached(MEND_LANE)?.execute([tpp])?;
+pub(super) fn mend(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Error> {
+    let mended = unit.db.prepare_cached(MEND_LANE)?.execute([owner.0])?;
+    if mended > 0 {
+        unit.news.of(owner).pushes = true;
+    }
     Ok(())
 }
 
 /// Changes health over the owner's head. The lane is free then, so that the owner's next report cannot undo it.
 fn set_health_over(
-    unit: &Unit,
-    tpp: TppId,
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
     health: Health,
     wake_at: Option<Timestamp>,
 ) -> Result<(), Error> {
@@ -213,7 +229,9 @@ fn set_health_over(
         columns.since,
         wake_at.map(Timestamp::unix_ms)
     ])?;
-    expect_rows(changed, 1, "changing an endpoint's health")
+    expect_rows(changed, 1, "changing an endpoint's health")?;
+    unit.news.of((tpp, owner)).pushes = true;
+    Ok(())
 }
 
 fn note_health(

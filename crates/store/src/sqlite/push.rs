@@ -115,10 +115,10 @@ fn record_one(
             Ok(Recorded::Applied)
         }
         (Standing::Open(open), Verdict::Refused { again_at }) => {
-            give_back(unit, tpp, &open, again_at, now)
+            give_back(unit, (tpp, owner), &open, again_at, now)
         }
         (Standing::Open(open), Verdict::EndpointFailed) => {
-            give_back(unit, tpp, &open, Some(now), now)
+            give_back(unit, (tpp, owner), &open, Some(now), now)
         }
         (Standing::Failed(event) | Standing::Settled(event), _) => {
             let last = last_settlement(unit, event, owner)?;
@@ -130,8 +130,8 @@ fn record_one(
 /// The event may be polled at once and pushed again at its moment, but neither before a poll's hand-out lapses. What was
 /// made poll only meanwhile, or lost its address, stays so.
 fn give_back(
-    unit: &Unit,
-    tpp: TppId,
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
     open: &Open,
     again_at: Option<Timestamp>,
     now: Timestamp,
@@ -143,6 +143,7 @@ fn give_back(
         again_at.map(|again_at| again_at.max(open.polled_until).unix_ms())
     ])?;
     expect_rows(changed, 1, "giving an event back")?;
+    unit.news.of((tpp, owner)).polls = true;
     Ok(Recorded::Applied)
 }
 

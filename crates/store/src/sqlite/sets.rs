@@ -106,7 +106,10 @@ fn keep_one(
             None => {
                 if matches!(signed.purpose, Purpose::HandOut { .. }) {
                     let release = params![tpp, position, now.unix_ms()];
-                    unit.db.prepare_cached(RELEASE)?.execute(release)?;
+                    let released = unit.db.prepare_cached(RELEASE)?.execute(release)?;
+                    if released > 0 {
+                        unit.news.of((tpp, &signed.client_id)).polls = true;
+                    }
                 }
                 return Ok(Kept::ChooseAgain);
             }

@@ -66,7 +66,8 @@ pub(super) fn settle(
         return Ok(false);
     };
     write_end(unit, end, left, now)?;
-    lanes::next_in_line(unit, end.tpp, now)?;
+    unit.news.of((end.tpp, end.owner)).ends = true;
+    lanes::next_in_line(unit, (end.tpp, end.owner), now)?;
     Ok(true)
 }
 

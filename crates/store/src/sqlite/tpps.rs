@@ -99,7 +99,7 @@ pub(super) fn register(
 
 /// See [`crate::Store::change_tpp`]. Another order of delivery makes another event the next one.
 pub(super) fn change(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     profile: Profile,
@@ -112,14 +112,14 @@ pub(super) fn change(
     let tpp = rewrite_tpp(unit, actor, "tpp.changed", client_id, rewrite, now)?;
     let after = know(&unit.db, client_id)?;
     if after.is_some_and(|after| after.order != before.order) {
-        lanes::news_if_pushable(unit, before.id, now)?;
+        lanes::news_if_pushable(unit, (before.id, client_id), now)?;
     }
     Ok(tpp)
 }
 
 /// See [`crate::Store::set_standing`]. A TPP that is served again is pushed what waited.
 pub(super) fn set_standing(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     standing: Standing,
@@ -132,13 +132,13 @@ pub(super) fn set_standing(
     let rewrite = |tpp: &mut Tpp| tpp.standing = standing;
     let tpp = rewrite_tpp(unit, actor, action, client_id, rewrite, now)?;
     if let Some(known) = know(&unit.db, client_id)?.filter(|known| known.served) {
-        lanes::news_if_pushable(unit, known.id, now)?;
+        lanes::news_if_pushable(unit, (known.id, client_id), now)?;
     }
     Ok(tpp)
 }
 
 fn rewrite_tpp(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     action: &'static str,
     client_id: &ClientId,
@@ -176,6 +176,7 @@ fn rewrite_tpp(
         after: Some(&after),
     };
     audit::note(unit, &change, now)?;
+    unit.news.of((known.id, client_id)).polls = true;
     Ok(Some(after))
 }
 

@@ -1,0 +1,119 @@
+//! No wake-up is lost: whenever the next event falls due sooner than somebody who waits could know, there was news; and the
+//! backend tells exactly what the model tells.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use oyez_domain::event::Family;
+use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::poll::{Limits, NothingToPoll, Patience, Poll};
+use oyez_domain::ledger::sets::Look;
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::DeliveryOrder;
+use oyez_store::News;
+
+use super::Player;
+use crate::step::{Step, TPPS};
+use oyez_testkit::making::interaction;
+
+/// What those know who wait for one TPP's events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// By the order and the families of a poll that waits.
+    polls: Vec<Seen>,
+    /// When there is something to push, if anything.
+    push: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    order: DeliveryOrder,
+    refusal: Option<NothingToPoll>,
+    next_due_at: Option<Timestamp>,
+}
+
+impl Player<'_> {
+    /// What a step changed for those who wait was told.
+    pub(super) async fn check_news(&mut self, step: &Step) {
+        let [told, as_well] = [0, 1].map(|nth| self.heard(nth));
+        assert_eq!(told, as_well, "the model and the backend told");
+        for tpp in 0..TPPS {
+            let known = self.known(tpp).await;
+            let before = std::mem::replace(&mut self.known[tpp], known.clone());
+            let news = News::of(self.name(tpp));
+            let news = told.get(&news.client_id).unwrap_or(&news);
+            for (was, is) in before.polls.iter().zip(&known.polls) {
+                let is_told = news.polls || (news.ends && was.order == DeliveryOrder::Strict);
+                let learned = self.learned.filter(|(of, _)| *of == tpp).map(|(_, at)| at);
+                let expected = was.next_due_at.into_iter().chain(learned).min();
+                let is_sooner = sooner(is.next_due_at, expected);
+                assert!(
+                    is_told || !(is_sooner || was.refusal != is.refusal),
+                    "polls of {tpp} were not told of {step:?}: {was:?} {is:?}"
+                );
+            }
+            // Who pushes knows what it chose and recorded itself.
+            let is_its_own =
+                matches!(step, Step::Look(of, _) | Step::Attempt(of, ..) if *of == tpp);
+            assert!(
+                news.pushes || is_its_own || !sooner(known.push, before.push),
+                "who pushes to {tpp} was not told of {step:?}: {before:?} {known:?}"
+            );
+        }
+        self.learned = None;
+    }
+
+    /// What was told of this history's TPPs since this was last asked.
+    fn heard(&self, nth: usize) -> BTreeMap<ClientId, News> {
+        let names: Vec<ClientId> = (0..TPPS).map(|tpp| self.name(tpp)).collect();
+        let mut news = self.notebooks[nth].news();
+        news.retain(|client_id, _| names.contains(client_id));
+        news
+    }
+
+    /// Asks without taking anything. The model alone: the backend says the same.
+    async fn known(&self, tpp: usize) -> Known {
+        let model = self.ledgers[0];
+        let mut polls = Vec::new();
+        for order in [DeliveryOrder::Concurrent, DeliveryOrder::Strict] {
+            for families in [&Family::ALL[..], &[Family::Aisp]] {
+                let poll = Poll {
+                    client_id: self.name(tpp),
+                    acks: Vec::new(),
+                    errors: Vec::new(),
+                    events_max: 0,
+                    families: families.to_vec(),
+                    patience: Patience::WaitForDue,
+                    limits: Limits {
+                        redelivery_delay: Duration::ZERO,
+                        error_cap: NonZeroU32::MIN,
+                        hand_out_cap: None,
+                        order,
+                    },
+                    interaction_id: interaction("somebody-who-waits"),
+                };
+                let polled = model.poll(poll, self.now).await.unwrap();
+                polls.push(Seen {
+                    order,
+                    refusal: polled.refusal,
+                    next_due_at: polled.next_due_at,
+                });
+            }
+        }
+        let look = Look {
+            events_max: 0,
+            in_flight_for: Duration::ZERO,
+        };
+        let due = model.due_for_push(self.name(tpp), look, self.now).await;
+        Known {
+            polls,
+            push: due.unwrap().next_at,
+        }
+    }
+}
+
+/// Whether one moment comes before another, where `None` is never.
+fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
+    one.is_some_and(|one| other.is_none_or(|other| one < other))
+}
