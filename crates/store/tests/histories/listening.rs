@@ -43,7 +43,11 @@ impl Player<'_> {
             let before = std::mem::replace(&mut self.known[tpp], known.clone());
             let news = News::of(self.name(tpp));
             let news = told.get(&news.client_id).unwrap_or(&news);
-            for (was, is) in before.polls.iter().zip(&known.polls) {
+            let waiting = before.polls.iter().zip(&known.polls);
+            // Who is not served is answered at once.
+            for (was, is) in
+                waiting.filter(|(was, _)| was.refusal != Some(NothingToPoll::NotServed))
+            {
                 let is_told = news.polls || (news.ends && was.order == DeliveryOrder::Strict);
                 let learned = self.learned.filter(|(of, _)| *of == tpp).map(|(_, at)| at);
                 let expected = was.next_due_at.into_iter().chain(learned).min();
