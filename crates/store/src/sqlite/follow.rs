@@ -9,11 +9,11 @@ use oyez_domain::ledger::registering::{Effect, Kind};
 use oyez_domain::registration::Registrations;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
-use rusqlite::params;
 
 use super::audit::{self, Change};
 use super::errors::expect_rows;
 use super::lanes;
+use super::push;
 use super::registrations::of;
 use super::tpps::TppId;
 use super::withdraw;
@@ -86,18 +86,14 @@ fn follow_address(
     let new = routing::push_address(&rules, after);
     let is_fresh = done.is_replacement || old != new;
     let owner = (done.tpp, done.client_id);
+    lanes::free(unit, owner)?;
     if is_fresh {
         lanes::mend(unit, owner)?;
     }
-    let db = &unit.db;
     if new.is_none() {
-        db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
-    } else if done.is_replacement {
-        db.prepare_cached(PUSH_ALL)?
-            .execute(params![done.tpp, now.unix_ms()])?;
-    } else if old.is_none() {
-        db.prepare_cached(PUSH_UNPUSHED)?
-            .execute(params![done.tpp, now.unix_ms()])?;
+        unit.db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
+    } else if done.is_replacement || old.is_none() {
+        push::begin_anew(unit, done.tpp, now)?;
     }
     if is_fresh {
         lanes::news_if_pushable(unit, owner, now)?;
@@ -109,10 +105,3 @@ const BUMP_REVISION: &str = "UPDATE queues SET revision = revision + 1 WHERE tpp
 
 const PUSH_NONE: &str =
     "UPDATE outstanding SET push_at = NULL WHERE tpp = ?1 AND push_at IS NOT NULL";
-
-const PUSH_ALL: &str = "
-    UPDATE outstanding SET push_at = max(?2, polled_until)
-    WHERE tpp = ?1 AND (push_at IS NULL OR push_at > max(?2, polled_until))";
-
-const PUSH_UNPUSHED: &str = "
-    UPDATE outstanding SET push_at = max(?2, polled_until) WHERE tpp = ?1 AND push_at IS NULL";

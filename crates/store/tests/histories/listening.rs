@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use oyez_domain::event::Family;
 use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::lanes::{LaneFilter, LaneStatus};
 use oyez_domain::ledger::poll::{Limits, NothingToPoll, Patience, Poll};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_store::News;
 
-use super::Player;
+use super::{Company, Player};
 use crate::step::{Step, TPPS};
 use oyez_testkit::making::interaction;
 
@@ -22,8 +23,9 @@ use oyez_testkit::making::interaction;
 pub(super) struct Known {
     /// By the order and the families of a poll that waits.
     polls: Vec<Seen>,
-    /// When there is something to push, if anything.
-    push: Option<Timestamp>,
+    /// When its lane's owner has something to push, if anything; `None` while nobody owns it.
+    push: Option<Option<Timestamp>>,
+    lane: Option<LaneStatus>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +59,11 @@ impl Player<'_> {
                     "polls of {tpp} were not told of {step:?}: {was:?} {is:?}"
                 );
             }
-            // Who pushes knows what it chose and recorded itself.
-            let is_its_own =
-                matches!(step, Step::Look(of, _) | Step::Attempt(of, ..) if *of == tpp);
+            let is_sooner =
+                matches!((known.push, before.push), (Some(is), Some(was)) if sooner(is, was));
+            let is_freed = known.wakes_sooner(&before) && !matches!(step, Step::Lane(..));
             assert!(
-                news.pushes || is_its_own || !sooner(known.push, before.push),
+                news.pushes || self.company != Company::Alone || !(is_sooner || is_freed),
                 "who pushes to {tpp} was not told of {step:?}: {before:?} {known:?}"
             );
         }
@@ -73,6 +75,11 @@ impl Player<'_> {
         let names: Vec<ClientId> = (0..TPPS).map(|tpp| self.name(tpp)).collect();
         let mut news = self.notebooks[nth].news();
         news.retain(|client_id, _| names.contains(client_id));
+        if self.company != Company::Alone {
+            // Who owns a lane, and hears that it is freed, depends on everybody who claims.
+            news.values_mut().for_each(|news| news.pushes = false);
+            news.retain(|_, news| news.polls || news.ends);
+        }
         news
     }
 
@@ -109,11 +116,24 @@ impl Player<'_> {
             events_max: 0,
             in_flight_for: Duration::ZERO,
         };
-        let due = model.due_for_push(self.name(tpp), look, self.now).await;
-        Known {
-            polls,
-            push: due.unwrap().next_at,
+        let mut push = None;
+        for [lease, _] in self.leases.iter().flatten() {
+            let due = model.due_for_push(lease.clone(), self.name(tpp), look, self.now);
+            push = push.or(due.await.unwrap().map(|due| due.next_at));
         }
+        let lanes = model.list_lanes(LaneFilter::default(), None, 100).await;
+        let mut lanes = lanes.unwrap().rows.into_iter();
+        let lane = lanes.find(|lane| lane.client_id == self.name(tpp));
+        Known { polls, push, lane }
+    }
+}
+
+impl Known {
+    /// Whether the lane is to be claimed sooner than whoever sweeps for lanes could know, or was freed over its owner's head.
+    fn wakes_sooner(&self, before: &Self) -> bool {
+        let wake_at = |known: &Self| known.lane.as_ref().and_then(|lane| lane.wake_at);
+        let is_owned = |known: &Self| known.lane.as_ref().is_some_and(|lane| lane.owner.is_some());
+        sooner(wake_at(self), wake_at(before)) || (is_owned(before) && !is_owned(self))
     }
 }
 

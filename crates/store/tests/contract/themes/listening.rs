@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::ledger::acceptance::Acceptance;
-use oyez_domain::ledger::push::Verdict;
+use oyez_domain::ledger::push::{Turn, Verdict};
 use oyez_domain::ledger::registering::Kind;
 use oyez_domain::ledger::sets::{Kept, Purpose, SetState};
 use oyez_domain::time::Timestamp;
@@ -152,16 +152,33 @@ async fn a_push_that_ends_without_acknowledgement_is_news_for_polls() {
     let news = acme.much_news(3).await;
     assert_eq!(acme.is_pushed().await, news);
     heard(&notebook);
-    acme.answers(news[0], Verdict::EndpointFailed).await;
-    assert_eq!(heard(&notebook), "acme: polls");
-    for again_at in [None, Some(Timestamp::MAX)] {
-        acme.answers(news[1], Verdict::Refused { again_at }).await;
-        assert_eq!(heard(&notebook), "acme: polls");
-    }
+    let failed = Verdict::EndpointFailed { turn: Turn::Kept };
+    acme.answers(news[0], failed).await;
+    assert_eq!(heard(&notebook), "acme: polls pushes");
+    let again_at = Some(Timestamp::MAX);
+    acme.answers(news[1], Verdict::Refused { again_at }).await;
+    assert_eq!(heard(&notebook), "acme: polls pushes");
+    let again_at = None;
+    acme.answers(news[1], Verdict::Refused { again_at }).await;
+    assert_eq!(heard(&notebook), "acme: polls", "it is left to them");
     acme.answers(news[2], Verdict::Acknowledged).await;
     assert_eq!(heard(&notebook), "acme: ends");
-    acme.answers(news[2], Verdict::EndpointFailed).await;
+    acme.answers(news[2], failed).await;
     assert_eq!(heard(&notebook), "", "it had ended");
+}
+
+// P-14
+#[tokio::test]
+async fn what_was_chosen_for_a_push_and_is_put_back_is_news_for_polls() {
+    let (ledger, notebook) = listened_to().await;
+    let acme = pushed(&ledger, "acme").await;
+    let news = acme.much_news(2).await;
+    assert_eq!(acme.is_pushed().await, news);
+    heard(&notebook);
+    for (put_back, told) in [(2, "acme: polls pushes"), (0, "")] {
+        assert_eq!(acme.puts_back(&news).await, put_back);
+        assert_eq!(heard(&notebook), told);
+    }
 }
 
 // D-10
@@ -216,7 +233,7 @@ async fn what_operators_and_registrations_change_is_told() {
     acme.replaces(pushed_to("acme.example", everything())).await;
     assert_eq!(heard(&notebook), "acme: polls pushes");
     acme.is_disabled().await;
-    assert!(heard(&notebook).starts_with("acme: polls"));
+    assert_eq!(heard(&notebook), "acme: polls pushes");
     acme.stands(Standing::Active).await;
     assert_eq!(heard(&notebook), "acme: polls pushes");
     let slower = profile(Overrides {
@@ -225,7 +242,7 @@ async fn what_operators_and_registrations_change_is_told() {
     });
     let changed = ledger.change_tpp(by(), id(), slower, now);
     assert!(changed.await.unwrap().is_some());
-    assert!(heard(&notebook).starts_with("acme: polls"));
+    assert_eq!(heard(&notebook), "acme: polls pushes");
     acme.deletes(Kind::Subscription).await;
     assert!(heard(&notebook).starts_with("acme: polls ends"));
 }
