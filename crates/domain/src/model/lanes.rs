@@ -271,10 +271,9 @@ impl Ledger {
     pub(super) fn mend_lane(&mut self, client_id: &ClientId) {
         if let Some(lane) = self.lanes.get_mut(client_id)
             && !matches!(lane.health, Health::Paused { .. })
+            && lane.become_free(Health::Responsive) != Health::Responsive
         {
-            if lane.become_free(Health::Responsive) != Health::Responsive {
-                self.news_of(client_id).pushes = true;
-            }
+            self.news_of(client_id).pushes = true;
         }
     }
 
