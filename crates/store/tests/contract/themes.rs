@@ -2,6 +2,7 @@
 
 mod accepting;
 mod acknowledging;
+mod flights;
 mod isolation;
 mod keeping;
 mod keys;
@@ -9,6 +10,7 @@ mod lanes;
 mod listening;
 mod looking_back;
 mod operating;
+mod owning;
 mod passing;
 mod polling;
 mod pushing;
