@@ -83,6 +83,7 @@ pub(crate) fn build(
         metrics: Arc::default(),
         store: Arc::clone(&store),
     });
+    store.listen(Arc::downgrade(&bank.waiters) as _);
     let mut delivery = None;
     if roles.delivery && config.features.push {
         delivery = Some(pushing::delivery(config, &bank, &tasks)?);
@@ -104,7 +105,6 @@ pub(crate) fn build(
         internal = Some(internal_face(config, door, setup, &mut material)?);
     }
     told(config, &keys.borrow());
-    let waiters = Arc::clone(&bank.waiters);
     Ok(Server {
         ledger,
         path: config.store.path.clone(),
@@ -115,7 +115,6 @@ pub(crate) fn build(
         housekeeping: Housekeeping {
             store,
             clock,
-            waiters,
             unacknowledged_for: config.retention.unacknowledged,
             retention: Retention {
                 settled_for: config.retention.settled,

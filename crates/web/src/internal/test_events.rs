@@ -3,11 +3,7 @@
 //!
 //! To send one is an operator's act, not a publisher's: it speaks for no core system.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::http::StatusCode;
-use oyez_domain::fault::Fault;
 use oyez_domain::ids::ClientId;
 use oyez_domain::notice;
 use serde_json::json;
@@ -16,7 +12,7 @@ use super::api::{Api, Call};
 use super::input;
 use super::leaving::Answer;
 use super::problem::Problem;
-use super::publish::{accept, submission, write};
+use super::publish::{Batch, submission};
 
 /// What test events are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,19 +43,15 @@ impl Api {
             "events": [{"type": RESOURCE_UPDATE}],
         });
         let bank = &self.bank;
-        let mut rejected: Vec<(usize, Vec<Fault>)> = Vec::new();
-        let mut submissions = Vec::new();
+        let mut batch = Batch::default();
         match notice::read(&bank.rules, &item, call.now) {
             Ok(mut item) => {
                 item.notice.test = true;
-                submissions.push(submission(bank, item, call.now));
+                batch.submissions.push(submission(bank, item, call.now));
             }
-            Err(faults) => rejected.push((0, faults)),
+            Err(faults) => batch.rejected.push((0, faults)),
         }
-        let accepting = accept(Arc::clone(bank), submissions, call.now);
-        let acceptances = self.to_the_end(accepting).await?;
-        let body = write(bank, &acceptances, &rejected);
-        Ok(Answer::json(StatusCode::OK, body))
+        self.take_in(batch, call.now).await
     }
 }
 
