@@ -187,7 +187,7 @@ impl<'a> Player<'a> {
             }
             Step::Look(node, tpp, look) => self.look(node, tpp, look).await,
             Step::ListLanes(state, after, rows_max) => {
-                self.list_lanes(state, after, rows_max).await
+                self.list_lanes(state, after, rows_max).await;
             }
             Step::PutBack(tpp, events) => {
                 let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
