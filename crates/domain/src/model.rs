@@ -7,6 +7,7 @@
 //! Absent: durability, concurrency, speed, and a clock. Leases go by a moment that the caller passes.
 
 mod accepting;
+mod endpoints;
 mod keeping;
 mod keys;
 mod lanes;

@@ -5,8 +5,10 @@
 //! refuses it), caches of what the file says, and decisions: those are the domain's.
 
 mod accept;
+mod attempts;
 mod audit;
 mod codes;
+mod endpoints;
 mod errors;
 mod event_list;
 mod file;

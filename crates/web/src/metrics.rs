@@ -229,7 +229,9 @@ impl Metrics {
         match levels.endpoints {
             Some(mut totals) => {
                 for state in HealthState::ALL {
-                    let gauge = self.endpoints.get_or_create_owned(&[("state", name_of(state))]);
+                    let gauge = self
+                        .endpoints
+                        .get_or_create_owned(&[("state", name_of(state))]);
                     set(&gauge, *totals.of(state));
                 }
             }

@@ -82,7 +82,7 @@ impl Ledger {
 
 impl Outstanding {
     /// Nothing was handed out, so the choice does not hold the event back any more, neither from polls nor from pushes.
-    /// A push in flight still does. Answers, if it did, when the event is pushed.
+    /// A push in flight still does. Answers when it is pushed now, if it was held back.
     fn release(&mut self, now: Timestamp) -> Option<Option<Timestamp>> {
         let held_until = self.polled_until;
         if self.due_at != held_until || held_until <= now {

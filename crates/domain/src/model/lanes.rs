@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
+use super::Ledger;
 use super::looking_back::page;
-use super::{Ledger, Note, json};
-use crate::actor::Actor;
 use crate::ids::{ClientId, NodeId};
 use crate::ledger::history::Page;
 use crate::ledger::lanes::{
     Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
 };
-use crate::routing;
 use crate::time::Timestamp;
 
 /// A node's place.
@@ -24,10 +22,10 @@ pub(super) struct LeaseRow {
 /// A TPP's lane.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LaneRow {
-    health: Health,
+    pub(super) health: Health,
     owner: Option<(NodeId, u64)>,
     /// When to claim it.
-    wake_at: Option<Timestamp>,
+    pub(super) wake_at: Option<Timestamp>,
     /// The first news since it was claimed: its owner may not have looked since.
     news_at: Option<Timestamp>,
 }
@@ -189,66 +187,6 @@ impl Ledger {
         totals
     }
 
-    /// An operator pauses an endpoint; `false` if the TPP is not known.
-    pub fn pause_endpoint(&mut self, actor: Actor, client_id: &ClientId, now: Timestamp) -> bool {
-        if !self.tpps.contains_key(client_id) {
-            return false;
-        }
-        let lane = self.lanes.entry(client_id.clone()).or_default();
-        if !matches!(lane.health, Health::Paused { .. }) {
-            let paused = Health::Paused { since: now };
-            let before = lane.become_free(paused.clone());
-            lane.wake_at = None;
-            self.news_of(client_id).pushes = true;
-            self.note_health(actor, "endpoint.paused", client_id, (before, paused), now);
-        }
-        true
-    }
-
-    /// An operator ends a pause or an outage, and pushes begin anew for everything outstanding; `false` if the TPP is not
-    /// known.
-    pub fn resume_endpoint(&mut self, actor: Actor, client_id: &ClientId, now: Timestamp) -> bool {
-        let Some(row) = self.tpps.get(client_id) else {
-            return false;
-        };
-        let mut begun_anew = 0;
-        if routing::push_address(&self.rules, &row.registrations).is_some() {
-            for jti in self.outstanding_of(client_id) {
-                begun_anew += u32::from(self.event(jti).begin_anew(now));
-            }
-        }
-        let health = self.lanes.get(client_id).map(|lane| &lane.health);
-        if begun_anew > 0 || health.is_some_and(|health| *health != Health::Responsive) {
-            let lane = self.lanes.entry(client_id.clone()).or_default();
-            let before = lane.become_free(Health::Responsive);
-            lane.wake_at = Some(now);
-            self.news_of(client_id).pushes = true;
-            let change = (before, Health::Responsive);
-            self.note_health(actor, "endpoint.resumed", client_id, change, now);
-        }
-        true
-    }
-
-    fn note_health(
-        &mut self,
-        actor: Actor,
-        action: &'static str,
-        client_id: &ClientId,
-        (before, after): (Health, Health),
-        now: Timestamp,
-    ) {
-        self.note(
-            Note {
-                actor,
-                action,
-                client_id: Some(client_id),
-                before: json(&before),
-                after: json(&after),
-            },
-            now,
-        );
-    }
-
     /// There is something to push from a moment on. A lane that is held back sleeps until its probe for all that (D-06).
     pub(super) fn news(&mut self, client_id: &ClientId, at: Timestamp) {
         let lane = self.lanes.entry(client_id.clone()).or_default();
@@ -311,7 +249,7 @@ impl LaneRow {
     }
 
     /// Health was changed over its owner's head: the owner's next report must not undo it. Answers what it was.
-    fn become_free(&mut self, health: Health) -> Health {
+    pub(super) fn become_free(&mut self, health: Health) -> Health {
         self.owner = None;
         std::mem::replace(&mut self.health, health)
     }

@@ -6,23 +6,20 @@
 //! Whatever an owner may have read of its TPP takes the lane away from it when it changes: its next choice finds nothing, its
 //! report is not written, and the next owner reads anew.
 
-use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::history::Page;
 use oyez_domain::ledger::lanes::{
-    Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
 };
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::audit::{self, Change};
 use super::codes::{moment_or_null, parse};
 use super::errors::expect_rows;
 use super::health::{self, HealthColumns, lane};
 use super::history::{page, rows_wanted};
 use super::leases::{clock, is_live};
-use super::push;
 use super::registrations;
 use super::tpps::{TppId, know};
 use super::writer::Unit;
@@ -161,53 +158,6 @@ pub(super) fn totals(db: &Connection) -> Result<LaneTotals, Error> {
     Ok(totals)
 }
 
-/// See [`crate::Store::pause_endpoint`].
-pub(super) fn pause(
-    unit: &mut Unit,
-    actor: &Actor,
-    client_id: &ClientId,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let Some(known) = know(&unit.db, client_id)? else {
-        return Ok(false);
-    };
-    unit.db.prepare_cached(MAKE_LANE)?.execute([known.id])?;
-    let before = health_of(&unit.db, client_id)?;
-    if !matches!(before, Health::Paused { .. }) {
-        let paused = Health::Paused { since: now };
-        set_health_over(unit, (known.id, client_id), &paused, None)?;
-        let change = (&before, &paused);
-        note_health(unit, actor, "endpoint.paused", known.id, change, now)?;
-    }
-    Ok(true)
-}
-
-/// See [`crate::Store::resume_endpoint`].
-pub(super) fn resume(
-    unit: &mut Unit,
-    actor: &Actor,
-    client_id: &ClientId,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let Some(known) = know(&unit.db, client_id)? else {
-        return Ok(false);
-    };
-    let registrations = registrations::of(&unit.db, known.id)?;
-    let begun_anew = match routing::push_address(&unit.rules, &registrations) {
-        Some(_) => push::begin_anew(unit, known.id, now)?,
-        None => 0,
-    };
-    let before = health_of(&unit.db, client_id)?;
-    let resumed = Health::Responsive;
-    if begun_anew > 0 || before != resumed {
-        unit.db.prepare_cached(MAKE_LANE)?.execute([known.id])?;
-        set_health_over(unit, (known.id, client_id), &resumed, Some(now))?;
-        let change = (&before, &resumed);
-        note_health(unit, actor, "endpoint.resumed", known.id, change, now)?;
-    }
-    Ok(true)
-}
-
 /// There is something to push from a moment on.
 pub(super) fn news(
     unit: &mut Unit,
@@ -278,47 +228,6 @@ pub(super) fn mend(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Err
     Ok(())
 }
 
-/// Changes health over the owner's head. The lane is free then, so that the owner's next report cannot undo it.
-fn set_health_over(
-    unit: &mut Unit,
-    (tpp, owner): (TppId, &ClientId),
-    health: &Health,
-    wake_at: Option<Timestamp>,
-) -> Result<(), Error> {
-    let columns = HealthColumns::of(health);
-    let changed = unit.db.prepare_cached(SET_HEALTH)?.execute(params![
-        tpp,
-        columns.state,
-        columns.since,
-        wake_at.map(Timestamp::unix_ms)
-    ])?;
-    expect_rows(changed, 1, "changing an endpoint's health")?;
-    unit.news.of((tpp, owner)).pushes = true;
-    Ok(())
-}
-
-fn note_health(
-    unit: &Unit,
-    actor: &Actor,
-    action: &'static str,
-    tpp: TppId,
-    (before, after): (&Health, &Health),
-    now: Timestamp,
-) -> Result<(), Error> {
-    let change = Change {
-        actor,
-        action,
-        tpp: Some(tpp),
-        before: Some(before),
-        after: Some(after),
-    };
-    audit::note(unit, &change, now)
-}
-
-fn health_of(db: &Connection, client_id: &ClientId) -> Result<Health, Error> {
-    Ok(find(db, client_id)?.map_or(Health::Responsive, |lane| lane.health))
-}
-
 const FREE_LANES: &str = "
     SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason
     FROM lanes l CROSS JOIN tpps t USING (tpp)
@@ -345,8 +254,6 @@ const REPORT_LANE: &str = "
 const FIND_LANE: &str = "
     SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason
     FROM tpps t JOIN lanes l USING (tpp) WHERE t.client_id = ?1";
-
-const MAKE_LANE: &str = "INSERT INTO lanes (tpp) VALUES (?1) ON CONFLICT DO NOTHING";
 
 // The condition spares a busy lane a write per request: its first news says it all.
 const NEWS: &str = "
@@ -388,8 +295,3 @@ const MEND_LANE: &str = "
     UPDATE lanes SET health = 0, since = NULL, declared_at = NULL, failures = 0, next_probe_at = NULL,
         reason = NULL
     WHERE tpp = ?1 AND health IN (1, 2)";
-
-const SET_HEALTH: &str = "
-    UPDATE lanes SET health = ?2, since = ?3, declared_at = NULL, failures = 0, next_probe_at = NULL,
-        reason = NULL, wake_at = ?4, owner = NULL, epoch = NULL
-    WHERE tpp = ?1";

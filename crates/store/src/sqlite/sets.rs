@@ -144,19 +144,18 @@ fn release(
     now: Timestamp,
 ) -> Result<(), Error> {
     let release = params![tpp, position, now.unix_ms()];
-    let released = unit
+    let push_at = unit
         .db
         .prepare_cached(RELEASE)?
         .query_row(release, |row| moment_or_null(row, 0))
         .optional()?;
-    let Some(push_at) = released else {
-        return Ok(());
-    };
-    unit.news.of((tpp, owner)).polls = true;
-    match push_at {
-        Some(push_at) => lanes::news(unit, (tpp, owner), push_at),
-        None => Ok(()),
+    if let Some(push_at) = push_at {
+        unit.news.of((tpp, owner)).polls = true;
+        if let Some(push_at) = push_at {
+            lanes::news(unit, (tpp, owner), push_at)?;
+        }
     }
+    Ok(())
 }
 
 /// Keeps the bytes unless there are some, or their key is disowned (M-06).

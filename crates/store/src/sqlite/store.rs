@@ -24,8 +24,8 @@ use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
 use super::{
-    Ledger, accept, audit, event_list, history, keys, lanes, leases, migrations, poll, push,
-    registrations, requeue, retention, sets, tpps, withdraw,
+    Ledger, accept, attempts, audit, endpoints, event_list, history, keys, lanes, leases,
+    migrations, poll, push, registrations, requeue, retention, sets, tpps, withdraw,
 };
 use crate::{Answer, Listen, Store};
 
@@ -150,7 +150,7 @@ impl Store for Ledger {
         attempts: Vec<Attempt>,
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
-        Box::pin(self.write(move |unit| push::record(unit, &client_id, &attempts, now)))
+        Box::pin(self.write(move |unit| attempts::record(unit, &client_id, &attempts, now)))
     }
 
     fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64> {
@@ -244,7 +244,7 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(self.write(move |unit| lanes::pause(unit, &actor, &client_id, now)))
+        Box::pin(self.write(move |unit| endpoints::pause(unit, &actor, &client_id, now)))
     }
 
     fn resume_endpoint(
@@ -253,7 +253,7 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(self.write(move |unit| lanes::resume(unit, &actor, &client_id, now)))
+        Box::pin(self.write(move |unit| endpoints::resume(unit, &actor, &client_id, now)))
     }
 
     fn listen(&self, listener: Weak<dyn Listen>) {

@@ -124,11 +124,7 @@ pub(super) fn submission(bank: &Bank, item: notice::Item, now: Timestamp) -> Sub
 }
 
 /// Writes the outcomes in the order of the items, and counts them.
-fn write(
-    bank: &Bank,
-    acceptances: &[Acceptance],
-    rejected: &[(usize, Vec<Fault>)],
-) -> Vec<u8> {
+fn write(bank: &Bank, acceptances: &[Acceptance], rejected: &[(usize, Vec<Fault>)]) -> Vec<u8> {
     let count = acceptances.len() + rejected.len();
     let mut body = Vec::with_capacity(OUTCOME_BYTES * (count + 1));
     let mut counts = [0_u64; PUBLICATIONS.len()];
