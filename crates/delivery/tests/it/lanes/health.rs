@@ -166,10 +166,10 @@ async fn an_endpoint_that_refuses_everything_is_an_outage() {
     let tpp = world.tpp("acme", Overrides::default()).await;
     world.behave(&tpp, Behaviour::Status(422));
     world.accept(&tpp, 400).await;
-    tokio::time::sleep(MINUTE).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
     assert!(matches!(world.health(&tpp).await, Health::Failing { .. }));
     let arrivals = world.arrivals(&tpp).len();
-    assert!(arrivals <= 8 + 7, "{arrivals}");
+    assert!(arrivals <= 8 + 2 + 5, "{arrivals}");
     world.behave(&tpp, Behaviour::Up);
     world.put(&tpp, "acme.example").await;
     world.all_settled(&tpp, MINUTE).await;
@@ -241,7 +241,7 @@ async fn what_counts_as_an_acknowledgement_is_the_tpps_own_term() {
 // D-05, D-06
 #[tokio::test(start_paused = true)]
 async fn clocks_that_jump_make_no_probe_late_or_early() {
-    for jump in [-400_000_000_i64, 40_000] {
+    for jump in [-40_000_000_i64, 40_000] {
         let mut world = World::new(19);
         world.start();
         let tpp = world.tpp("acme", Overrides::default()).await;

@@ -134,7 +134,7 @@ async fn a_lease_that_is_lost_stops_all_starts_and_what_was_in_flight_still_coun
     world.start();
     let tpp = world.tpp("acme", Overrides::default()).await;
     world.behave(&tpp, Behaviour::Slow(Duration::from_secs(1)));
-    world.accept(&tpp, 2_000).await;
+    world.accept(&tpp, 600).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     world.faults.fail_at("hold_lease", away());
     tokio::time::sleep(Duration::from_secs(16)).await;
@@ -145,10 +145,10 @@ async fn a_lease_that_is_lost_stops_all_starts_and_what_was_in_flight_still_coun
         started,
         "nothing starts without a lease"
     );
-    assert_eq!(world.outstanding(&tpp).await, 2_000 - started as u64);
+    assert_eq!(world.outstanding(&tpp).await, 600 - started as u64);
     world.faults.mend();
     world.all_settled(&tpp, MINUTE * 10).await;
-    assert_eq!(world.arrivals(&tpp).len(), 2_000, "each once");
+    assert_eq!(world.arrivals(&tpp).len(), 600, "each once");
     world.assert_sound();
 }
 
