@@ -1,0 +1,452 @@
+//! A bank that pushes, and TPPs with endpoints.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use oyez_delivery::post::{self, Postman};
+use oyez_delivery::{Delivery, Observe, Options, Parts, Steady, Trouble};
+use oyez_domain::actor::Actor;
+use oyez_domain::address;
+use oyez_domain::event::Family;
+use oyez_domain::ids::{ClientId, Jti, NodeId, RegistrationId};
+use oyez_domain::ledger::acceptance::Acceptance;
+use oyez_domain::ledger::history::{Counts, EventFile};
+use oyez_domain::ledger::lanes::Health;
+use oyez_domain::ledger::push::{Answer, Attempt, Verdict};
+use oyez_domain::ledger::registering::{Kind, Target, Wish};
+use oyez_domain::life::{Outcome, State};
+use oyez_domain::retry::Policy;
+use oyez_domain::tpp::Overrides;
+use oyez_domain::version::ApiVersion;
+use oyez_outbound::{Anchors, DefaultTimeProvider, Tls};
+use oyez_store::Store;
+use oyez_testkit::bank::{Bank, Signs};
+use oyez_testkit::certificates::Authority;
+use oyez_testkit::clock::{DAWN, ManualClock};
+use oyez_testkit::dice::Dice;
+use oyez_testkit::endpoint::{Endpoint, Inbox, Manner};
+use oyez_testkit::making::{self, Jtis, UPDATE};
+use oyez_testkit::tpp::Caller;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A bank, and its delivery.
+pub(super) struct World {
+    pub(super) bank: Bank,
+    options: Options,
+    jtis: Jtis,
+    watcher: Arc<Watcher>,
+    running: Option<Running>,
+}
+
+/// A life of delivery.
+struct Running {
+    stop: CancellationToken,
+    ended: JoinHandle<()>,
+}
+
+/// A TPP with an endpoint of its own.
+pub(super) struct Tpp {
+    pub(super) client_id: ClientId,
+    pub(super) caller: Caller,
+    pub(super) endpoint: Endpoint,
+    registration: RegistrationId,
+}
+
+/// Where endpoints take SETs.
+pub(super) const PATH: &str = "/v4.0/event-notifications";
+
+/// Its life.
+impl World {
+    /// With a retry policy for the impatient.
+    pub(super) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With a policy whose first step outlasts every test: what follows a first attempt stays as it is.
+    pub(super) async fn of_one_attempt() -> Self {
+        Self::with(|options| {
+            options.retry.base = Duration::from_secs(3_600);
+            options.retry.ceiling = options.retry.base;
+            options.retry.window = options.retry.base * 24;
+        })
+        .await
+    }
+
+    /// With other options.
+    pub(super) async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options::of(NodeId::new("here").unwrap());
+        options.retry = Policy {
+            base: Duration::from_millis(20),
+            factor: 2.0,
+            ceiling: Duration::from_millis(100),
+            retries_max: 1_000,
+            window: Duration::from_secs(3_600),
+        };
+        options.slow_probe = None;
+        options.attempt_time_max = Duration::from_secs(10);
+        change(&mut options);
+        let bank = Bank::builder()
+            .signs(Signs::Es256)
+            .clock(ManualClock::following(DAWN))
+            .start()
+            .await;
+        let mut world = Self {
+            bank,
+            options,
+            jtis: Jtis::from(1),
+            watcher: Arc::default(),
+            running: None,
+        };
+        world.run();
+        world
+    }
+
+    /// Delivery begins.
+    pub(super) fn run(&mut self) {
+        let web = self.bank.web();
+        let origin = Instant::now();
+        let dice = Mutex::new(Dice::new(7));
+        let parts = Parts {
+            store: Arc::clone(&web.store),
+            issue: Arc::clone(&web.issuer) as _,
+            post: Arc::new(self.postman()),
+            clock: Arc::clone(&web.clock),
+            steady: Arc::new(SinceThen(origin)),
+            chance: Arc::new(move || dice.lock().unwrap().bytes()),
+            observe: Arc::clone(&self.watcher) as _,
+        };
+        let delivery = Delivery::new(parts, self.options.clone());
+        let stop = CancellationToken::new();
+        let ended = TaskTracker::new().spawn({
+            let stop = stop.clone();
+            async move { delivery.run(stop).await }
+        });
+        self.running = Some(Running { stop, ended });
+    }
+
+    /// Delivery ends as a server stops.
+    pub(super) async fn stop(&mut self) {
+        let running = self.running.take().unwrap();
+        running.stop.cancel();
+        timeout(PATIENCE, running.ended).await.unwrap().unwrap();
+    }
+
+    /// Delivery ends as a server dies.
+    pub(super) async fn crash(&mut self) {
+        let running = self.running.take().unwrap();
+        running.ended.abort();
+        assert!(running.ended.await.unwrap_err().is_cancelled());
+    }
+
+    fn postman(&self) -> Postman {
+        let authority = &self.bank.site().authority;
+        let anchors = Anchors::from_pem(authority.pem().as_bytes()).unwrap();
+        let tls = Tls::new(&anchors, None, Arc::new(DefaultTimeProvider)).unwrap();
+        let options = post::Options {
+            financial_id: None,
+            user_agent: "oyez".parse().unwrap(),
+            addresses: address::Policy {
+                allowed: vec!["127.0.0.1/32".parse().unwrap()],
+            },
+            proxy: None,
+            connect_time_max: self.options.attempt_time_max,
+            attempt_time_max: self.options.attempt_time_max,
+        };
+        let parts = post::Parts {
+            tls: watch::Sender::new(tls).subscribe(),
+            resolver: Arc::clone(self.bank.names()) as _,
+            clock: Arc::clone(&self.bank.web().clock),
+            tracker: TaskTracker::new(),
+        };
+        Postman::new(options, parts)
+    }
+}
+
+/// Its TPPs and their events.
+impl World {
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
+        &self.bank.web().store
+    }
+
+    pub(super) fn authority(&self) -> &Authority {
+        &self.bank.site().authority
+    }
+
+    /// A TPP whose endpoint behaves so.
+    pub(super) async fn tpp(&self, name: &str, manner: impl Into<Manner>) -> Tpp {
+        self.tpp_with(name, manner, Overrides::default()).await
+    }
+
+    /// The same, treated otherwise than the rest.
+    pub(super) async fn tpp_with(
+        &self,
+        name: &str,
+        manner: impl Into<Manner>,
+        overrides: Overrides,
+    ) -> Tpp {
+        let host = format!("{name}.example");
+        let endpoint = Endpoint::start(&self.authority().server(&[&host])).await;
+        endpoint.behave(PATH, manner);
+        let caller = self.bank.tpp(name).await;
+        self.bank
+            .change(&caller, |profile| profile.overrides = overrides)
+            .await;
+        let tpp = Tpp {
+            client_id: making::client(name),
+            caller,
+            registration: RegistrationId::new(format!("of-{name}")).unwrap(),
+            endpoint,
+        };
+        let names = self.bank.names();
+        names.explain(&host, &[Ipv4Addr::LOCALHOST.into()]);
+        self.subscribe(&tpp, PATH).await;
+        tpp
+    }
+
+    /// Registers another TPP at the endpoint of this one.
+    pub(super) async fn subscribe(&self, tpp: &Tpp, path: &str) {
+        let created = self.store().create_registration(
+            tpp.client_id.clone(),
+            tpp.registration,
+            tpp.wish(path),
+            ApiVersion::V4_0,
+            self.bank.now(),
+        );
+        created.await.unwrap().unwrap();
+    }
+
+    /// The TPP PUTs what it has registered already.
+    pub(super) async fn put(&self, tpp: &Tpp) {
+        let target = Target {
+            kind: Kind::Subscription,
+            id: tpp.registration,
+            api: ApiVersion::V4_0,
+        };
+        let (client_id, wish) = (tpp.client_id.clone(), tpp.wish(PATH));
+        let now = self.bank.now();
+        let replaced = self
+            .store()
+            .replace_registration(client_id, target, wish, now);
+        replaced.await.unwrap().unwrap();
+    }
+
+    /// An operator resumes it.
+    pub(super) async fn resume(&self, tpp: &Tpp) {
+        let resumed =
+            self.store()
+                .resume_endpoint(operator(), tpp.client_id.clone(), self.bank.now());
+        assert!(resumed.await.unwrap());
+    }
+
+    /// So many events are accepted for it, in this order.
+    pub(super) async fn publish(&self, tpp: &Tpp, events: usize) -> Vec<Jti> {
+        let mut jtis = Vec::with_capacity(events);
+        while jtis.len() < events {
+            let now = self.bank.now();
+            let batch: Vec<_> = (jtis.len()..events.min(jtis.len() + BATCH))
+                .map(|_| {
+                    let notice = making::notice(&tpp.client_id, Family::Aisp, &[UPDATE]);
+                    making::submission(self.jtis.next(now), notice)
+                })
+                .collect();
+            jtis.extend(batch.iter().map(|submission| submission.jti));
+            let outcomes = self.store().accept(batch, now).await.unwrap();
+            let is_accepted = |it: &Acceptance| matches!(it, Acceptance::Accepted(_));
+            assert!(outcomes.iter().all(is_accepted), "{outcomes:?}");
+        }
+        jtis
+    }
+
+    /// One event, and what the ledger says after its first attempt.
+    pub(super) async fn first_attempt(&self, tpp: &Tpp) -> (Attempt, EventFile) {
+        let [jti] = self.publish(tpp, 1).await[..] else {
+            unreachable!("one was published");
+        };
+        let file = self.until_attempts(jti, 1).await;
+        let [attempt] = &file.attempts[..] else {
+            panic!("{:?}", file.attempts);
+        };
+        (attempt.clone(), file)
+    }
+
+    /// A poll that answers at once, acknowledging these: the SETs it got.
+    pub(super) async fn poll(&self, tpp: &Tpp, acks: &[Jti]) -> Vec<(Jti, String)> {
+        let body = json!({ "returnImmediately": true, "ack": acks });
+        let answer = tpp.caller.post("/open-banking/v4.0/events").json(&body);
+        let answer = answer.send().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let answer = answer.json();
+        let sets = answer["sets"].as_object().unwrap().iter();
+        let read = |(jti, set): (&String, &Value)| {
+            (jti.parse().unwrap(), set.as_str().unwrap().to_owned())
+        };
+        sets.map(read).collect()
+    }
+}
+
+/// What the ledger says.
+impl World {
+    pub(super) async fn counts(&self, tpp: &Tpp) -> Counts {
+        self.bank.counts(&tpp.caller).await
+    }
+
+    pub(super) async fn health(&self, tpp: &Tpp) -> Health {
+        let lane = self.store().find_lane(tpp.client_id.clone()).await.unwrap();
+        lane.expect("it has a lane").health
+    }
+
+    /// Returns when the endpoint's health is as described.
+    pub(super) async fn until_health(&self, tpp: &Tpp, is_so: impl Fn(&Health) -> bool) -> Health {
+        until(async || {
+            let health = self.health(tpp).await;
+            is_so(&health).then_some(health)
+        })
+        .await
+    }
+
+    /// Returns when an event has so many attempts.
+    pub(super) async fn until_attempts(&self, jti: Jti, attempts: usize) -> EventFile {
+        until(async || {
+            let file = self.bank.event(jti).await;
+            (file.attempts.len() >= attempts).then_some(file)
+        })
+        .await
+    }
+
+    /// Returns when an event has ended.
+    pub(super) async fn until_settled(&self, jti: Jti) -> EventFile {
+        until(async || {
+            let file = self.bank.event(jti).await;
+            (file.summary.state != State::Outstanding).then_some(file)
+        })
+        .await
+    }
+
+    /// Returns when nothing of a TPP's is outstanding.
+    pub(super) async fn until_all_settled(&self, tpp: &Tpp) -> Counts {
+        until(async || {
+            let counts = self.counts(tpp).await;
+            (counts.outstanding == 0).then_some(counts)
+        })
+        .await
+    }
+
+    /// Everything that delivery was seen to do wrong.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        self.watcher.troubles.lock().unwrap().clone()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.ended.abort();
+        }
+        if !std::thread::panicking() {
+            let panics = |trouble: &String| trouble.starts_with("Panicked");
+            assert!(!self.troubles().iter().any(panics), "a lane died");
+        }
+    }
+}
+
+impl Tpp {
+    /// What came so far.
+    pub(super) fn inbox(&self) -> Inbox {
+        self.endpoint.inbox(PATH)
+    }
+
+    /// What it registers: everything, pushed to this path of its host.
+    fn wish(&self, path: &str) -> Wish {
+        let mut wish = making::everything();
+        let port = self.endpoint.address().port();
+        wish.callback_url = Some(format!("https://{}.example:{port}{path}", self.client_id));
+        Wish::Subscription(wish)
+    }
+}
+
+/// Sees what an attempt came to in a line: `202 acknowledged`.
+pub(super) fn told(attempt: &Attempt) -> String {
+    let answer = match &attempt.answer {
+        Answer::Response {
+            status,
+            deviation: None,
+            ..
+        } => status.to_string(),
+        Answer::Response {
+            status,
+            deviation: Some(deviation),
+            ..
+        } => format!("{status} {deviation}"),
+        Answer::Error { class, .. } => class.clone(),
+    };
+    let verdict = match attempt.verdict {
+        Verdict::Acknowledged => "acknowledged",
+        Verdict::Refused { .. } => "refused",
+        Verdict::EndpointFailed { .. } => "endpoint failed",
+    };
+    format!("{answer}: {verdict}")
+}
+
+/// What an event ended as.
+pub(super) fn outcome(file: &EventFile) -> Option<Outcome> {
+    match &file.summary.state {
+        State::Outstanding => None,
+        State::Settled(settlement) => Some(settlement.outcome),
+    }
+}
+
+pub(super) fn operator() -> Actor {
+    Actor::Operator("ada".to_owned())
+}
+
+/// Asks until there is an answer.
+pub(super) async fn until<T>(ask: impl AsyncFn() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, asking)
+        .await
+        .expect("it becomes true within a minute")
+}
+
+/// Notes what is wrong.
+#[derive(Default)]
+struct Watcher {
+    troubles: Mutex<Vec<String>>,
+}
+
+impl Observe for Watcher {
+    fn attempt_ended(&self, _: &ClientId, _: &Attempt) {}
+    fn health_changed(&self, _: &ClientId, _: &Health, _: &Health) {}
+    fn lanes_owned(&self, _: usize) {}
+    fn in_flight(&self, _: usize) {}
+    fn lease_lost(&self) {}
+
+    fn trouble(&self, trouble: Trouble<'_>) {
+        self.troubles.lock().unwrap().push(format!("{trouble:?}"));
+    }
+}
+
+struct SinceThen(Instant);
+
+impl Steady for SinceThen {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Far longer than anything here takes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// A group that the ledger takes at once.
+const BATCH: usize = 500;
