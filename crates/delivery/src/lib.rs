@@ -41,8 +41,16 @@
 //!
 //! Absent here: HTTP beyond the [`Post`] port, SQL, what time it is, and chance: the edge hands them in.
 
+mod door;
+mod health;
+mod judge;
+mod lane;
+mod node;
+mod pause;
 mod ports;
 pub mod post;
+mod terms;
+mod window;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -54,6 +62,8 @@ use oyez_domain::time::Clock;
 use oyez_domain::tpp::{Acknowledgement, HeaderProfile};
 use oyez_store::Store;
 use tokio_util::sync::CancellationToken;
+
+use node::{Node, Shared};
 
 pub use ports::{
     Addressee, BoxFuture, Chance, Failure, Issue, Letter, Observe, Post, Posted, Reply, Steady,
@@ -104,8 +114,7 @@ pub struct Options {
 
 /// One node's share of delivery.
 pub struct Delivery {
-    parts: Parts,
-    options: Options,
+    shared: Arc<Shared>,
 }
 
 impl Options {
@@ -128,19 +137,21 @@ impl Options {
 impl Delivery {
     /// Ready to [run](Self::run).
     pub fn new(parts: Parts, options: Options) -> Arc<Self> {
-        Arc::new(Self { parts, options })
+        let shared = Arc::new(Shared::new(parts, options));
+        Arc::new(Self { shared })
     }
 
     /// Delivers until it is told to stop; then starts nothing, waits for what is in flight, records it, and gives its lanes
     /// and its lease back. Dropping it instead is like a crash: nothing is lost, and what was in flight falls due again.
     pub async fn run(&self, stop: CancellationToken) {
-        let _ = (&self.parts, &self.options);
-        stop.cancelled().await;
+        Node::new(&self.shared).run(stop).await;
     }
 
     /// These TPPs may have something to push sooner than was known.
     pub fn heard(&self, client_ids: &[ClientId]) {
-        let _ = client_ids;
+        client_ids
+            .iter()
+            .for_each(|client_id| self.shared.heard(client_id));
     }
 }
 

@@ -90,6 +90,17 @@ pub struct Failure {
     pub peer: Peer,
 }
 
+impl Failure {
+    /// No answer in time.
+    pub(crate) fn timeout() -> Self {
+        Self {
+            class: "timeout",
+            detail: "no answer within the limit of one attempt".to_owned(),
+            peer: Peer::default(),
+        }
+    }
+}
+
 /// A clock that nobody sets and that runs while the machine sleeps: what a lease is measured by.
 pub trait Steady: Send + Sync {
     /// The time since an origin that stays the same while the process lives.

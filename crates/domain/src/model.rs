@@ -87,7 +87,7 @@ struct EventRow {
 }
 
 /// What changes while an event is outstanding.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Outstanding {
     /// What polls go by.
     due_at: Timestamp,
@@ -95,8 +95,22 @@ struct Outstanding {
     push_at: Option<Timestamp>,
     /// The end of the last poll hand-out's redelivery delay.
     polled_until: Timestamp,
+    /// It was chosen for pushing, and nobody has said yet what came of it.
+    flight: Option<Flight>,
+    refusals: u32,
+    refused_since: Option<Timestamp>,
+    endpoint_failures: u32,
     errors: u32,
     hand_outs: u32,
+}
+
+/// A choice for pushing that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Flight {
+    /// It is over then, whatever became of it.
+    until: Timestamp,
+    /// Counters began anew meanwhile: what comes of it is not charged any more.
+    overtaken: bool,
 }
 
 /// An idempotency key that was used (I-02).

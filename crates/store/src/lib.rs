@@ -22,7 +22,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
-use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{
+    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -125,13 +127,15 @@ pub trait Store: Send + Sync + 'static {
     /// Applies a poll's acknowledgements and errors, then chooses (P-02 … P-14).
     fn poll(&self, poll: Poll, now: Timestamp) -> Answer<'_, Polled>;
 
-    /// Chooses work for pushing to one TPP (D-10, P-14).
+    /// Chooses work for pushing to one TPP (D-10, P-14). `None`: this lease does not own the lane, or not any more; nothing was
+    /// chosen. An owner finds out so that something it has read of the TPP is out of date.
     fn due_for_push(
         &self,
+        lease: Lease,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
-    ) -> Answer<'_, DueForPush>;
+    ) -> Answer<'_, Option<DueForPush>>;
 
     /// Makes SETs durable before they are sent, and checks once more that their events are outstanding; one outcome per SET,
     /// in order (P-09, P-14).
@@ -149,6 +153,11 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>>;
 
+    /// Gives back what was chosen for pushing and not tried: due for polls at once, and for pushes in its old turn, but
+    /// neither while a poll's hand-out holds it. What has no flight to end, or is not pushed any more, stays as it is; answers
+    /// how many flights ended (P-14).
+    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64>;
+
     /// Takes outstanding events back; answers how many were (I-04).
     fn withdraw(
         &self,
@@ -158,7 +167,8 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Answer<'_, u64>;
 
-    /// Pushes outstanding events again at once, poll-only ones too; answers how many (I-04, D-07).
+    /// Pushes outstanding events again in their old turn, poll-only ones too, their counters begun anew; answers how many
+    /// (I-04, D-07). An endpoint that is held back stays so, and what a poll was handed waits for its acknowledgement.
     fn retry_pushes(
         &self,
         actor: Actor,
@@ -215,7 +225,19 @@ pub trait Store: Send + Sync + 'static {
     fn pause_endpoint(&self, actor: Actor, client_id: ClientId, now: Timestamp)
     -> Answer<'_, bool>;
 
-    /// An operator ends a pause or an outage; `false` if the TPP is not known (I-04, D-06).
+    /// Lanes by client_id, those after `after`, owned or not (D-06).
+    fn list_lanes(
+        &self,
+        filter: LaneFilter,
+        after: Option<ClientId>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<LaneStatus, ClientId>>;
+
+    /// How many lanes there are of each health (D-06).
+    fn lane_totals(&self) -> Answer<'_, LaneTotals>;
+
+    /// An operator ends a pause or an outage; pushes begin anew for everything outstanding, poll-only ones too. `false` if
+    /// the TPP is not known (I-04, D-06, D-07).
     fn resume_endpoint(
         &self,
         actor: Actor,

@@ -13,7 +13,10 @@ mod step;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
+use oyez_domain::ids::NodeId;
+use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::rules::{Rules, Switches};
 use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
@@ -29,7 +32,7 @@ use step::{Lanes, Step};
 
 async fn play(history: Vec<Step>, backend: &dyn Store, rules: Arc<Rules>, company: Company) {
     let model = ModelStore::new(rules);
-    let mut player = Player::new(&model, backend, company);
+    let mut player = Player::new(&model, backend, company).await;
     player.begin().await;
     for step in history {
         player.play(step).await;
@@ -79,16 +82,31 @@ fn in_memory_if_there_is_room() -> TempDir {
         .unwrap()
 }
 
+/// The one node that those in company push by.
+async fn join(ledger: &dyn Store) -> Lease {
+    let (node_id, ttl) = (NodeId::new("pusher").unwrap(), Duration::from_secs(3_600));
+    ledger
+        .hold_lease(node_id, None, ttl)
+        .await
+        .unwrap()
+        .unwrap()
+}
+
 async fn alone(history: Vec<Step>, backend: Arc<dyn Store>, rules: Arc<Rules>) {
     play(history, &*backend, rules, Company::Alone).await;
 }
 
 async fn in_company(histories: Vec<Vec<Step>>, backend: Arc<dyn Store>, rules: Arc<Rules>) {
     let mut players = JoinSet::new();
+    let lease = join(&*backend).await;
     for (nth, history) in (0..).zip(histories) {
         let (backend, rules) = (Arc::clone(&backend), Arc::clone(&rules));
+        let company = Company::Among {
+            nth,
+            lease: lease.clone(),
+        };
         players.spawn(async move {
-            play(history, &*backend, rules, Company::Among { nth }).await;
+            play(history, &*backend, rules, company).await;
         });
     }
     while let Some(played) = players.join_next().await {

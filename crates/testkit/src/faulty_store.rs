@@ -13,7 +13,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
-use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{
+    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -128,10 +130,11 @@ pass_on! {
     remove_registration(actor: Actor, client_id: ClientId, kind: Kind, now: Timestamp) -> Result<Effect, Refusal>;
     accept(batch: Vec<Submission>, now: Timestamp) -> Vec<Acceptance>;
     poll(poll: Poll, now: Timestamp) -> Polled;
-    due_for_push(client_id: ClientId, look: Look, now: Timestamp) -> DueForPush;
+    due_for_push(lease: Lease, client_id: ClientId, look: Look, now: Timestamp) -> Option<DueForPush>;
     keep_sets(signed: Vec<Signed>, now: Timestamp) -> Vec<Kept>;
     recheck(client_id: ClientId, jtis: Vec<Jti>) -> Vec<Kept>;
     record_attempts(client_id: ClientId, attempts: Vec<Attempt>, now: Timestamp) -> Vec<Recorded>;
+    put_back(client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
     withdraw(actor: Actor, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
     retry_pushes(actor: Actor, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
     requeue_failed(actor: Actor, client_id: ClientId, accepted: Range<Timestamp>, events_max: u32, now: Timestamp) -> Vec<Jti>;
@@ -142,6 +145,8 @@ pass_on! {
     claim_lanes(lease: Lease, lanes_max: u32, now: Timestamp) -> Vec<Lane>;
     report_lanes(lease: Lease, reports: Vec<LaneReport>) -> Vec<Reported>;
     find_lane(client_id: ClientId) -> Option<Lane>;
+    list_lanes(filter: LaneFilter, after: Option<ClientId>, rows_max: u32) -> Page<LaneStatus, ClientId>;
+    lane_totals() -> LaneTotals;
     pause_endpoint(actor: Actor, client_id: ClientId, now: Timestamp) -> bool;
     resume_endpoint(actor: Actor, client_id: ClientId, now: Timestamp) -> bool;
     find_event(jti: Jti) -> Option<EventFile>;

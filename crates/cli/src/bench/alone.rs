@@ -144,6 +144,7 @@ impl Ledgers {
                 }],
                 toe: self.now,
                 txn: TransactionId::new("dfc51628-3479-4b81-ad60-210b43d02306").ok(),
+                test: false,
             },
             idempotency: None,
         }

@@ -104,6 +104,10 @@ impl Outstanding {
             due_at,
             push_at,
             polled_until: Timestamp::from_unix_ms(0),
+            flight: None,
+            refusals: 0,
+            refused_since: None,
+            endpoint_failures: 0,
             errors: 0,
             hand_outs: 0,
         }

@@ -7,11 +7,11 @@ use oyez_domain::ledger::registering::{Effect, Kind};
 use oyez_domain::registration::Registrations;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
-use rusqlite::params;
 
 use super::audit::{self, Change};
 use super::errors::expect_rows;
 use super::lanes;
+use super::push;
 use super::registrations::of;
 use super::tpps::TppId;
 use super::withdraw;
@@ -81,18 +81,14 @@ fn follow_address(
     let old = routing::push_address(&unit.rules, before);
     let new = routing::push_address(&unit.rules, after);
     let is_fresh = done.is_replacement || old != new;
-    let db = &unit.db;
+    lanes::free(unit, done.tpp)?;
     if is_fresh {
         lanes::mend(unit, done.tpp)?;
     }
     if new.is_none() {
-        db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
-    } else if done.is_replacement {
-        db.prepare_cached(PUSH_ALL)?
-            .execute(params![done.tpp, now.unix_ms()])?;
-    } else if old.is_none() {
-        db.prepare_cached(PUSH_UNPUSHED)?
-            .execute(params![done.tpp, now.unix_ms()])?;
+        unit.db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
+    } else if done.is_replacement || old.is_none() {
+        push::begin_anew(unit, done.tpp, now)?;
     }
     if is_fresh {
         lanes::news_if_pushable(unit, done.tpp, now)?;
@@ -104,10 +100,3 @@ const BUMP_REVISION: &str = "UPDATE queues SET revision = revision + 1 WHERE tpp
 
 const PUSH_NONE: &str =
     "UPDATE outstanding SET push_at = NULL WHERE tpp = ?1 AND push_at IS NOT NULL";
-
-const PUSH_ALL: &str = "
-    UPDATE outstanding SET push_at = max(?2, polled_until)
-    WHERE tpp = ?1 AND (push_at IS NULL OR push_at > max(?2, polled_until))";
-
-const PUSH_UNPUSHED: &str = "
-    UPDATE outstanding SET push_at = max(?2, polled_until) WHERE tpp = ?1 AND push_at IS NULL";

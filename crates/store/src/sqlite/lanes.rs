@@ -1,19 +1,28 @@
 //! Lanes: who pushes to whom, and what is known of endpoints (D-05, D-06).
 //!
 //! A wake-up is never lost: news is written into the lane whoever owns it, and an owner that lets go is woken again by news
-//! that came since it claimed. A lane that is held back is left alone by news.
+//! that came since it claimed. News of a lane that is held back wakes it at its probe, and no sooner.
+//!
+//! Whatever an owner may have read of its TPP takes the lane away from it when it changes: its next choice finds nothing, its
+//! report is not written, and the next owner reads anew.
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
-use oyez_domain::ledger::lanes::{Health, Hold, Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::history::Page;
+use oyez_domain::ledger::lanes::{
+    Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::audit::{self, Change};
+use super::codes::{moment_or_null, parse};
 use super::errors::expect_rows;
-use super::health::{HealthColumns, lane};
+use super::health::{self, HealthColumns, lane};
+use super::history::{page, rows_wanted};
 use super::leases::{clock, is_live};
+use super::push;
 use super::registrations;
 use super::tpps::{TppId, know};
 use super::writer::Unit;
@@ -70,7 +79,7 @@ fn report_one(
     tpp: TppId,
     report: &LaneReport,
 ) -> Result<Reported, Error> {
-    let columns = HealthColumns::of(report.health);
+    let columns = HealthColumns::of(&report.health);
     let (let_go, wake_at) = match report.hold {
         Hold::Keep => (false, None),
         Hold::LetGo { wake_at } => (true, wake_at.map(Timestamp::unix_ms)),
@@ -85,7 +94,8 @@ fn report_one(
         columns.failures,
         columns.next_probe_at,
         let_go,
-        wake_at
+        wake_at,
+        columns.reason
     ])?;
     Ok(if changed == 1 {
         Reported::Written
@@ -99,6 +109,56 @@ pub(super) fn find(db: &Connection, client_id: &ClientId) -> Result<Option<Lane>
     let mut statement = db.prepare_cached(FIND_LANE)?;
     let mut rows = statement.query([client_id.as_str()])?;
     rows.next()?.map(lane).transpose()
+}
+
+/// Whether a lease holds and this lane is its own.
+pub(super) fn owns(unit: &Unit, lease: &Lease, tpp: TppId) -> Result<bool, Error> {
+    let clock = clock(&unit.db)?;
+    let key = params![tpp, lease.node_id.as_str(), lease.epoch, clock.unix_ms()];
+    Ok(unit
+        .db
+        .prepare_cached(OWNS)?
+        .query_row(key, |row| row.get(0))?)
+}
+
+/// See [`crate::Store::list_lanes`].
+pub(super) fn list(
+    db: &Connection,
+    filter: LaneFilter,
+    after: Option<&ClientId>,
+    rows_max: u32,
+) -> Result<Page<LaneStatus, ClientId>, Error> {
+    let mut statement = db.prepare_cached(LIST_LANES)?;
+    let mut rows = statement.query(params![
+        after.map_or("", ClientId::as_str),
+        filter.state.map(health::state_code),
+        clock(db)?.unix_ms(),
+        rows_wanted(rows_max) + 1
+    ])?;
+    let mut lanes = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Lane { client_id, health } = lane(row)?;
+        let owner: Option<String> = row.get(9)?;
+        lanes.push(LaneStatus {
+            client_id,
+            health,
+            wake_at: moment_or_null(row, 8)?,
+            owner: owner.map(|owner| parse(&owner, "node id")).transpose()?,
+            outstanding: row.get(10)?,
+        });
+    }
+    Ok(page(lanes, rows_max, |lane| lane.client_id.clone()))
+}
+
+/// See [`crate::Store::lane_totals`].
+pub(super) fn totals(db: &Connection) -> Result<LaneTotals, Error> {
+    let mut statement = db.prepare_cached(LANE_TOTALS)?;
+    let mut rows = statement.query([])?;
+    let mut totals = LaneTotals::default();
+    while let Some(row) = rows.next()? {
+        *totals.of(health::state(row.get(0)?)?) = row.get(1)?;
+    }
+    Ok(totals)
 }
 
 /// See [`crate::Store::pause_endpoint`].
@@ -115,15 +175,9 @@ pub(super) fn pause(
     let before = health_of(&unit.db, client_id)?;
     if !matches!(before, Health::Paused { .. }) {
         let paused = Health::Paused { since: now };
-        set_health_over(unit, known.id, paused, None)?;
-        note_health(
-            unit,
-            actor,
-            "endpoint.paused",
-            known.id,
-            (before, paused),
-            now,
-        )?;
+        set_health_over(unit, known.id, &paused, None)?;
+        let change = (&before, &paused);
+        note_health(unit, actor, "endpoint.paused", known.id, change, now)?;
     }
     Ok(true)
 }
@@ -138,27 +192,27 @@ pub(super) fn resume(
     let Some(known) = know(&unit.db, client_id)? else {
         return Ok(false);
     };
+    let registrations = registrations::of(&unit.db, known.id)?;
+    let begun_anew = match routing::push_address(&unit.rules, &registrations) {
+        Some(_) => push::begin_anew(unit, known.id, now)?,
+        None => 0,
+    };
     let before = health_of(&unit.db, client_id)?;
-    if before != Health::Responsive {
-        let resumed = Health::Responsive;
-        set_health_over(unit, known.id, resumed, Some(now))?;
-        note_health(
-            unit,
-            actor,
-            "endpoint.resumed",
-            known.id,
-            (before, resumed),
-            now,
-        )?;
+    let resumed = Health::Responsive;
+    if begun_anew > 0 || before != resumed {
+        unit.db.prepare_cached(MAKE_LANE)?.execute([known.id])?;
+        set_health_over(unit, known.id, &resumed, Some(now))?;
+        let change = (&before, &resumed);
+        note_health(unit, actor, "endpoint.resumed", known.id, change, now)?;
     }
     Ok(true)
 }
 
-/// There is something to push.
-pub(super) fn news(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+/// There is something to push from a moment on.
+pub(super) fn news(unit: &Unit, tpp: TppId, at: Timestamp) -> Result<(), Error> {
     unit.db
         .prepare_cached(NEWS)?
-        .execute(params![tpp, now.unix_ms()])?;
+        .execute(params![tpp, at.unix_ms()])?;
     Ok(())
 }
 
@@ -193,6 +247,12 @@ pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Resul
     Ok(())
 }
 
+/// Something changed that the lane's owner may have read: whoever claims it next reads anew.
+pub(super) fn free(unit: &Unit, tpp: TppId) -> Result<(), Error> {
+    unit.db.prepare_cached(FREE_LANE)?.execute([tpp])?;
+    Ok(())
+}
+
 /// The TPP put its registration anew, or pushes go elsewhere: what was held against its endpoint is over (D-06), but not an operator's pause.
 pub(super) fn mend(unit: &Unit, tpp: TppId) -> Result<(), Error> {
     unit.db.prepare_cached(MEND_LANE)?.execute([tpp])?;
@@ -203,7 +263,7 @@ pub(super) fn mend(unit: &Unit, tpp: TppId) -> Result<(), Error> {
 fn set_health_over(
     unit: &Unit,
     tpp: TppId,
-    health: Health,
+    health: &Health,
     wake_at: Option<Timestamp>,
 ) -> Result<(), Error> {
     let columns = HealthColumns::of(health);
@@ -221,7 +281,7 @@ fn note_health(
     actor: &Actor,
     action: &'static str,
     tpp: TppId,
-    (before, after): (Health, Health),
+    (before, after): (&Health, &Health),
     now: Timestamp,
 ) -> Result<(), Error> {
     let change = Change {
@@ -239,7 +299,7 @@ fn health_of(db: &Connection, client_id: &ClientId) -> Result<Health, Error> {
 }
 
 const FREE_LANES: &str = "
-    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason
     FROM lanes l CROSS JOIN tpps t USING (tpp)
     WHERE l.wake_at <= ?1 AND NOT EXISTS (
         SELECT 1 FROM nodes n
@@ -248,20 +308,21 @@ const FREE_LANES: &str = "
 
 const CLAIM_LANE: &str = "UPDATE lanes SET owner = ?2, epoch = ?3, news_at = NULL WHERE tpp = ?1";
 
-// A lane that is let go sleeps until its owner's moment, or, if its endpoint is well, until news it may not have seen.
+// A lane that is let go sleeps until its owner's moment, or until news it may not have seen: at once if its endpoint is well,
+// at its probe if it is held back. max() and min() of a NULL are NULL.
 const REPORT_LANE: &str = "
     UPDATE lanes SET
-        health = ?4, since = ?5, declared_at = ?6, failures = ?7, next_probe_at = ?8,
+        health = ?4, since = ?5, declared_at = ?6, failures = ?7, next_probe_at = ?8, reason = ?11,
         owner = iif(?9, NULL, owner), epoch = iif(?9, NULL, epoch),
-        wake_at = CASE
-            WHEN NOT ?9 THEN wake_at
-            WHEN ?4 = 0 THEN coalesce(min(?10, news_at), ?10, news_at)
-            ELSE ?10 END,
+        wake_at = iif(?9,
+            coalesce(min(?10, iif(?4 = 0, news_at, max(?8, news_at))), ?10,
+                iif(?4 = 0, news_at, max(?8, news_at))),
+            wake_at),
         news_at = iif(?9, NULL, news_at)
     WHERE tpp = ?1 AND owner = ?2 AND epoch = ?3";
 
 const FIND_LANE: &str = "
-    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason
     FROM tpps t JOIN lanes l USING (tpp) WHERE t.client_id = ?1";
 
 const MAKE_LANE: &str = "INSERT INTO lanes (tpp) VALUES (?1) ON CONFLICT DO NOTHING";
@@ -271,8 +332,30 @@ const NEWS: &str = "
     INSERT INTO lanes (tpp, wake_at, news_at) VALUES (?1, ?2, ?2)
     ON CONFLICT (tpp) DO UPDATE SET
         news_at = coalesce(min(news_at, ?2), ?2),
-        wake_at = iif(health = 0, coalesce(min(wake_at, ?2), ?2), wake_at)
-    WHERE news_at IS NULL OR news_at > ?2 OR (health = 0 AND (wake_at IS NULL OR wake_at > ?2))";
+        wake_at = coalesce(min(wake_at, iif(health = 0, ?2, max(next_probe_at, ?2))), wake_at,
+            iif(health = 0, ?2, max(next_probe_at, ?2)))
+    WHERE news_at IS NULL OR news_at > ?2 OR coalesce(
+        wake_at > iif(health = 0, ?2, max(next_probe_at, ?2)),
+        iif(health = 0, ?2, max(next_probe_at, ?2)) IS NOT NULL)";
+
+const OWNS: &str = "
+    SELECT EXISTS (
+        SELECT 1 FROM lanes l CROSS JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
+        WHERE l.tpp = ?1 AND l.owner = ?2 AND l.epoch = ?3 AND n.expires_at > ?4)";
+
+// What is outstanding is derived from the totals: nothing is counted.
+pub(super) const LIST_LANES: &str = "
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason,
+        l.wake_at, n.node_id, q.accepted - q.acknowledged - q.failed - q.expired - q.withdrawn
+    FROM tpps t CROSS JOIN lanes l USING (tpp) CROSS JOIN queues q USING (tpp)
+    LEFT JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > ?3
+    WHERE t.client_id > ?1 AND (?2 IS NULL OR l.health = ?2)
+    ORDER BY t.client_id LIMIT ?4";
+
+const LANE_TOTALS: &str = "SELECT health, count(*) FROM lanes GROUP BY health";
+
+const FREE_LANE: &str =
+    "UPDATE lanes SET owner = NULL, epoch = NULL WHERE tpp = ?1 AND owner IS NOT NULL";
 
 const IS_STRICT: &str = "
     SELECT strict_order AND EXISTS (SELECT 1 FROM lanes WHERE tpp = ?1) FROM tpps WHERE tpp = ?1";
@@ -282,10 +365,10 @@ const IS_PUSHABLE: &str = "
 
 const MEND_LANE: &str = "
     UPDATE lanes SET health = 0, since = NULL, declared_at = NULL, failures = 0, next_probe_at = NULL,
-        owner = NULL, epoch = NULL
+        reason = NULL
     WHERE tpp = ?1 AND health IN (1, 2)";
 
 const SET_HEALTH: &str = "
     UPDATE lanes SET health = ?2, since = ?3, declared_at = NULL, failures = 0, next_probe_at = NULL,
-        wake_at = ?4, owner = NULL, epoch = NULL
+        reason = NULL, wake_at = ?4, owner = NULL, epoch = NULL
     WHERE tpp = ?1";

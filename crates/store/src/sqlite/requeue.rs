@@ -12,6 +12,7 @@ use rusqlite::params;
 use super::codes::jti;
 use super::errors::expect_rows;
 use super::lanes;
+use super::push;
 use super::registrations;
 use super::settle;
 use super::tpps::{TppId, know};
@@ -36,9 +37,7 @@ pub(super) fn retry_pushes(
     }
     let mut retried: Vec<Jti> = Vec::new();
     for jti in jtis {
-        let key = params![known.id, jti.as_bytes(), now.unix_ms()];
-        let changed = unit.db.prepare_cached(PUSH_NOW)?.execute(key)?;
-        if changed > 0 && !retried.contains(jti) {
+        if !retried.contains(jti) && push::begin_one_anew(unit, known.id, *jti, now)? {
             retried.push(*jti);
         }
     }
@@ -121,8 +120,6 @@ fn wanted(
     }
     Ok(wanted)
 }
-
-const PUSH_NOW: &str = "UPDATE outstanding SET push_at = ?3 WHERE jti = ?2 AND tpp = ?1";
 
 const FAILED_OF_TPP: &str = "
     SELECT position, event, jti, ends FROM failed

@@ -10,7 +10,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
-use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{
+    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -125,11 +127,12 @@ impl Store for Ledger {
 
     fn due_for_push(
         &self,
+        lease: Lease,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
-    ) -> Answer<'_, DueForPush> {
-        Box::pin(self.write(move |unit| push::due(unit, &client_id, look, now)))
+    ) -> Answer<'_, Option<DueForPush>> {
+        Box::pin(self.write(move |unit| push::due(unit, &lease, &client_id, look, now)))
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
@@ -147,6 +150,10 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
         Box::pin(self.write(move |unit| push::record(unit, &client_id, &attempts, now)))
+    }
+
+    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64> {
+        Box::pin(self.write(move |unit| push::put_back(unit, &client_id, &jtis, now)))
     }
 
     fn withdraw(
@@ -215,6 +222,19 @@ impl Store for Ledger {
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {
         Box::pin(self.read(move |db| lanes::find(db, &client_id)))
+    }
+
+    fn list_lanes(
+        &self,
+        filter: LaneFilter,
+        after: Option<ClientId>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<LaneStatus, ClientId>> {
+        Box::pin(self.read(move |db| lanes::list(db, filter, after.as_ref(), rows_max)))
+    }
+
+    fn lane_totals(&self) -> Answer<'_, LaneTotals> {
+        Box::pin(self.read(lanes::totals))
     }
 
     fn pause_endpoint(

@@ -12,7 +12,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
-use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{
+    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -155,11 +157,13 @@ impl Store for ModelStore {
 
     fn due_for_push(
         &self,
+        lease: Lease,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
-    ) -> Answer<'_, DueForPush> {
-        answer(self.ledger().due_for_push(&client_id, look, now))
+    ) -> Answer<'_, Option<DueForPush>> {
+        let mut ledger = self.ledger();
+        answer(ledger.due_for_push(&lease, &client_id, look, (now, CLOCK)))
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
@@ -177,6 +181,10 @@ impl Store for ModelStore {
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
         answer(self.ledger().record_attempts(&client_id, attempts, now))
+    }
+
+    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64> {
+        answer(self.ledger().put_back(&client_id, &jtis, now))
     }
 
     fn withdraw(
@@ -245,6 +253,20 @@ impl Store for ModelStore {
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {
         answer(self.ledger().find_lane(&client_id))
+    }
+
+    fn list_lanes(
+        &self,
+        filter: LaneFilter,
+        after: Option<ClientId>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<LaneStatus, ClientId>> {
+        let ledger = self.ledger();
+        answer(ledger.list_lanes(filter, after.as_ref(), rows_max, CLOCK))
+    }
+
+    fn lane_totals(&self) -> Answer<'_, LaneTotals> {
+        answer(self.ledger().lane_totals())
     }
 
     fn pause_endpoint(

@@ -8,8 +8,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::poll::{Poll, Polled, SetError};
 use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
 use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
+use oyez_domain::time::Timestamp;
 
-use super::{Player, both, whole};
+use super::{Company, Player, agree, both, whole};
 use crate::step::{Bytes, EventOf, Item, PollOf, VerdictOf};
 use oyez_testkit::making::{UPDATE, interaction, keyed, notice, submission};
 
@@ -121,9 +122,27 @@ impl Player<'_> {
         both!(self, |it| it.keep_sets(signed.clone(), now), whole).unwrap();
     }
 
-    pub(super) async fn look(&mut self, tpp: usize, look: Look) {
-        let now = self.now;
-        let due = both!(self, |it| it.due_for_push(self.name(tpp), look, now), whole).unwrap();
+    /// In company the shared node claims whatever wakes ever, so that nobody's clock matters to the others.
+    pub(super) async fn look(&mut self, node: usize, tpp: usize, look: Look) {
+        let Some([first, second]) = self.leases[node].clone() else {
+            return;
+        };
+        let [model, backend] = self.ledgers;
+        let claims_at = match self.company {
+            Company::Alone => self.now,
+            Company::Among { .. } => Timestamp::MAX,
+        };
+        for (ledger, lease) in [(model, &first), (backend, &second)] {
+            let claimed = ledger.claim_lanes(lease.clone(), 1_000, claims_at);
+            claimed.await.unwrap();
+        }
+        let (id, now) = (self.name(tpp), self.now);
+        let first = model.due_for_push(first, id.clone(), look, now).await;
+        let second = backend.due_for_push(second, id, look, now).await;
+        agree(&whole(&first), &whole(&second));
+        let Some(due) = first.unwrap() else {
+            return;
+        };
         let spins = due.next_at.is_some_and(|next_at| next_at <= now);
         assert!(
             look.events_max == 0 || !due.work.is_empty() || !spins,
@@ -140,7 +159,7 @@ impl Player<'_> {
                 again_at: Some(self.now + *time),
             },
             VerdictOf::RefusedForGood => Verdict::Refused { again_at: None },
-            VerdictOf::EndpointFailed => Verdict::EndpointFailed,
+            VerdictOf::EndpointFailed(turn) => Verdict::EndpointFailed { turn: *turn },
         };
         let attempt = Attempt {
             jti: self.named(tpp, &[event])[0],

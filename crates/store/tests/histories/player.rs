@@ -40,10 +40,14 @@ pub(crate) struct Player<'a> {
 
 /// Whether a history has the backend to itself. In company it keeps to its own TPPs and to what is asked of one TPP at a time:
 /// then it must go as if it were alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Company {
     Alone,
-    Among { nth: u64 },
+    /// The lease is everybody's.
+    Among {
+        nth: u64,
+        lease: Lease,
+    },
 }
 
 /// An answer as it is compared.
@@ -85,10 +89,17 @@ fn whole<T: std::fmt::Debug>(answer: &Result<T, Error>) -> Said {
 }
 
 impl<'a> Player<'a> {
-    pub(crate) fn new(model: &'a dyn Store, backend: &'a dyn Store, company: Company) -> Self {
-        let first = match company {
-            Company::Alone => 1,
-            Company::Among { nth } => (nth + 1) << 32,
+    pub(crate) async fn new(
+        model: &'a dyn Store,
+        backend: &'a dyn Store,
+        company: Company,
+    ) -> Self {
+        let (first, leases) = match &company {
+            Company::Alone => (1, vec![None; NODES]),
+            Company::Among { nth, lease } => {
+                let leases = [crate::join(model).await, lease.clone()];
+                ((nth + 1) << 32, vec![Some(leases); NODES])
+            }
         };
         Self {
             company,
@@ -100,7 +111,7 @@ impl<'a> Player<'a> {
             registrations_made: first,
             chosen: Vec::new(),
             interactions: 0,
-            leases: vec![None; NODES],
+            leases,
         }
     }
 
@@ -156,7 +167,14 @@ impl<'a> Player<'a> {
                 let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
                 both!(self, |it| it.recheck(id.clone(), jtis.clone()), whole).ok();
             }
-            Step::Look(tpp, look) => self.look(tpp, look).await,
+            Step::Look(node, tpp, look) => self.look(node, tpp, look).await,
+            Step::ListLanes(state, after, rows_max) => {
+                self.list_lanes(state, after, rows_max).await
+            }
+            Step::PutBack(tpp, events) => {
+                let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
+                both!(self, |it| it.put_back(id.clone(), jtis.clone(), now), whole).unwrap();
+            }
             Step::Attempt(tpp, event, verdict) => self.attempt(tpp, event, &verdict).await,
             Step::Expire {
                 accepted_ago,
@@ -170,17 +188,17 @@ impl<'a> Player<'a> {
     }
 
     fn name(&self, tpp: usize) -> ClientId {
-        match self.company {
+        match &self.company {
             Company::Alone => client(&format!("tpp-{tpp}")),
-            Company::Among { nth } => client(&format!("of-{nth}-tpp-{tpp}")),
+            Company::Among { nth, .. } => client(&format!("of-{nth}-tpp-{tpp}")),
         }
     }
 
     /// A key by its number; in company each has keys of its own.
     fn kid(&self, key: usize) -> String {
-        match self.company {
+        match &self.company {
             Company::Alone => format!("key-{key}"),
-            Company::Among { nth } => format!("of-{nth}-key-{key}"),
+            Company::Among { nth, .. } => format!("of-{nth}-key-{key}"),
         }
     }
 
