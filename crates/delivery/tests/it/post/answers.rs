@@ -4,32 +4,20 @@ use std::time::Duration;
 
 use oyez_delivery::Reply;
 use oyez_outbound::Peer;
-use oyez_testkit::endpoint::Behaviour;
+use oyez_testkit::endpoint::{Behaviour, Flaw};
 
-use super::world::{PATH, World};
-
-fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Behaviour {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    Behaviour::Answer {
-        status,
-        headers: headers.iter().map(owned).collect(),
-        body: body.to_vec(),
-    }
-}
+use super::world::{INTERACTION_ID, PATH, World};
 
 // D-02, D-05, D-14
 #[tokio::test]
 async fn a_reply_says_all_that_is_judged_and_kept_of_an_answer() {
     let world = World::new().await;
-    let headers = [
-        (
-            "X-FAPI-Interaction-Id",
-            "93bac548-d2de-4546-b106-880a5018460d",
-        ),
-        // DAWN, and ninety seconds.
-        ("retry-after", "Tue, 14 Nov 2023 22:14:50 GMT"),
-    ];
-    world.endpoint.behave(PATH, answer(503, &headers, b"later"));
+    // DAWN, and ninety seconds.
+    let later = Behaviour::status(503)
+        .with_header("retry-after", "Tue, 14 Nov 2023 22:14:50 GMT")
+        .with_header("X-FAPI-Interaction-Id", INTERACTION_ID)
+        .with_body("later");
+    world.endpoint.behave(PATH, later);
     let reply = world.answered(world.acme()).await;
     let Reply {
         status,
@@ -39,8 +27,7 @@ async fn a_reply_says_all_that_is_judged_and_kept_of_an_answer() {
         peer,
     } = reply;
     assert_eq!(status, 503);
-    let id = interaction_id.as_deref();
-    assert_eq!(id, Some("93bac548-d2de-4546-b106-880a5018460d"));
+    assert_eq!(interaction_id.as_deref(), Some(INTERACTION_ID));
     assert_eq!(retry_after, Some(Duration::from_secs(90)));
     assert_eq!(body_head, b"later");
     assert_eq!(peer.address, Some(world.endpoint.address()));
@@ -57,11 +44,21 @@ async fn a_reply_says_all_that_is_judged_and_kept_of_an_answer() {
 #[tokio::test]
 async fn of_a_body_the_first_512_bytes_are_kept_as_they_were_sent() {
     let world = World::new().await;
-    let packed = [&[0x1f, 0x8b, 8, 0][..], &[b'z'; 40_000]].concat();
-    let headers = [("content-encoding", "gzip")];
-    world.endpoint.behave(PATH, answer(202, &headers, &packed));
+    let long = [&b"\0\xff<html>"[..], &[b'z'; 40_000]].concat();
+    let answer = Behaviour::status(202).with_body(long.clone());
+    world.endpoint.behave(PATH, answer);
     let reply = world.answered(world.acme()).await;
-    assert_eq!((reply.status, &*reply.body_head), (202, &packed[..512]));
+    assert_eq!((reply.status, &*reply.body_head), (202, &long[..512]));
+
+    world.endpoint.behave(PATH, Behaviour::bomb(400));
+    let reply = world.answered(world.acme()).await;
+    let is_packed = reply.body_head.starts_with(&[0x1f, 0x8b]);
+    assert_eq!((reply.status, reply.body_head.len()), (400, 512));
+    assert!(is_packed);
+
+    let broken = Behaviour::BadBody(202, Flaw::Short);
+    world.endpoint.behave(PATH, broken);
+    assert_eq!(world.answered(world.acme()).await.status, 202);
 
     world.endpoint.behave(PATH, Behaviour::status(302));
     assert_eq!(world.answered(world.acme()).await.status, 302);
@@ -89,23 +86,15 @@ async fn no_answer_is_a_failure_with_a_class_and_a_chain() {
 
 // D-03, D-14
 #[tokio::test]
-async fn nobody_there_is_a_failure_to_connect() {
-    let mut world = World::new().await;
-    let acme = world.acme();
-    let other = World::new().await;
-    let gone = std::mem::replace(&mut world.endpoint, other.endpoint);
-    let address = gone.address();
-    drop(gone);
-    let failure = loop {
-        // The port closes when its task has ended.
-        let failure = world.failed(acme.clone()).await;
-        if failure.class == "connect" {
-            break failure;
-        }
-    };
+async fn nobody_there_is_a_failure_to_connect_until_somebody_is() {
+    let world = World::new().await;
+    world.endpoint.go_down().await;
+    let failure = world.failed(world.acme()).await;
     let peer = Peer {
-        address: Some(address),
+        address: Some(world.endpoint.address()),
         ..Peer::default()
     };
-    assert_eq!(failure.peer, peer);
+    assert_eq!((failure.class, failure.peer), ("connect", peer));
+    world.endpoint.come_up().await;
+    assert_eq!(world.answered(world.acme()).await.status, 202);
 }

@@ -7,7 +7,7 @@ use oyez_delivery::{Post, Posted};
 use oyez_domain::address::Policy;
 use oyez_domain::ids::ClientId;
 use oyez_outbound::{Proxy, Resolution};
-use oyez_testkit::endpoint::Behaviour;
+use oyez_testkit::endpoint::{Behaviour, Greeting};
 use tokio::time::timeout;
 
 use super::world::{PATH, World, letter};
@@ -21,20 +21,45 @@ async fn a_connection_carries_one_letter_after_the_other() {
     for _ in 0..10 {
         assert_eq!(world.answered(world.acme()).await.status, 202);
     }
-    assert_eq!(world.resolver.connections(), 1);
+    assert_eq!(world.endpoint.connections(), 1);
+}
+
+// D-01, D-11
+#[tokio::test]
+async fn http_2_is_spoken_with_who_offers_it_and_says_the_same() {
+    let world = World::new().await;
+    world.answered(world.acme()).await;
+    world.endpoint.greet(Greeting::TlsAndHttp2);
+    world.postman.forget(&ClientId::new("acme").unwrap());
+    world.answered(world.acme()).await;
+    join_all((0..20).map(|_| world.answered(world.acme()))).await;
+    assert_eq!(world.endpoint.connections(), 2);
+    let seen = world.endpoint.seen();
+    let [first, second] = [&seen[0], &seen[1]];
+    for name in [
+        "accept",
+        "content-type",
+        "user-agent",
+        "x-fapi-financial-id",
+        "x-fapi-interaction-id",
+    ] {
+        assert!(first.header(name).is_some(), "{name}");
+        assert_eq!(first.header(name), second.header(name), "{name}");
+    }
+    assert_eq!((&first.path, &first.body), (&second.path, &second.body));
 }
 
 // D-11
 #[tokio::test]
 async fn as_many_connections_are_kept_as_letters_were_under_way() {
     let world = World::new().await;
-    let late = Behaviour::Late(Duration::from_millis(300), Box::new(Behaviour::status(202)));
+    let late = Behaviour::status(202).late(Duration::from_millis(300));
     world.endpoint.behave(PATH, late);
     for _ in 0..2 {
         let posts = (0..20).map(|_| world.answered(world.acme()));
         join_all(posts).await;
     }
-    assert_eq!(world.resolver.connections(), 20);
+    assert_eq!(world.endpoint.connections(), 20);
 }
 
 // D-09
@@ -53,7 +78,7 @@ async fn what_one_tpp_does_to_its_letters_is_not_felt_by_another_at_the_same_hos
         _ = join_all(hanging) => panic!("nothing answers them"),
         () = healthy => {}
     }
-    assert_eq!(world.resolver.connections(), 301);
+    assert_eq!(world.endpoint.connections(), 301);
 }
 
 // D-09, D-11
@@ -63,7 +88,7 @@ async fn two_tpps_with_one_endpoint_share_no_connection() {
     for name in ["acme", "other", "acme", "other"] {
         world.answered(world.tpp(name, PATH)).await;
     }
-    assert_eq!(world.resolver.connections(), 2);
+    assert_eq!(world.endpoint.connections(), 2);
 }
 
 // D-09, D-11
@@ -74,9 +99,9 @@ async fn a_forgotten_tpp_keeps_nothing_but_what_is_under_way() {
     world.answered(world.acme()).await;
     world.postman.forget(&acme);
     world.answered(world.acme()).await;
-    assert_eq!(world.resolver.connections(), 2);
+    assert_eq!(world.endpoint.connections(), 2);
 
-    let late = Behaviour::Late(Duration::from_millis(300), Box::new(Behaviour::status(202)));
+    let late = Behaviour::status(202).late(Duration::from_millis(300));
     world.endpoint.behave(HANGING, late);
     let under_way = world.postman.post(letter(world.tpp("acme", HANGING)));
     let forgotten = async {

@@ -94,7 +94,7 @@ async fn anchors_that_changed_hold_from_the_next_letter_on() {
     world.answered(before.clone()).await;
     let both = world.authority.pem() + &Authority::new("Acme's next").pem();
     world.answered(with_anchors(world.acme(), both)).await;
-    assert_eq!(world.resolver.connections(), 2);
+    assert_eq!(world.endpoint.connections(), 2);
     let next = with_anchors(world.acme(), Authority::new("Acme's next").pem());
     assert_eq!(world.failed(next).await.class, "tls");
     world.answered(before).await;
@@ -108,7 +108,7 @@ async fn what_the_deployment_believes_can_be_replaced_while_letters_are_carried(
     world.tls.send(believing(&world.authority, None)).unwrap();
     world.answered(world.acme()).await;
     // A kept connection was secured by what is believed no more.
-    assert_eq!(world.resolver.connections(), 2);
+    assert_eq!(world.endpoint.connections(), 2);
     let tls = believing(&Authority::new("somebody else"), None);
     world.tls.send(tls).unwrap();
     assert_eq!(world.failed(world.acme()).await.class, "tls");
@@ -124,7 +124,7 @@ async fn anchors_that_cannot_be_used_are_a_failure_that_says_so() {
     assert_eq!(failure.class, "tls");
     let told = "certificate 2 cannot be a trust anchor: ";
     assert!(failure.detail.starts_with(told), "{}", failure.detail);
-    assert_eq!(world.resolver.connections(), 0);
+    assert_eq!(world.endpoint.connections(), 0);
 }
 
 // D-13
