@@ -34,10 +34,7 @@ async fn a_push_that_is_answered_by_202_is_acknowledged_and_recorded_whole() {
     };
     assert_eq!(seen.jti(), Some(attempt.jti));
     assert_eq!(seen.body, file.sets[0].set.as_bytes());
-    assert_eq!(
-        seen.interaction_id(),
-        Some(attempt.interaction_id.as_str())
-    );
+    assert_eq!(seen.interaction_id(), Some(attempt.interaction_id.as_str()));
     assert_eq!(seen.header("content-type"), Some("application/jwt"));
     assert_eq!(attempt.peer.address, Some(tpp.endpoint.address()));
     assert_eq!(attempt.peer.tls_version.as_deref(), Some("TLSv1.3"));
@@ -50,8 +47,18 @@ async fn a_push_that_is_answered_by_202_is_acknowledged_and_recorded_whole() {
 async fn an_interaction_id_that_is_not_echoed_is_noted_or_strictly_no_acknowledgement() {
     let world = World::of_one_attempt().await;
     for (name, echo, counts, expected) in [
-        ("a", Echo::Missing, None, "202 interaction_id_missing: acknowledged"),
-        ("b", Echo::Other, None, "202 interaction_id_different: acknowledged"),
+        (
+            "a",
+            Echo::Missing,
+            None,
+            "202 interaction_id_missing: acknowledged",
+        ),
+        (
+            "b",
+            Echo::Other,
+            None,
+            "202 interaction_id_different: acknowledged",
+        ),
         (
             "c",
             Echo::Missing,
@@ -88,7 +95,11 @@ async fn another_success_counts_only_in_lenient_mode() {
     let world = World::of_one_attempt().await;
     let lenient = counting(Acknowledgement::Lenient);
     for (name, overrides, expected) in [
-        ("usual", Overrides::default(), "200 status_not_202: endpoint failed"),
+        (
+            "usual",
+            Overrides::default(),
+            "200 status_not_202: endpoint failed",
+        ),
         ("lenient", lenient, "200 status_not_202: acknowledged"),
     ] {
         let ok = Behaviour::status(200);

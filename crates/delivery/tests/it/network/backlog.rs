@@ -15,7 +15,12 @@ mod slow {
     fn resident() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
-        let kib: u64 = line.unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+        let kib: u64 = line
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
         kib * 1_024
     }
 
@@ -71,6 +76,5 @@ mod slow {
         assert!(inbox.differing().is_empty());
         assert!(resident().saturating_sub(before.0) < 256 << 20);
         world.until_all_settled(&tpp).await;
-        let _ = Duration::ZERO;
     }
 }

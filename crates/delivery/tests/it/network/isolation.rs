@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use oyez_domain::registration::SubscriptionWish;
 use oyez_testkit::endpoint::{Behaviour, Flaw, Greeting};
 
 use super::world::{PATH, Tpp, World};
@@ -57,21 +56,28 @@ async fn two_tpps_at_one_endpoint_share_no_connection() {
     let world = World::start().await;
     for greeting in [Greeting::Tls, Greeting::TlsAndHttp2] {
         let host = world
-            .tpp(&format!("host-{greeting:?}").to_lowercase(), Behaviour::accept())
+            .tpp(
+                &format!("host-{greeting:?}").to_lowercase(),
+                Behaviour::accept(),
+            )
             .await;
         host.endpoint.greet(greeting);
         let guest = world
-            .guest(&format!("guest-{greeting:?}").to_lowercase(), &host, "/guest")
+            .guest(
+                &format!("guest-{greeting:?}").to_lowercase(),
+                &host,
+                "/guest",
+            )
             .await;
         host.endpoint.behave("/guest", Behaviour::accept());
         for _ in 0..EVENTS {
             world.publish(&host, 1).await;
-            world.publish_to(&guest, 1).await;
+            world.publish(&guest, 1).await;
         }
         host.endpoint.until_count(PATH, EVENTS).await;
         host.endpoint.until_count("/guest", EVENTS).await;
         let of_host = host.inbox().connections();
-        let of_guest = host.endpoint.inbox("/guest").connections();
+        let of_guest = guest.inbox().connections();
         assert!(of_host.is_disjoint(&of_guest), "{of_host:?} {of_guest:?}");
         assert!(of_host.len() <= 8 && of_guest.len() <= 8);
     }

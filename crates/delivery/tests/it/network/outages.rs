@@ -273,8 +273,7 @@ async fn a_clock_that_jumps_does_no_harm() {
     world.bank.clock().advance(day);
     published.extend(world.publish(&tpp, 10).await);
     world.until_all_settled(&tpp).await;
-    let now = world.bank.now();
-    world.bank.clock().set(now.saturating_sub(day * 2));
+    world.bank.clock().recede(day * 2);
     published.extend(world.publish(&tpp, 10).await);
     world.until_all_settled(&tpp).await;
     assert_eq!(tpp.inbox().accepted(), published.into_iter().collect());
@@ -303,9 +302,7 @@ async fn a_clock_that_jumps_in_an_outage_neither_hammers_nor_silences() {
         .filter(|pause| **pause < Duration::from_millis(10))
         .count();
     assert!(at_once <= 1, "{times:?}");
-    let now = world.bank.now();
-    let back = now.saturating_sub(Duration::from_secs(1_800));
-    world.bank.clock().set(back);
+    world.bank.clock().recede(Duration::from_secs(1_800));
     tpp.endpoint.behave(PATH, Behaviour::accept());
     world.until_all_settled(&tpp).await;
 }

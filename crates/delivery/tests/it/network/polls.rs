@@ -28,7 +28,12 @@ async fn a_set_has_the_same_bytes_in_every_push_retry_and_poll() {
     };
     let inbox = tpp.inbox();
     assert!(inbox.of(&jti).len() >= 5);
-    assert!(inbox.of(&jti).iter().all(|seen| seen.body == set.as_bytes()));
+    assert!(
+        inbox
+            .of(&jti)
+            .iter()
+            .all(|seen| seen.body == set.as_bytes())
+    );
     assert_eq!(world.bank.event(jti).await.sets.len(), 1);
     world.poll(&tpp, &[jti]).await;
 }

@@ -38,17 +38,29 @@ async fn answers_that_are_too_slow_too_long_or_no_http() {
     let world = impatient().await;
     let late = Behaviour::accept().late(Duration::from_secs(60));
     for (name, behaviour, class) in [
-        ("slow", Behaviour::SlowHead(Duration::from_millis(100)), "timeout"),
+        (
+            "slow",
+            Behaviour::SlowHead(Duration::from_millis(100)),
+            "timeout",
+        ),
         ("late", late, "timeout"),
         ("silent", Behaviour::Silence, "timeout"),
         ("endless", Behaviour::EndlessHead, "too-large"),
-        ("garbage", Behaviour::Garbage(b"SSH-2.0".to_vec()), "protocol"),
+        (
+            "garbage",
+            Behaviour::Garbage(b"SSH-2.0".to_vec()),
+            "protocol",
+        ),
         ("hang-up", Behaviour::HangUp, "protocol"),
         ("reset", Behaviour::Reset, "protocol"),
     ] {
         let tpp = world.tpp(name, behaviour).await;
         let (attempt, _) = failed(&world, &tpp).await;
-        assert_eq!(told(&attempt), format!("{class}: endpoint failed"), "{name}");
+        assert_eq!(
+            told(&attempt),
+            format!("{class}: endpoint failed"),
+            "{name}"
+        );
         assert_eq!(attempt.peer.address, Some(tpp.endpoint.address()));
         assert!(attempt.peer.certificate_thumbprint.is_some());
         assert_eq!(tpp.inbox().jtis(), [attempt.jti], "{name}");
@@ -61,10 +73,26 @@ async fn certificates_that_are_not_to_be_believed() {
     let world = impatient().await;
     let authority = world.authority();
     for (name, certified, why) in [
-        ("other-host", authority.server_of_another_host("other.example"), "not valid for name"),
-        ("expired", authority.expired_server(&["expired.example"]), "expired"),
-        ("early", authority.future_server(&["early.example"]), "not valid yet"),
-        ("unknown", Authority::new("nobody").server(&["unknown.example"]), "UnknownIssuer"),
+        (
+            "other-host",
+            authority.server_of_another_host("other.example"),
+            "not valid for name",
+        ),
+        (
+            "expired",
+            authority.expired_server(&["expired.example"]),
+            "expired",
+        ),
+        (
+            "early",
+            authority.future_server(&["early.example"]),
+            "not valid yet",
+        ),
+        (
+            "unknown",
+            Authority::new("nobody").server(&["unknown.example"]),
+            "UnknownIssuer",
+        ),
     ] {
         let tpp = world.tpp(name, Behaviour::accept()).await;
         tpp.endpoint.show(&certified);
@@ -89,7 +117,11 @@ async fn handshakes_that_are_too_old_in_the_clear_broken_or_silent() {
         let tpp = world.tpp(name, Behaviour::accept()).await;
         tpp.endpoint.greet(greeting);
         let (attempt, _) = failed(&world, &tpp).await;
-        assert_eq!(told(&attempt), format!("{class}: endpoint failed"), "{name}");
+        assert_eq!(
+            told(&attempt),
+            format!("{class}: endpoint failed"),
+            "{name}"
+        );
         assert_eq!(attempt.peer.tls_version, None);
         assert!(tpp.inbox().arrivals().is_empty());
     }
@@ -132,11 +164,8 @@ async fn http_2_is_spoken_where_the_endpoint_does_and_shares_one_connection() {
     world.publish(&tpp, 50).await;
     world.until_all_settled(&tpp).await;
     let inbox = tpp.inbox();
-    let is_http_2 = |seen: &&_| seen_head(seen).ends_with("HTTP/2");
-    assert_eq!(inbox.arrivals().iter().filter(is_http_2).count(), 50);
+    let heads = inbox.arrivals().iter().map(|seen| seen.head.lines().next());
+    let is_http_2 = |line: &Option<&str>| line.is_some_and(|line| line.ends_with("HTTP/2"));
+    assert_eq!(heads.filter(is_http_2).count(), 50);
     assert_eq!(tpp.endpoint.connections(), 1);
-}
-
-fn seen_head(seen: &oyez_testkit::endpoint::Seen) -> &str {
-    seen.head.lines().next().unwrap_or_default()
 }

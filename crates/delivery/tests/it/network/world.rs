@@ -46,6 +46,7 @@ pub(super) struct World {
 
 /// A life of delivery.
 struct Running {
+    delivery: Arc<Delivery>,
     stop: CancellationToken,
     ended: JoinHandle<()>,
 }
@@ -54,7 +55,9 @@ struct Running {
 pub(super) struct Tpp {
     pub(super) client_id: ClientId,
     pub(super) caller: Caller,
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: Arc<Endpoint>,
+    host: String,
+    path: &'static str,
     registration: RegistrationId,
 }
 
@@ -124,10 +127,14 @@ impl World {
         let delivery = Delivery::new(parts, self.options.clone());
         let stop = CancellationToken::new();
         let ended = TaskTracker::new().spawn({
-            let stop = stop.clone();
+            let (delivery, stop) = (Arc::clone(&delivery), stop.clone());
             async move { delivery.run(stop).await }
         });
-        self.running = Some(Running { stop, ended });
+        self.running = Some(Running {
+            delivery,
+            stop,
+            ended,
+        });
     }
 
     /// Delivery ends as a server stops.
@@ -193,28 +200,42 @@ impl World {
         let host = format!("{name}.example");
         let endpoint = Endpoint::start(&self.authority().server(&[&host])).await;
         endpoint.behave(PATH, manner);
-        let caller = self.bank.tpp(name).await;
-        self.bank
-            .change(&caller, |profile| profile.overrides = overrides)
-            .await;
-        let tpp = Tpp {
-            client_id: making::client(name),
-            caller,
-            registration: RegistrationId::new(format!("of-{name}")).unwrap(),
-            endpoint,
-        };
         let names = self.bank.names();
         names.explain(&host, &[Ipv4Addr::LOCALHOST.into()]);
-        self.subscribe(&tpp, PATH).await;
+        let tpp = Tpp {
+            client_id: making::client(name),
+            caller: self.bank.tpp(name).await,
+            endpoint: Arc::new(endpoint),
+            host,
+            path: PATH,
+            registration: RegistrationId::new(format!("of-{name}")).unwrap(),
+        };
+        self.bank
+            .change(&tpp.caller, |profile| profile.overrides = overrides)
+            .await;
+        self.subscribe(&tpp).await;
         tpp
     }
 
-    /// Registers another TPP at the endpoint of this one.
-    pub(super) async fn subscribe(&self, tpp: &Tpp, path: &str) {
+    /// Another TPP at the endpoint of this one.
+    pub(super) async fn guest(&self, name: &str, of: &Tpp, path: &'static str) -> Tpp {
+        let tpp = Tpp {
+            client_id: making::client(name),
+            caller: self.bank.tpp(name).await,
+            endpoint: Arc::clone(&of.endpoint),
+            host: of.host.clone(),
+            path,
+            registration: RegistrationId::new(format!("of-{name}")).unwrap(),
+        };
+        self.subscribe(&tpp).await;
+        tpp
+    }
+
+    async fn subscribe(&self, tpp: &Tpp) {
         let created = self.store().create_registration(
             tpp.client_id.clone(),
-            tpp.registration,
-            tpp.wish(path),
+            tpp.registration.clone(),
+            tpp.wish(),
             ApiVersion::V4_0,
             self.bank.now(),
         );
@@ -225,15 +246,16 @@ impl World {
     pub(super) async fn put(&self, tpp: &Tpp) {
         let target = Target {
             kind: Kind::Subscription,
-            id: tpp.registration,
+            id: tpp.registration.clone(),
             api: ApiVersion::V4_0,
         };
-        let (client_id, wish) = (tpp.client_id.clone(), tpp.wish(PATH));
+        let (client_id, wish) = (tpp.client_id.clone(), tpp.wish());
         let now = self.bank.now();
         let replaced = self
             .store()
             .replace_registration(client_id, target, wish, now);
         replaced.await.unwrap().unwrap();
+        self.tell(tpp);
     }
 
     /// An operator resumes it.
@@ -242,6 +264,7 @@ impl World {
             self.store()
                 .resume_endpoint(operator(), tpp.client_id.clone(), self.bank.now());
         assert!(resumed.await.unwrap());
+        self.tell(tpp);
     }
 
     /// So many events are accepted for it, in this order.
@@ -259,8 +282,15 @@ impl World {
             let outcomes = self.store().accept(batch, now).await.unwrap();
             let is_accepted = |it: &Acceptance| matches!(it, Acceptance::Accepted(_));
             assert!(outcomes.iter().all(is_accepted), "{outcomes:?}");
+            self.tell(tpp);
         }
         jtis
+    }
+
+    fn tell(&self, tpp: &Tpp) {
+        if let Some(running) = &self.running {
+            running.delivery.heard(std::slice::from_ref(&tpp.client_id));
+        }
     }
 
     /// One event, and what the ledger says after its first attempt.
@@ -358,14 +388,14 @@ impl Drop for World {
 impl Tpp {
     /// What came so far.
     pub(super) fn inbox(&self) -> Inbox {
-        self.endpoint.inbox(PATH)
+        self.endpoint.inbox(self.path)
     }
 
-    /// What it registers: everything, pushed to this path of its host.
-    fn wish(&self, path: &str) -> Wish {
+    /// What it registers: everything, pushed to it.
+    fn wish(&self) -> Wish {
         let mut wish = making::everything();
-        let port = self.endpoint.address().port();
-        wish.callback_url = Some(format!("https://{}.example:{port}{path}", self.client_id));
+        let (host, port) = (&self.host, self.endpoint.address().port());
+        wish.callback_url = Some(format!("https://{host}:{port}{}", self.path));
         Wish::Subscription(wish)
     }
 }
