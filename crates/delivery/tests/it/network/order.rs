@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_testkit::endpoint::{Behaviour, Manner};
 
-use super::world::World;
+use super::world::{PATH, World};
 
 // D-10
 #[tokio::test]
@@ -54,4 +54,28 @@ async fn first_attempts_start_in_order_of_acceptance() {
             assert_eq!(tpp.inbox().jtis(), jtis);
         }
     }
+}
+
+// D-08, D-10
+#[tokio::test]
+async fn a_node_that_stops_ends_what_it_began_and_the_next_goes_on_where_it_was() {
+    let mut world = World::start().await;
+    let slowly = Behaviour::accept().late(std::time::Duration::from_millis(50));
+    let tpp = world.tpp("acme", slowly).await;
+    let jtis = world.publish(&tpp, 60).await;
+    tpp.endpoint.until_count(PATH, 20).await;
+    world.stop().await;
+    let sent = tpp.inbox();
+    let counts = world.counts(&tpp).await;
+    assert_eq!(counts.acknowledged, sent.arrivals().len() as u64);
+    assert!(counts.outstanding > 0, "it stopped before the end");
+    world.run();
+    world.until_all_settled(&tpp).await;
+    let inbox = tpp.inbox();
+    assert_eq!(inbox.jtis().len(), jtis.len(), "each once");
+    let later: std::collections::HashSet<_> = inbox.distinct()[sent.arrivals().len()..]
+        .iter()
+        .collect();
+    let never_sent = jtis.iter().filter(|jti| sent.of(jti).is_empty());
+    assert_eq!(later, never_sent.collect());
 }
