@@ -16,8 +16,8 @@ mod sending;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use futures_util::{FutureExt, StreamExt};
 use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::ledger::lanes::{Health, LaneReport};
 use oyez_domain::ledger::push::Attempt;
@@ -192,7 +192,13 @@ impl<'a> Lane<'a> {
             () = self.alarm.as_mut() => Event::Alarm,
         };
         match event {
-            Event::Landed(landed) => self.landed(landed),
+            Event::Landed(landed) => {
+                self.landed(landed);
+                // All that ended together is judged together, and what was started before it leaves before the ledger is told.
+                while let Some(Some(landed)) = self.flights.next().now_or_never() {
+                    self.landed(landed);
+                }
+            }
             Event::Told(told) => self.told(told),
             Event::Issued(chunk) => self.issued(chunk),
             Event::Knock => self.rest.more = true,

@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::{Hold, Lane, LaneReport, Lease, Reported};
+use oyez_domain::time::Timestamp;
 use oyez_store::Error;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) wants_lanes: Notify,
     doors: Mutex<HashMap<ClientId, Arc<Door>>>,
     stopping: AtomicBool,
+    /// The latest moment by which something fell due, and when that was by the steady clock.
+    latest: Mutex<(Timestamp, Duration)>,
     in_flight: AtomicUsize,
 }
 
@@ -59,6 +62,10 @@ pub(crate) struct Node<'a> {
     renew_at: Instant,
     renew_pause: Pause,
     sweep_at: Instant,
+    /// What the clock said at the last claim.
+    claimed_at: Timestamp,
+    /// It was set back since: lanes that sleep by what it said before are claimed once, and sleep by what it says now.
+    catching_up: bool,
     pause: Pause,
     stopped: Stopped,
 }
@@ -104,12 +111,13 @@ enum Event {
 impl Shared {
     pub(crate) fn new(parts: Parts, options: Options) -> Self {
         Self {
-            parts,
             options,
             wants_lanes: Notify::new(),
             doors: Mutex::default(),
+            latest: Mutex::new((parts.clock.now(), parts.steady.elapsed())),
             stopping: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
+            parts,
         }
     }
 
@@ -130,6 +138,21 @@ impl Shared {
             now: self.parts.clock.now(),
             instant: Instant::now(),
         }
+    }
+
+    /// The moment by which things fall due. It does not go back when the clock is set back, or what was accepted just
+    /// before would wait until the clock has caught up.
+    pub(crate) fn due_now(&self) -> Timestamp {
+        let (now, elapsed) = (self.parts.clock.now(), self.parts.steady.elapsed());
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, at) = *latest;
+        let expected = known + elapsed.saturating_sub(at);
+        if expected.since(now) <= SET_BACK_MAX {
+            *latest = (now.max(expected), elapsed);
+        } else {
+            *latest = (now, elapsed);
+        }
+        latest.0
     }
 
     /// A number in [0, 1).
@@ -177,6 +200,8 @@ impl<'a> Node<'a> {
             renew_at: now,
             renew_pause: Pause::default(),
             sweep_at: now,
+            claimed_at: shared.parts.clock.now(),
+            catching_up: false,
             pause: Pause::default(),
             stopped: Stopped::Not,
         }
@@ -332,7 +357,9 @@ impl<'a> Node<'a> {
         let lanes_max = u32::try_from(free.min(CLAIM_MAX)).unwrap_or(u32::MAX);
         let parts = &self.shared.parts;
         let lease = tenure.lease.clone();
-        let answer = parts.store.claim_lanes(lease, lanes_max, parts.clock.now());
+        let answer = parts
+            .store
+            .claim_lanes(lease, lanes_max, self.shared.due_now());
         self.ledger
             .push(Box::pin(async move { Told::Claimed(tenure, answer.await) }));
     }
@@ -346,6 +373,8 @@ impl<'a> Node<'a> {
         self.pause.clear();
         if lanes.len() >= CLAIM_MAX {
             self.sweep_at = Instant::now();
+        } else {
+            self.catching_up = false;
         }
         for Lane { client_id, health } in lanes {
             let tenure = Arc::clone(tenure);
@@ -512,5 +541,7 @@ const RENEWALS: u32 = 3;
 const MARGIN: u32 = 10;
 /// A lane that panicked may do so again.
 const FALLEN_REST: Duration = Duration::from_secs(5);
+/// A clock that is set back further was wrong for too long: what it says now is believed.
+const SET_BACK_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// The least sleep, so that nothing here can spin.
 const NAP: Duration = Duration::from_millis(1);

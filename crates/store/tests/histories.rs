@@ -4,8 +4,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
 
-#[path = "contract/model_store.rs"]
-mod model_store;
 #[path = "histories/player.rs"]
 mod player;
 #[path = "histories/step.rs"]
@@ -26,7 +24,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use model_store::ModelStore;
+use oyez_testkit::model_store::ModelStore;
 use player::{Company, Player};
 use step::{Lanes, Step};
 

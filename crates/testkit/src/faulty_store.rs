@@ -36,6 +36,8 @@ pub struct FaultyStore {
 #[derive(Default)]
 struct Script {
     everything: Option<Error>,
+    unheard: Option<Error>,
+    takes: Duration,
     by_method: BTreeMap<&'static str, Error>,
     asked: BTreeMap<&'static str, u64>,
 }
@@ -59,10 +61,21 @@ impl FaultyStore {
         self.script().by_method.insert(method, error);
     }
 
+    /// Every method does what it is asked from now on, and its answer is lost: this is heard instead.
+    pub fn lose_answers(&self, error: Error) {
+        self.script().unheard = Some(error);
+    }
+
+    /// Every answer comes so long after what was asked has happened.
+    pub fn take(&self, time: Duration) {
+        self.script().takes = time;
+    }
+
     /// No method fails any more.
     pub fn mend(&self) {
         let mut script = self.script();
         script.everything = None;
+        script.unheard = None;
         script.by_method.clear();
     }
 
@@ -94,13 +107,29 @@ impl FaultyStore {
         self.script.lock().unwrap()
     }
 
-    /// Counts, and fails if that is commanded.
-    fn judge(&self, method: &'static str) -> Result<(), Error> {
+    /// Counts, and fails if that is commanded; else says how the answer comes.
+    fn judge(&self, method: &'static str) -> Result<(Duration, Option<Error>), Error> {
         let mut script = self.script();
         *script.asked.entry(method).or_default() += 1;
         let fault = script.by_method.get(method).or(script.everything.as_ref());
-        fault.map_or(Ok(()), |fault| Err(fault.clone()))
+        match fault {
+            Some(fault) => Err(fault.clone()),
+            None => Ok((script.takes, script.unheard.clone())),
+        }
     }
+}
+
+/// What a method's answer goes through.
+async fn come<T>(
+    answer: Answer<'_, T>,
+    takes: Duration,
+    unheard: Option<Error>,
+) -> Result<T, Error> {
+    let answer = answer.await;
+    if !takes.is_zero() {
+        tokio::time::sleep(takes).await;
+    }
+    unheard.map_or(answer, Err)
 }
 
 /// The trait again, each method judged and passed on.
@@ -109,7 +138,9 @@ macro_rules! pass_on {
         impl Store for FaultyStore {
             $(fn $method(&self, $($argument: $kind),*) -> Answer<'_, $answer> {
                 match self.judge(stringify!($method)) {
-                    Ok(()) => self.inner.$method($($argument),*),
+                    Ok((takes, unheard)) => {
+                        Box::pin(come(self.inner.$method($($argument),*), takes, unheard))
+                    }
                     Err(fault) => Box::pin(ready(Err(fault))),
                 }
             })*

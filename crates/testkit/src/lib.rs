@@ -24,6 +24,7 @@ pub mod http;
 pub mod jws;
 pub mod keys;
 pub mod making;
+pub mod model_store;
 pub mod names;
 pub mod scale;
 pub mod tokens;

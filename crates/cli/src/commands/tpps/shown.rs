@@ -129,3 +129,21 @@ fn list(values: &Value) -> String {
     let values = values.as_array().into_iter().flatten();
     values.map(text).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // I-04, D-13
+    #[test]
+    fn certificates_are_counted_and_not_poured_out() {
+        let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".repeat(2);
+        let tpp = json!({"overrides": {"error_cap": 3, "trust_anchors": pem}});
+        let shown = profile(&tpp);
+        assert!(shown.contains("error_cap = 3\n"), "{shown}");
+        assert!(shown.contains("trust_anchors = 2 in PEM"), "{shown}");
+        assert!(!shown.contains("MIIB"), "{shown}");
+    }
+}

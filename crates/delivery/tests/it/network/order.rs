@@ -73,9 +73,8 @@ async fn a_node_that_stops_ends_what_it_began_and_the_next_goes_on_where_it_was(
     world.until_all_settled(&tpp).await;
     let inbox = tpp.inbox();
     assert_eq!(inbox.jtis().len(), jtis.len(), "each once");
-    let later: std::collections::HashSet<_> = inbox.distinct()[sent.arrivals().len()..]
-        .iter()
-        .collect();
+    let later: std::collections::HashSet<_> =
+        inbox.distinct()[sent.arrivals().len()..].iter().collect();
     let never_sent = jtis.iter().filter(|jti| sent.of(jti).is_empty());
     assert_eq!(later, never_sent.collect());
 }

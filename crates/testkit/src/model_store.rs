@@ -1,4 +1,4 @@
-//! The model behind the ledger's trait, so that the suite runs on two backends and the model is held to it too.
+//! The model behind the ledger's trait: the contract suite holds it to what it holds real ledgers to, and simulations run on it.
 
 use std::future::ready;
 use std::ops::Range;
@@ -22,24 +22,36 @@ use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::model::{Contradiction, Ledger};
 use oyez_domain::registration::Registrations;
 use oyez_domain::rules::Rules;
-use oyez_domain::time::Timestamp;
+use oyez_domain::time::{Clock, Timestamp};
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 use oyez_store::{Answer, Error, Store};
 
-/// One model, one lock.
-pub(crate) struct ModelStore(Mutex<Ledger>);
+use crate::clock::{DAWN, ManualClock};
 
-/// The clock of the model's leases stands still: a lease with any time to live lives, one with none is over.
-const CLOCK: Timestamp = Timestamp::from_unix_ms(0);
+/// One model, one lock.
+pub struct ModelStore {
+    ledger: Mutex<Ledger>,
+    lease_clock: Arc<dyn Clock>,
+}
 
 impl ModelStore {
-    pub(crate) fn new(rules: Arc<Rules>) -> Self {
-        Self(Mutex::new(Ledger::new(rules)))
+    /// An empty one. The clock of its leases stands still: a lease with any time to live lives, one with none is over.
+    pub fn new(rules: Arc<Rules>) -> Self {
+        Self::with_lease_clock(rules, Arc::new(ManualClock::still(DAWN)))
+    }
+
+    /// An empty one whose leases go by this clock, as they go by the database's in others.
+    pub fn with_lease_clock(rules: Arc<Rules>, lease_clock: Arc<dyn Clock>) -> Self {
+        let ledger = Mutex::new(Ledger::new(rules));
+        Self {
+            ledger,
+            lease_clock,
+        }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.0
+        self.ledger
             .lock()
             .expect("a poisoned model has failed its test already")
     }
@@ -163,7 +175,7 @@ impl Store for ModelStore {
         now: Timestamp,
     ) -> Answer<'_, Option<DueForPush>> {
         let mut ledger = self.ledger();
-        answer(ledger.due_for_push(&lease, &client_id, look, (now, CLOCK)))
+        answer(ledger.due_for_push(&lease, &client_id, look, (now, self.lease_clock.now())))
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
@@ -235,7 +247,10 @@ impl Store for ModelStore {
         renew: Option<u64>,
         ttl: Duration,
     ) -> Answer<'_, Option<Lease>> {
-        answer(self.ledger().hold_lease(node_id, renew, ttl, CLOCK))
+        answer(
+            self.ledger()
+                .hold_lease(node_id, renew, ttl, self.lease_clock.now()),
+        )
     }
 
     fn release_lease(&self, lease: Lease) -> Answer<'_, ()> {
@@ -244,11 +259,17 @@ impl Store for ModelStore {
     }
 
     fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {
-        answer(self.ledger().claim_lanes(&lease, lanes_max, now, CLOCK))
+        answer(
+            self.ledger()
+                .claim_lanes(&lease, lanes_max, now, self.lease_clock.now()),
+        )
     }
 
     fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
-        answer(self.ledger().report_lanes(&lease, reports, CLOCK))
+        answer(
+            self.ledger()
+                .report_lanes(&lease, reports, self.lease_clock.now()),
+        )
     }
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {
@@ -262,7 +283,7 @@ impl Store for ModelStore {
         rows_max: u32,
     ) -> Answer<'_, Page<LaneStatus, ClientId>> {
         let ledger = self.ledger();
-        answer(ledger.list_lanes(filter, after.as_ref(), rows_max, CLOCK))
+        answer(ledger.list_lanes(filter, after.as_ref(), rows_max, self.lease_clock.now()))
     }
 
     fn lane_totals(&self) -> Answer<'_, LaneTotals> {
