@@ -7,6 +7,7 @@
 mod answers;
 mod backlog;
 mod isolation;
+mod ledger;
 mod order;
 mod outages;
 mod polls;

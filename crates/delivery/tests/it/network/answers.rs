@@ -8,7 +8,8 @@ use oyez_domain::life::{Acknowledged, Outcome};
 use oyez_domain::tpp::{Acknowledgement, Overrides};
 use oyez_testkit::endpoint::{Behaviour, Echo, Flaw};
 
-use super::world::{World, outcome, told};
+use super::ledger::{outcome, told};
+use super::world::World;
 
 const BY_PUSH: Option<Outcome> = Some(Outcome::Acknowledged(Acknowledged::Push));
 

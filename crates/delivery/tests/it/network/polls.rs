@@ -6,7 +6,8 @@ use oyez_domain::ledger::lanes::Health;
 use oyez_domain::life::{Acknowledged, Outcome};
 use oyez_testkit::endpoint::{Behaviour, Manner};
 
-use super::world::{PATH, World, outcome};
+use super::ledger::outcome;
+use super::world::{PATH, World};
 
 // P-09, P-14
 #[tokio::test]

@@ -7,7 +7,8 @@ use oyez_domain::ledger::push::{Answer, Attempt};
 use oyez_testkit::certificates::Authority;
 use oyez_testkit::endpoint::{Behaviour, Greeting};
 
-use super::world::{PATH, Tpp, World, outcome, told};
+use super::ledger::{outcome, told};
+use super::world::{PATH, Tpp, World};
 
 /// Publishes one event, sees it fail in the endpoint's way, and answers with the record and its words.
 async fn failed(world: &World, tpp: &Tpp) -> (Attempt, String) {
