@@ -11,5 +11,6 @@ mod ledger;
 mod order;
 mod outages;
 mod polls;
+mod refusals;
 mod transport;
 mod world;
