@@ -135,7 +135,7 @@ impl Bank {
     }
 
     /// What names mean to it.
-    pub fn names(&self) -> &Names {
+    pub const fn names(&self) -> &Arc<Names> {
         &self.names
     }
 

@@ -198,22 +198,34 @@ impl Endpoint {
 
     /// Returns when the inbox of this path is as described.
     pub async fn until(&self, path: &str, is_so: impl Fn(&Inbox) -> bool) {
-        self.wait(path, |log| is_so(log.inbox(path))).await;
+        self.until_within(path, PATIENCE, is_so).await;
+    }
+
+    /// The same, for what takes its time.
+    pub async fn until_within(
+        &self,
+        path: &str,
+        patience: Duration,
+        is_so: impl Fn(&Inbox) -> bool,
+    ) {
+        self.wait(path, patience, |log| is_so(log.inbox(path)))
+            .await;
     }
 
     /// Returns when so many connections have been opened.
     pub async fn until_connections(&self, connections: u64) {
-        self.wait("", |log| log.connections >= connections).await;
+        self.wait("", PATIENCE, |log| log.connections >= connections)
+            .await;
     }
 
     /// Returns when no connection is open.
     pub async fn until_alone(&self) {
-        self.wait("", |log| log.open == 0).await;
+        self.wait("", PATIENCE, |log| log.open == 0).await;
     }
 
-    async fn wait(&self, path: &str, is_so: impl Fn(&Log) -> bool) {
+    async fn wait(&self, path: &str, patience: Duration, is_so: impl Fn(&Log) -> bool) {
         let mut log = self.state.log.subscribe();
-        if timeout(PATIENCE, log.wait_for(is_so)).await.is_err() {
+        if timeout(patience, log.wait_for(is_so)).await.is_err() {
             let inbox = self.inbox(path);
             let (arrivals, distinct) = (inbox.arrivals().len(), inbox.distinct().len());
             panic!("it never came; there are {arrivals} requests to {path}, {distinct} SETs");

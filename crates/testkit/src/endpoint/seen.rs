@@ -70,6 +70,7 @@ impl Seen {
 pub struct Inbox {
     arrivals: Vec<Arc<Seen>>,
     distinct: Vec<Jti>,
+    accepted: HashSet<Jti>,
     by_jti: HashMap<Jti, Vec<usize>>,
 }
 
@@ -96,9 +97,8 @@ impl Inbox {
     }
 
     /// The SETs that were answered by 202, or were about to be when the connection broke.
-    pub fn accepted(&self) -> HashSet<Jti> {
-        let accepted = self.arrivals.iter().filter(|seen| seen.status == Some(202));
-        accepted.filter_map(|seen| seen.jti()).collect()
+    pub const fn accepted(&self) -> &HashSet<Jti> {
+        &self.accepted
     }
 
     /// The SETs that came in more than one form: there must be none (P-09).
@@ -123,6 +123,9 @@ impl Inbox {
                 self.distinct.push(jti);
             }
             places.push(self.arrivals.len());
+            if seen.status == Some(202) {
+                self.accepted.insert(jti);
+            }
         }
         self.arrivals.push(seen);
     }

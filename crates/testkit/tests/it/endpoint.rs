@@ -397,7 +397,7 @@ async fn an_inbox_knows_which_sets_came_how_often_and_whether_they_differ() {
     let arrived = [first_jti, second_jti, second_jti, first_jti];
     assert_eq!(inbox.jtis(), arrived);
     assert_eq!(inbox.distinct(), [first_jti, second_jti]);
-    assert_eq!(inbox.accepted(), [first_jti].into());
+    assert_eq!(*inbox.accepted(), [first_jti].into());
     let statuses: Vec<_> = inbox.of(&first_jti).iter().map(|it| it.status).collect();
     assert_eq!(statuses, [Some(500), Some(202)]);
     assert!(inbox.differing().is_empty());
