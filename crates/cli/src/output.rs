@@ -218,9 +218,11 @@ impl Table {
         self.row(vec![name.to_owned(), value.into()]);
     }
 
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
-        let cells = cells.iter().map(|cell| printable(cell));
-        self.rows.push(cells.collect());
+    pub(crate) fn row(&mut self, mut cells: Vec<String>) {
+        for cell in &mut cells {
+            *cell = printable(cell);
+        }
+        self.rows.push(cells);
     }
 
     /// The rows, each on its line.

@@ -17,7 +17,7 @@
 //! | `publish`, `test_events` | taking events in |
 //! | `tpps`, `profiles`, `registrations` | who is known, what it registered |
 //! | `events`, `files`, `trail` | looking back, and what can be done about an event |
-| `endpoints` | where pushes go, how that goes, and what can be done about it |
+//! | `endpoints` | where pushes go, how that goes, and what can be done about it |
 //! | `health` | whether this process lives, and whether it can work |
 //! | `problem`, `leaving` | what goes out and what is noted of it |
 //!

@@ -40,6 +40,7 @@ pub struct Metrics {
     pushes_in_flight: Gauge,
     lanes_owned: Gauge,
     endpoints: Family<Label, Gauge>,
+    events_outstanding: Family<NoLabel, Gauge>,
 }
 
 /// The two listeners.
@@ -101,7 +102,7 @@ pub struct Levels {
     pub sets_to_sign: usize,
     /// Polls that wait for an event.
     pub polls_waiting: usize,
-    /// Endpoints by what is known of them; `None` when the ledger did not say.
+    /// Endpoints by what is known of them, and what waits; `None` when the ledger did not say.
     pub endpoints: Option<LaneTotals>,
 }
 
@@ -133,6 +134,9 @@ pub struct Counted(Gauge);
 
 /// One label and its value.
 type Label = [(&'static str, &'static str); 1];
+
+/// For a gauge that may be absent.
+type NoLabel = [(&'static str, &'static str); 0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -229,12 +233,19 @@ impl Metrics {
         match levels.endpoints {
             Some(mut totals) => {
                 for state in HealthState::ALL {
-                    let gauge = self.endpoints.get_or_create_owned(&[("state", name_of(state))]);
+                    let gauge = self
+                        .endpoints
+                        .get_or_create_owned(&[("state", name_of(state))]);
                     set(&gauge, *totals.of(state));
                 }
+                let gauge = self.events_outstanding.get_or_create_owned(&[]);
+                set(&gauge, totals.outstanding);
             }
             // An old number would look like a new one.
-            None => self.endpoints.clear(),
+            None => {
+                self.endpoints.clear();
+                self.events_outstanding.clear();
+            }
         }
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes whatever is written");
@@ -262,6 +273,7 @@ impl Default for Metrics {
             pushes_in_flight: Gauge::default(),
             lanes_owned: Gauge::default(),
             endpoints: Family::default(),
+            events_outstanding: Family::default(),
         };
         new.registered()
     }
@@ -356,6 +368,11 @@ impl Metrics {
             "endpoints",
             "Endpoints of TPPs, by what the ledger knows of them; every node says the same",
             self.endpoints.clone(),
+        );
+        all.register(
+            "events_outstanding",
+            "Events that no TPP has settled, of all TPPs; every node says the same",
+            self.events_outstanding.clone(),
         );
         self
     }
@@ -521,6 +538,7 @@ mod tests {
             polls_waiting: 1,
             endpoints: Some(LaneTotals {
                 unresponsive: 2,
+                outstanding: 9,
                 ..LaneTotals::default()
             }),
         });
@@ -542,6 +560,7 @@ mod tests {
             "oyez_lanes_owned 5",
             r#"oyez_endpoints{state="unresponsive"} 2"#,
             r#"oyez_endpoints{state="responsive"} 0"#,
+            "oyez_events_outstanding 9",
             concat!(
                 "oyez_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
@@ -553,7 +572,9 @@ mod tests {
         drop(connection);
         let text = metrics.text(Levels::default());
         assert!(text.contains("oyez_polls_waiting 0\n"), "{text}");
-        assert!(!text.contains("oyez_endpoints{"), "nobody knows: {text}");
+        for unknown in ["oyez_endpoints{", "oyez_events_outstanding "] {
+            assert!(!text.contains(unknown), "nobody knows: {text}");
+        }
     }
 
     #[test]

@@ -24,7 +24,10 @@ async fn list(args: &ListEndpoints, client: &InternalClient) -> Result<Reply, Fa
     let mut endpoints = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
-        let said = [("state", args.state.as_deref()), ("cursor", cursor.as_deref())];
+        let said = [
+            ("state", args.state.as_deref()),
+            ("cursor", cursor.as_deref()),
+        ];
         let query = said.into_iter();
         let query: Vec<_> = query
             .filter_map(|(name, value)| Some((name, value?)))
@@ -113,7 +116,10 @@ pub(super) fn standing(endpoint: &Value) -> String {
     match endpoint["state"].as_str() {
         Some("failing") => {
             let next = text(&endpoint["next_probe_at"]);
-            format!("has been failing since {since} ({}); it is tried again at {next}", why())
+            format!(
+                "has been failing since {since} ({}); it is tried again at {next}",
+                why()
+            )
         }
         Some("unresponsive") => {
             let again = match endpoint["next_probe_at"].as_str() {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::Surroundings;
 use super::call::calling;
+use super::endpoints;
 use crate::args::{Events, ListEvents, PushEvents, ShowEvent};
 use crate::failure::Failure;
-use super::endpoints;
 use crate::internal_client::{CallError, InternalClient};
 use crate::output::{Reply, Table, Verdict};
 
@@ -114,9 +114,7 @@ async fn push(args: &PushEvents, client: &InternalClient) -> Result<Reply, Failu
         Some(failure) => Ok(Reply::new(table.render(), json!({ "events": answers }))
             .remark(format!("error: {failure}"))
             .verdict(Verdict::Unfinished)),
-        None => {
-            Ok(Reply::new(table.render(), json!({ "events": answers })).verdict(verdict))
-        }
+        None => Ok(Reply::new(table.render(), json!({ "events": answers })).verdict(verdict)),
     }
 }
 

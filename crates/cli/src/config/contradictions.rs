@@ -57,8 +57,7 @@ fn test_event(draft: &Draft, sink: &mut Sink<'_>) {
     let (Some(test_event), Some(resources)) = (&draft.test_event, &draft.resources) else {
         return;
     };
-    let (Some(resource), Ok(table)) =
-        (&test_event.resource, rules::resource_table(&resources.own))
+    let (Some(resource), Ok(table)) = (&test_event.resource, rules::resource_table(&resources.own))
     else {
         return;
     };

@@ -82,7 +82,9 @@ text!(
 impl ResourcePath {
     /// The two parts.
     pub(crate) fn kind_and_id(&self) -> (&str, &str) {
-        self.0.split_once('/').expect("it was judged when it was read")
+        self.0
+            .split_once('/')
+            .expect("it was judged when it was read")
     }
 }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use oyez_domain::rules::Rules;
 use oyez_jose::key_set::{KeyEntry, KeySet, Manifest};
 use oyez_jose::{LocalKey, Sign, UnixTime};
+use oyez_web::internal::{self, TestResource};
 use oyez_web::tokens::ValidateTokens;
 use oyez_web::tpp::Options;
 use oyez_web::tpp::options::JWKS_MAX_AGE;
-use oyez_web::internal::{self, TestResource};
 use oyez_web::{listener, polling};
 use tokio::sync::watch;
 

@@ -29,11 +29,7 @@ pub struct TestResource {
 
 impl Api {
     /// `POST /v1/test-events`. Answered as one published item is.
-    pub(super) async fn send_test_event(
-        &self,
-        call: &Call,
-        body: Body,
-    ) -> Result<Answer, Problem> {
+    pub(super) async fn send_test_event(&self, call: &Call, body: Body) -> Result<Answer, Problem> {
         let read = input::object(body, &call.head.headers, |members, faults| {
             members.only(&["tpp"], faults);
             let place = members.required("tpp", faults)?;

@@ -79,7 +79,11 @@ fn shape(operation: Operation) -> Shape {
             "Outcomes",
         ),
         Op::ListEndpoints => ("Endpoints by client_id", Nothing, "Endpoints"),
-        Op::ReadEndpoint => ("A TPP's endpoint, and how it stands", Nothing, "EndpointFile"),
+        Op::ReadEndpoint => (
+            "A TPP's endpoint, and how it stands",
+            Nothing,
+            "EndpointFile",
+        ),
         Op::PauseEndpoint => ("Push nothing to a TPP", Nothing, "EndpointFile"),
         Op::ResumeEndpoint => (
             "Push to a TPP again: ends a pause, and an outage",

@@ -103,7 +103,10 @@ impl World {
     /// Whether this is counted now: `connections`, and how many.
     pub(crate) fn counts(&self, name: &str, value: usize) -> bool {
         let line = format!("oyez_{name}{{listener=\"tpp\"}} {value}");
-        self.metrics.text(Levels::default()).lines().any(|found| found == line)
+        self.metrics
+            .text(Levels::default())
+            .lines()
+            .any(|found| found == line)
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

@@ -234,7 +234,10 @@ impl Bank {
     /// Whether so many polls were answered like this.
     pub(crate) fn counts(&self, answered: &str, polls: usize) -> bool {
         let line = format!("oyez_polls_total{{answered=\"{answered}\"}} {polls}");
-        self.metrics.text(Levels::default()).lines().any(|found| found == line)
+        self.metrics
+            .text(Levels::default())
+            .lines()
+            .any(|found| found == line)
     }
 
     pub(crate) async fn poll(&self, ask: Ask) -> Answer {
