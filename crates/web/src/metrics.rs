@@ -40,7 +40,7 @@ pub struct Metrics {
     pushes_in_flight: Gauge,
     lanes_owned: Gauge,
     endpoints: Family<Label, Gauge>,
-    events_outstanding: Family<NoLabel, Gauge>,
+    events: Family<Label, Gauge>,
 }
 
 /// The two listeners.
@@ -134,9 +134,6 @@ pub struct Counted(Gauge);
 
 /// One label and its value.
 type Label = [(&'static str, &'static str); 1];
-
-/// For a gauge that may be absent.
-type NoLabel = [(&'static str, &'static str); 0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -238,13 +235,13 @@ impl Metrics {
                         .get_or_create_owned(&[("state", name_of(state))]);
                     set(&gauge, *totals.of(state));
                 }
-                let gauge = self.events_outstanding.get_or_create_owned(&[]);
+                let gauge = self.events.get_or_create_owned(&[("state", OUTSTANDING)]);
                 set(&gauge, totals.outstanding);
             }
             // An old number would look like a new one.
             None => {
                 self.endpoints.clear();
-                self.events_outstanding.clear();
+                self.events.clear();
             }
         }
         let mut text = String::new();
@@ -273,7 +270,7 @@ impl Default for Metrics {
             pushes_in_flight: Gauge::default(),
             lanes_owned: Gauge::default(),
             endpoints: Family::default(),
-            events_outstanding: Family::default(),
+            events: Family::default(),
         };
         new.registered()
     }
@@ -370,9 +367,9 @@ impl Metrics {
             self.endpoints.clone(),
         );
         all.register(
-            "events_outstanding",
-            "Events that no TPP has settled, of all TPPs; every node says the same",
-            self.events_outstanding.clone(),
+            "events",
+            "Events that nobody has settled yet, of all TPPs; every node says the same",
+            self.events.clone(),
         );
         self
     }
@@ -500,6 +497,8 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
+/// The one state of events that is looked at here: the others only grow.
+const OUTSTANDING: &str = "outstanding";
 /// The operation of a request that no route took.
 pub const NO_OPERATION: &str = "none";
 
@@ -560,7 +559,7 @@ mod tests {
             "oyez_lanes_owned 5",
             r#"oyez_endpoints{state="unresponsive"} 2"#,
             r#"oyez_endpoints{state="responsive"} 0"#,
-            "oyez_events_outstanding 9",
+            r#"oyez_events{state="outstanding"} 9"#,
             concat!(
                 "oyez_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
@@ -572,7 +571,7 @@ mod tests {
         drop(connection);
         let text = metrics.text(Levels::default());
         assert!(text.contains("oyez_polls_waiting 0\n"), "{text}");
-        for unknown in ["oyez_endpoints{", "oyez_events_outstanding "] {
+        for unknown in ["oyez_endpoints{", "oyez_events{"] {
             assert!(!text.contains(unknown), "nobody knows: {text}");
         }
     }

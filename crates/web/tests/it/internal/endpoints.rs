@@ -388,7 +388,7 @@ async fn the_metrics_have_endpoints_by_state_and_do_without_a_ledger() {
         r#"oyez_endpoints{state="responsive"} 1"#,
         r#"oyez_endpoints{state="paused"} 1"#,
         r#"oyez_endpoints{state="unresponsive"} 0"#,
-        "oyez_events_outstanding 2",
+        r#"oyez_events{state="outstanding"} 2"#,
     ] {
         assert!(
             told.text().lines().any(|found| found == line),
@@ -449,6 +449,7 @@ async fn the_example_of_alert_rules_names_only_metrics_that_exist() {
     for labelled in [
         "state=\"unresponsive\"",
         "state=\"paused\"",
+        "state=\"outstanding\"",
         "outcome!=\"acknowledged\"",
     ] {
         assert!(rules.contains(labelled), "{labelled}");
