@@ -33,11 +33,12 @@ use step::{Lanes, Step};
 async fn play(history: Vec<Step>, backend: &dyn Store, rules: Arc<Rules>, company: Company) {
     let model = ModelStore::new(rules);
     let mut player = Player::new(&model, backend, company).await;
-    player.begin().await;
+    Box::pin(player.begin()).await;
     for step in history {
-        player.play(step).await;
+        // On the heap: a step's future has room for the largest of them.
+        Box::pin(player.play(step)).await;
     }
-    player.end().await;
+    Box::pin(player.end()).await;
 }
 
 /// Plays so many random histories, or sets of them, each on a backend of its own.

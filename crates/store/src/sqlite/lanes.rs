@@ -340,7 +340,7 @@ const NEWS: &str = "
         wake_at > iif(health = 0, ?2, max(next_probe_at, ?2)),
         iif(health = 0, ?2, max(next_probe_at, ?2)) IS NOT NULL)";
 
-const OWNS: &str = "
+pub(super) const OWNS: &str = "
     SELECT EXISTS (
         SELECT 1 FROM lanes l CROSS JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
         WHERE l.tpp = ?1 AND l.owner = ?2 AND l.epoch = ?3 AND n.expires_at > ?4)";
