@@ -33,9 +33,9 @@ use step::{Lanes, Step};
 async fn play(history: Vec<Step>, backend: &dyn Store, rules: Arc<Rules>, company: Company) {
     let model = ModelStore::new(rules);
     let mut player = Player::new(&model, backend, company).await;
+    // In boxes: all three on a test's stack are too much for it.
     Box::pin(player.begin()).await;
     for step in history {
-        // On the heap: a step's future has room for the largest of them.
         Box::pin(player.play(step)).await;
     }
     Box::pin(player.end()).await;

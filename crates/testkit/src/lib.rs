@@ -24,6 +24,7 @@ pub mod http;
 pub mod jws;
 pub mod keys;
 pub mod making;
+pub mod notebook;
 pub mod scale;
 pub mod tokens;
 pub mod tpp;

@@ -29,7 +29,10 @@ impl Ledger {
                     (&signed.purpose, &mut event.outstanding)
                     && let Some(push_at) = outstanding.release(now)
                 {
-                    self.news(&signed.client_id, push_at);
+                    self.news_of(&signed.client_id).polls = true;
+                    if let Some(push_at) = push_at {
+                        self.news(&signed.client_id, push_at);
+                    }
                 }
                 return Kept::ChooseAgain;
             }
@@ -79,8 +82,8 @@ impl Ledger {
 
 impl Outstanding {
     /// Nothing was handed out, so the choice does not hold the event back any more, neither from polls nor from pushes.
-    /// A push in flight still does. Answers when it is pushed, if that is another moment now.
-    fn release(&mut self, now: Timestamp) -> Option<Timestamp> {
+    /// A push in flight still does. Answers when it is pushed now, if it was held back.
+    fn release(&mut self, now: Timestamp) -> Option<Option<Timestamp>> {
         let held_until = self.polled_until;
         if self.due_at != held_until || held_until <= now {
             return None;
@@ -95,6 +98,6 @@ impl Outstanding {
                 push_at
             }
         });
-        self.push_at
+        Some(self.push_at)
     }
 }

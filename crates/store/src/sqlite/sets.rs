@@ -107,7 +107,7 @@ fn keep_one(
             None if is_current => return Ok(Kept::KeyDisowned),
             None => {
                 if matches!(signed.purpose, Purpose::HandOut { .. }) {
-                    release(unit, tpp, position, now)?;
+                    release(unit, (tpp, &signed.client_id), position, now)?;
                 }
                 return Ok(Kept::ChooseAgain);
             }
@@ -137,17 +137,25 @@ fn keep_one(
 
 /// Nothing was handed out, so the choice does not hold the event back any more, neither from polls nor from pushes. A push in
 /// flight still does.
-fn release(unit: &Unit, tpp: TppId, position: u64, now: Timestamp) -> Result<(), Error> {
+fn release(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    position: u64,
+    now: Timestamp,
+) -> Result<(), Error> {
     let release = params![tpp, position, now.unix_ms()];
     let push_at = unit
         .db
         .prepare_cached(RELEASE)?
         .query_row(release, |row| moment_or_null(row, 0))
         .optional()?;
-    match push_at.flatten() {
-        Some(push_at) => lanes::news(unit, tpp, push_at),
-        None => Ok(()),
+    if let Some(push_at) = push_at {
+        unit.news.of((tpp, owner)).polls = true;
+        if let Some(push_at) = push_at {
+            lanes::news(unit, (tpp, owner), push_at)?;
+        }
     }
+    Ok(())
 }
 
 /// Keeps the bytes unless there are some, or their key is disowned (M-06).

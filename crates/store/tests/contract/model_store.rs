@@ -1,8 +1,8 @@
 //! The model behind the ledger's trait, so that the suite runs on two backends and the model is held to it too.
 
 use std::future::ready;
-use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -25,23 +25,63 @@ use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
-use oyez_store::{Answer, Error, Store};
+use oyez_store::{Answer, Error, Listen, Listeners, Store};
 
 /// One model, one lock.
-pub(crate) struct ModelStore(Mutex<Ledger>);
+pub(crate) struct ModelStore {
+    ledger: Mutex<Ledger>,
+    listeners: Listeners,
+}
+
+/// The model, for one request: what it has to tell is told when it is let go.
+struct Held<'a> {
+    ledger: Option<MutexGuard<'a, Ledger>>,
+    listeners: &'a Listeners,
+}
 
 /// The clock of the model's leases stands still: a lease with any time to live lives, one with none is over.
 const CLOCK: Timestamp = Timestamp::from_unix_ms(0);
 
 impl ModelStore {
     pub(crate) fn new(rules: Arc<Rules>) -> Self {
-        Self(Mutex::new(Ledger::new(rules)))
+        Self {
+            ledger: Mutex::new(Ledger::new(rules)),
+            listeners: Listeners::default(),
+        }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.0
-            .lock()
-            .expect("a poisoned model has failed its test already")
+    fn ledger(&self) -> Held<'_> {
+        let ledger = self.ledger.lock();
+        Held {
+            ledger: Some(ledger.expect("a poisoned model has failed its test already")),
+            listeners: &self.listeners,
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Ledger;
+
+    fn deref(&self) -> &Ledger {
+        self.ledger
+            .as_ref()
+            .expect("it is held until it is dropped")
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Ledger {
+        self.ledger
+            .as_mut()
+            .expect("it is held until it is dropped")
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let news = self.take_news();
+        drop(self.ledger.take());
+        self.listeners.tell(&news);
     }
 }
 
@@ -285,6 +325,10 @@ impl Store for ModelStore {
         now: Timestamp,
     ) -> Answer<'_, bool> {
         answer(self.ledger().resume_endpoint(actor, &client_id, now))
+    }
+
+    fn listen(&self, listener: Weak<dyn Listen>) {
+        self.listeners.add(listener);
     }
 
     fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>> {

@@ -3,11 +3,7 @@
 //!
 //! To send one is an operator's act, not a publisher's: it speaks for no core system.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::http::StatusCode;
-use oyez_domain::fault::Fault;
 use oyez_domain::ids::ClientId;
 use oyez_domain::notice;
 use serde_json::json;
@@ -16,7 +12,7 @@ use super::api::{Api, Call};
 use super::input;
 use super::leaving::Answer;
 use super::problem::Problem;
-use super::publish::{accept, submission, write};
+use super::publish::Batch;
 
 /// What test events are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,20 +38,14 @@ impl Api {
             "resource": {"type": resource.kind, "id": resource.id},
             "events": [{"type": RESOURCE_UPDATE}],
         });
-        let bank = &self.bank;
-        let mut rejected: Vec<(usize, Vec<Fault>)> = Vec::new();
-        let mut submissions = Vec::new();
-        match notice::read(&bank.rules, &item, call.now) {
-            Ok(mut item) => {
-                item.notice.test = true;
-                submissions.push(submission(bank, item, call.now));
-            }
-            Err(faults) => rejected.push((0, faults)),
-        }
-        let accepting = accept(Arc::clone(bank), submissions, call.now);
-        let acceptances = self.to_the_end(accepting).await?;
-        let body = write(bank, &acceptances, &rejected);
-        Ok(Answer::json(StatusCode::OK, body))
+        let item = notice::read(&self.bank.rules, &item, call.now);
+        let item = item.map(|mut item| {
+            item.notice.test = true;
+            item
+        });
+        let mut batch = Batch::default();
+        batch.add(&self.bank, item, call.now);
+        self.accept(batch, call.now).await
     }
 }
 
