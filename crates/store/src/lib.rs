@@ -236,7 +236,7 @@ pub trait Store: Send + Sync + 'static {
         rows_max: u32,
     ) -> Answer<'_, Page<LaneStatus, ClientId>>;
 
-    /// How many lanes there are of each health (D-06).
+    /// How many lanes there are of each health, and how much waits (D-06).
     fn lane_totals(&self) -> Answer<'_, LaneTotals>;
 
     /// An operator ends a pause or an outage; pushes begin anew for everything outstanding, poll-only ones too. `false` if

@@ -40,6 +40,7 @@ pub struct Metrics {
     pushes_in_flight: Gauge,
     lanes_owned: Gauge,
     endpoints: Family<Label, Gauge>,
+    events: Family<Label, Gauge>,
 }
 
 /// The two listeners.
@@ -101,7 +102,7 @@ pub struct Levels {
     pub sets_to_sign: usize,
     /// Polls that wait for an event.
     pub polls_waiting: usize,
-    /// Endpoints by what is known of them; `None` when the ledger did not say.
+    /// Endpoints by what is known of them, and what waits; `None` when the ledger did not say.
     pub endpoints: Option<LaneTotals>,
 }
 
@@ -234,9 +235,14 @@ impl Metrics {
                         .get_or_create_owned(&[("state", name_of(state))]);
                     set(&gauge, *totals.of(state));
                 }
+                let gauge = self.events.get_or_create_owned(&[("state", OUTSTANDING)]);
+                set(&gauge, totals.outstanding);
             }
             // An old number would look like a new one.
-            None => self.endpoints.clear(),
+            None => {
+                self.endpoints.clear();
+                self.events.clear();
+            }
         }
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes whatever is written");
@@ -264,6 +270,7 @@ impl Default for Metrics {
             pushes_in_flight: Gauge::default(),
             lanes_owned: Gauge::default(),
             endpoints: Family::default(),
+            events: Family::default(),
         };
         new.registered()
     }
@@ -358,6 +365,11 @@ impl Metrics {
             "endpoints",
             "Endpoints of TPPs, by what the ledger knows of them; every node says the same",
             self.endpoints.clone(),
+        );
+        all.register(
+            "events",
+            "Events that nobody has settled yet, of all TPPs; every node says the same",
+            self.events.clone(),
         );
         self
     }
@@ -485,6 +497,8 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
+/// The one state of events that is looked at here: the others only grow.
+const OUTSTANDING: &str = "outstanding";
 /// The operation of a request that no route took.
 pub const NO_OPERATION: &str = "none";
 
@@ -523,6 +537,7 @@ mod tests {
             polls_waiting: 1,
             endpoints: Some(LaneTotals {
                 unresponsive: 2,
+                outstanding: 9,
                 ..LaneTotals::default()
             }),
         });
@@ -544,6 +559,7 @@ mod tests {
             "oyez_lanes_owned 5",
             r#"oyez_endpoints{state="unresponsive"} 2"#,
             r#"oyez_endpoints{state="responsive"} 0"#,
+            r#"oyez_events{state="outstanding"} 9"#,
             concat!(
                 "oyez_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
@@ -555,7 +571,9 @@ mod tests {
         drop(connection);
         let text = metrics.text(Levels::default());
         assert!(text.contains("oyez_polls_waiting 0\n"), "{text}");
-        assert!(!text.contains("oyez_endpoints{"), "nobody knows: {text}");
+        for unknown in ["oyez_endpoints{", "oyez_events{"] {
+            assert!(!text.contains(unknown), "nobody knows: {text}");
+        }
     }
 
     #[test]

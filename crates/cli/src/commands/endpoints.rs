@@ -1,5 +1,6 @@
 //! `oyez endpoints`: how pushing to each TPP goes, and an operator's pause and resume (D-05, D-06, I-04).
 
+use oyez_domain::time::span;
 use serde_json::{Value, json};
 
 use super::Surroundings;
@@ -8,7 +9,7 @@ use super::events::text;
 use crate::args::{Endpoints, ListEndpoints};
 use crate::failure::Failure;
 use crate::internal_client::InternalClient;
-use crate::output::{Reply, Table};
+use crate::output::{Reply, Table, about};
 
 /// Does what is asked.
 pub(crate) fn run(command: &Endpoints, around: &Surroundings) -> Result<Reply, Failure> {
@@ -111,22 +112,25 @@ pub(super) fn standing(endpoint: &Value) -> String {
     let since = text(&endpoint["since"]);
     let why = || {
         let (failures, reason) = (text(&endpoint["failures"]), text(&endpoint["reason"]));
-        format!("{failures} in a row, the last: {reason}")
+        format!("failures in a row: {failures}, the last {reason}")
     };
     match endpoint["state"].as_str() {
         Some("failing") => {
             let next = text(&endpoint["next_probe_at"]);
             format!(
-                "has been failing since {since} ({}); it is tried again at {next}",
+                "has been failing since {since} ({}), and is tried again at {next}",
                 why()
             )
         }
         Some("unresponsive") => {
             let again = match endpoint["next_probe_at"].as_str() {
-                Some(next) => format!("it is tried again at {next}, after a PUT, or when resumed"),
-                None => "it is tried again after a PUT, or when resumed".to_owned(),
+                Some(next) => format!("is tried again at {next}, after a PUT, or when resumed"),
+                None => "is tried again after a PUT, or when resumed".to_owned(),
             };
-            format!("has been unresponsive since {since} ({}); {again}", why())
+            format!(
+                "has been unresponsive since {since} ({}), and {again}",
+                why()
+            )
         }
         Some("paused") => format!("was paused by an operator at {since}"),
         _ => "is responsive".to_owned(),
@@ -139,18 +143,14 @@ fn policy(retry: &Value) -> String {
     } else {
         "of the deployment"
     };
-    let [base, factor, ceiling, retries, window, shortest, longest] = [
-        "base",
-        "factor",
-        "ceiling",
-        "retries_max",
-        "window",
-        "shortest",
-        "longest",
-    ]
-    .map(|name| text(&retry[name]));
+    let [base, factor, ceiling, retries, window] =
+        ["base", "factor", "ceiling", "retries_max", "window"].map(|name| text(&retry[name]));
+    let [shortest, longest] = ["shortest", "longest"].map(|name| {
+        let said = text(&retry[name]);
+        span::parse(&said).map_or(said, about)
+    });
     format!(
         "at most {retries} times in {window}, from {base} by factor {factor} up to {ceiling}; \
-         that goes on for {shortest} to {longest} ({whose})"
+         that goes on for at least {shortest} and at most {longest} ({whose})"
     )
 }

@@ -68,9 +68,9 @@ async fn one(args: &ItemArgs, client: &InternalClient) -> Result<Reply, Failure>
 
 /// A test event: the server knows what it is about. It is not sent twice, since nothing recognises the second one.
 async fn test(args: &ItemArgs, client: &InternalClient) -> Result<Reply, Failure> {
-    let whom = json!({"tpp": args.tpp});
-    let answer = client.post(&["v1", "test-events"], &whom).await;
-    let answer = answer.map_err(|error| match error {
+    let body = json!({ "tpp": args.tpp });
+    let sent = client.post(&["v1", "test-events"], &body).await;
+    let answer = sent.map_err(|error| match error {
         CallError::Refused(refusal) if refusal.status == StatusCode::CONFLICT => {
             let mend = "set it in the server's configuration, and start the server again";
             Failure::refused(refusal.to_string(), mend)

@@ -56,11 +56,11 @@ impl Api {
             let read = reading.await;
             read.unwrap_or_else(|error| Err(Problem::Broken(panicked(error))))?
         };
-        self.take_in(batch, now).await
+        self.accept(batch, call.now).await
     }
 
-    /// Hands a batch to the ledger, and answers with what became of each item.
-    pub(super) async fn take_in(&self, batch: Batch, now: Timestamp) -> Result<Answer, Problem> {
+    /// Makes what was read durable, and answers an outcome for each item.
+    pub(super) async fn accept(&self, batch: Batch, now: Timestamp) -> Result<Answer, Problem> {
         let Batch {
             submissions,
             rejected,
@@ -75,6 +75,24 @@ impl Api {
     }
 }
 
+impl Batch {
+    /// With one item more.
+    pub(super) fn add(
+        &mut self,
+        bank: &Bank,
+        item: Result<notice::Item, Vec<Fault>>,
+        now: Timestamp,
+    ) {
+        match item {
+            Ok(item) => self.submissions.push(submission(bank, item, now)),
+            Err(faults) => {
+                let place = self.submissions.len() + self.rejected.len();
+                self.rejected.push((place, faults));
+            }
+        }
+    }
+}
+
 fn read(bank: &Bank, bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
     let document = json::parse(bytes, DEPTH_MAX)?;
     let items = items(&document)?;
@@ -82,11 +100,8 @@ fn read(bank: &Bank, bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
         submissions: Vec::with_capacity(items.len()),
         rejected: Vec::new(),
     };
-    for (index, item) in items.iter().enumerate() {
-        match notice::read(&bank.rules, item, now) {
-            Ok(item) => batch.submissions.push(submission(bank, item, now)),
-            Err(faults) => batch.rejected.push((index, faults)),
-        }
+    for item in items {
+        batch.add(bank, notice::read(&bank.rules, item, now), now);
     }
     Ok(batch)
 }
@@ -110,7 +125,7 @@ fn items(document: &Value) -> Result<&[Value], Problem> {
     Ok(faults.into_result(items)?)
 }
 
-pub(super) fn submission(bank: &Bank, item: notice::Item, now: Timestamp) -> Submission {
+fn submission(bank: &Bank, item: notice::Item, now: Timestamp) -> Submission {
     let idempotency = item.idempotency_key.map(|key| Idempotency {
         key,
         fingerprint: sha256(&item.content),

@@ -12,7 +12,7 @@ use super::api::{Api, Call};
 use super::input;
 use super::leaving::Answer;
 use super::problem::Problem;
-use super::publish::{Batch, submission};
+use super::publish::Batch;
 
 /// What test events are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,16 +38,14 @@ impl Api {
             "resource": {"type": resource.kind, "id": resource.id},
             "events": [{"type": RESOURCE_UPDATE}],
         });
-        let bank = &self.bank;
+        let item = notice::read(&self.bank.rules, &item, call.now);
+        let item = item.map(|mut item| {
+            item.notice.test = true;
+            item
+        });
         let mut batch = Batch::default();
-        match notice::read(&bank.rules, &item, call.now) {
-            Ok(mut item) => {
-                item.notice.test = true;
-                batch.submissions.push(submission(bank, item, call.now));
-            }
-            Err(faults) => batch.rejected.push((0, faults)),
-        }
-        self.take_in(batch, call.now).await
+        batch.add(&self.bank, item, call.now);
+        self.accept(batch, call.now).await
     }
 }
 

@@ -58,7 +58,8 @@ impl Moment {
 fn moments(file: &Value) -> Vec<Moment> {
     let list = |name: &str| file[name].as_array().into_iter().flatten();
     let mut moments = Vec::new();
-    if let Some(toe) = file["notice"]["toe"].as_i64() {
+    let toe = file["notice"]["toe"].as_i64();
+    if let Some(toe) = toe.filter(|_| file["event"]["test"] != true) {
         moments.push(Moment {
             at: Timestamp::from_unix_seconds(toe),
             what: "it happened, as the publisher says (toe)".to_owned(),
