@@ -28,7 +28,7 @@ use tokio::time::{sleep, timeout};
 use super::alone::submission;
 use super::client::{Dial, get};
 use super::figures::{Figures, float, mib, round};
-use super::server::Server;
+use super::server::{Server, last_words};
 use super::signing::Signing;
 use super::site::{Site, client_id, register};
 use super::{broken, drive, unexpected};
@@ -67,6 +67,12 @@ pub(super) fn measure(args: &Push, around: &Surroundings) -> Result<Figures, Fai
         let ran = run(args, &site, &server, &book).await?;
         recorded(args, &site, &server).await?;
         Ok(ran)
+    });
+    let ran = ran.inspect_err(|_| {
+        output::aside(format_args!(
+            "the server said at last:\n{}",
+            last_words(&site)
+        ));
     })?;
     let memory_peak = server.process.memory_peak()?;
     drop(server);

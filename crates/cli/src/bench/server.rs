@@ -60,7 +60,7 @@ impl Server {
             url.split_once("://")?.1.parse().ok()
         };
         let (Some(tpp), Some(internal)) = (address("tpp"), address("internal")) else {
-            let log = fs::read_to_string(site.file(LOG)).unwrap_or_default();
+            let log = last_words(site);
             return Err(unexpected(format!("the server did not start:\n{log}")));
         };
         (server.tpp, server.internal) = (tpp, internal);
@@ -73,6 +73,14 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// The last lines of its log: what it may have complained about.
+pub(super) fn last_words(site: &Site) -> String {
+    let log = fs::read_to_string(site.file(LOG)).unwrap_or_default();
+    let lines: Vec<_> = log.lines().collect();
+    let last = lines.len().saturating_sub(LINES_SHOWN);
+    lines[last..].join("\n")
 }
 
 /// Takes the certificate out of the configuration: whoever has none speaks plain HTTP.
@@ -94,6 +102,9 @@ fn behind_a_gateway(site: &Site) -> Result<(), Failure> {
 
 /// Its log, in the bank's directory.
 const LOG: &str = "server.log";
+
+/// As many as a terminal shows beside the failure.
+const LINES_SHOWN: usize = 20;
 
 const OVERRIDES: [(&str, &str); 10] = [
     ("OYEZ_LISTENER__ADDRESS", "127.0.0.1:0"),

@@ -137,7 +137,7 @@ impl Book {
 
     /// Waits until nothing comes any more of what was published, or something came that must not.
     pub(super) async fn spoilt(&self) -> Failure {
-        let mut arrived_before = None;
+        let mut arrived_before = self.pages().arrived;
         loop {
             let moved = self.moved.notified();
             if let Err(failure) = self.pages().verdict() {
@@ -148,12 +148,12 @@ impl Book {
             }
             let pages = self.pages();
             let (open, arrived) = (pages.open, pages.arrived);
-            if open > 0 && arrived_before == Some(arrived) {
+            if open > 0 && arrived_before == arrived {
                 let what =
                     format!("{arrived} events arrived, {open} did not: none in {PATIENCE:?}");
                 return unexpected(what);
             }
-            arrived_before = Some(arrived);
+            arrived_before = arrived;
         }
     }
 

@@ -159,7 +159,6 @@ async fn who_waits_for_what_was_published_waits_until_it_came() {
     assert!(book.delivered().is_empty());
 }
 
-// D-09
 #[tokio::test]
 async fn bad_neighbours_behave_badly() {
     let bank = Bank::new(BenchHttp::One);
