@@ -96,8 +96,9 @@ async fn treat(manner: Manner, mut tcp: TcpStream, tls: TlsAcceptor) -> io::Resu
                 b"HTTP/1.1 202 Accepted\r\ntransfer-encoding: chunked\r\n\r\n",
             )
             .await?;
+            let chunk = [b"1000\r\n", [b' '; 0x1000].as_slice(), b"\r\n"].concat();
             loop {
-                say(&mut stream, b"10\r\n                \r\n").await?;
+                say(&mut stream, &chunk).await?;
             }
         }
         Manner::Reset => {
