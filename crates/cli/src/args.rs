@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
 
 pub(crate) use bench::{
-    Accept, Bench, Common as BenchCommon, LongPoll, Poll, Transport as BenchTransport,
+    Accept, Bench, Common as BenchCommon, Http as BenchHttp, LongPoll, Poll, Push,
+    Transport as BenchTransport,
 };
 pub(crate) use remote::{
     ChangeTpp, DisableTpp, Endpoints, Events, ImportTpps, ItemArgs, ListEndpoints, ListEvents,

@@ -37,7 +37,7 @@ pub(super) fn delivery(
         observe: Arc::new(Watch(Arc::clone(&bank.metrics))),
     };
     let delivery = Delivery::new(parts, options(config));
-    // LISTEN
+    bank.store.listen(Arc::downgrade(&delivery) as _);
     Ok(delivery)
 }
 
