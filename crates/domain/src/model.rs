@@ -26,6 +26,7 @@ use crate::actor::Actor;
 use crate::event::Notice;
 use crate::ids::{ClientId, IdempotencyKey, Jti, NodeId};
 use crate::ledger::history::{AuditEntry, Counts, HandOut, KeptSet, Minute, ReportedError};
+use crate::ledger::news::News;
 use crate::ledger::push::Attempt;
 use crate::life::{self, Ending, Occurrence, Outcome, Settlement, State, Transition};
 use crate::registration::Registrations;
@@ -46,6 +47,7 @@ pub struct Ledger {
     leases: BTreeMap<NodeId, lanes::LeaseRow>,
     disowned_keys: BTreeSet<String>,
     audit: Vec<AuditEntry>,
+    news: BTreeMap<ClientId, News>,
 }
 
 /// A request that contradicts what the ledger holds: a fault of the caller, and nothing of the request happened.
@@ -134,7 +136,19 @@ impl Ledger {
             leases: BTreeMap::new(),
             disowned_keys: BTreeSet::new(),
             audit: Vec::new(),
+            news: BTreeMap::new(),
         }
+    }
+
+    /// What there is to tell since it was last asked for.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news).into_values().collect()
+    }
+
+    /// What there is to tell of a TPP, to be added to.
+    fn news_of(&mut self, client_id: &ClientId) -> &mut News {
+        let entry = self.news.entry(client_id.clone());
+        entry.or_insert_with(|| News::of(client_id.clone()))
     }
 
     /// The outstanding events of a TPP in the order of acceptance.
@@ -192,6 +206,7 @@ impl Ledger {
             Ending::Withdrawn => minute.withdrawn += 1,
         }
         if was_outstanding {
+            self.news_of(&client_id).ends = true;
             self.next_in_line(&client_id, now);
         }
         true

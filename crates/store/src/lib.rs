@@ -9,10 +9,12 @@
 //! suite holds every backend to both.
 
 mod error;
+mod news;
 pub mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Weak;
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -34,6 +36,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 
 pub use error::Error;
+pub use news::{Listen, Listeners, News};
 
 /// A method's answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -244,6 +247,12 @@ pub trait Store: Send + Sync + 'static {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool>;
+
+    // --- news
+
+    /// Tells this listener what changes from now on, for as long as it lives: after each commit, before those who asked for it
+    /// are answered; never of what was not committed (P-07, D-05).
+    fn listen(&self, listener: Weak<dyn Listen>);
 
     // --- looking back (I-03)
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -24,7 +24,7 @@ use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
-use oyez_store::{Answer, Error, Store};
+use oyez_store::{Answer, Error, Listen, Store};
 
 /// Every ledger there is, with faults in front of it.
 pub struct FaultyStore {
@@ -144,6 +144,11 @@ macro_rules! pass_on {
                     Err(fault) => Box::pin(ready(Err(fault))),
                 }
             })*
+
+            // Whoever listens hears what happened; a fault that is commanded happens before anything does.
+            fn listen(&self, listener: Weak<dyn Listen>) {
+                self.inner.listen(listener);
+            }
         }
     };
 }

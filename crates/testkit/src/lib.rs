@@ -26,6 +26,7 @@ pub mod keys;
 pub mod making;
 pub mod model_store;
 pub mod names;
+pub mod notebook;
 pub mod scale;
 pub mod tokens;
 pub mod tpp;

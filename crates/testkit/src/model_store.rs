@@ -1,8 +1,8 @@
 //! The model behind the ledger's trait: the contract suite holds it to what it holds real ledgers to, and simulations run on it.
 
 use std::future::ready;
-use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -25,7 +25,7 @@ use oyez_domain::rules::Rules;
 use oyez_domain::time::{Clock, Timestamp};
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
-use oyez_store::{Answer, Error, Store};
+use oyez_store::{Answer, Error, Listen, Listeners, Store};
 
 use crate::clock::{DAWN, ManualClock};
 
@@ -33,6 +33,13 @@ use crate::clock::{DAWN, ManualClock};
 pub struct ModelStore {
     ledger: Mutex<Ledger>,
     lease_clock: Arc<dyn Clock>,
+    listeners: Listeners,
+}
+
+/// The model, for one request: what it has to tell is told when it is let go.
+struct Held<'a> {
+    ledger: Option<MutexGuard<'a, Ledger>>,
+    listeners: &'a Listeners,
 }
 
 impl ModelStore {
@@ -43,17 +50,45 @@ impl ModelStore {
 
     /// An empty one whose leases go by this clock, as they go by the database's in others.
     pub fn with_lease_clock(rules: Arc<Rules>, lease_clock: Arc<dyn Clock>) -> Self {
-        let ledger = Mutex::new(Ledger::new(rules));
         Self {
-            ledger,
+            ledger: Mutex::new(Ledger::new(rules)),
             lease_clock,
+            listeners: Listeners::default(),
         }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self) -> Held<'_> {
+        let ledger = self.ledger.lock();
+        Held {
+            ledger: Some(ledger.expect("a poisoned model has failed its test already")),
+            listeners: &self.listeners,
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Ledger;
+
+    fn deref(&self) -> &Ledger {
         self.ledger
-            .lock()
-            .expect("a poisoned model has failed its test already")
+            .as_ref()
+            .expect("it is held until it is dropped")
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Ledger {
+        self.ledger
+            .as_mut()
+            .expect("it is held until it is dropped")
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let news = self.take_news();
+        drop(self.ledger.take());
+        self.listeners.tell(&news);
     }
 }
 
@@ -306,6 +341,10 @@ impl Store for ModelStore {
         now: Timestamp,
     ) -> Answer<'_, bool> {
         answer(self.ledger().resume_endpoint(actor, &client_id, now))
+    }
+
+    fn listen(&self, listener: Weak<dyn Listen>) {
+        self.listeners.add(listener);
     }
 
     fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>> {

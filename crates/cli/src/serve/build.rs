@@ -75,6 +75,7 @@ pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Ser
         metrics: Arc::default(),
         store: Arc::clone(&store),
     });
+    store.listen(Arc::downgrade(&bank.waiters) as _);
     let draining = CancellationToken::new();
     let mut tpp = None;
     if let Some(door) = doors.tpp {
@@ -91,7 +92,6 @@ pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Ser
         internal = Some(internal_face(config, door, setup, &mut material)?);
     }
     told(config, &keys.borrow());
-    let waiters = Arc::clone(&bank.waiters);
     Ok(Server {
         ledger,
         path: config.store.path.clone(),
@@ -101,7 +101,6 @@ pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Ser
         housekeeping: Housekeeping {
             store,
             clock,
-            waiters,
             unacknowledged_for: config.retention.unacknowledged,
             retention: Retention {
                 settled_for: config.retention.settled,

@@ -91,6 +91,7 @@ impl Ledger {
                 .insert((client_id.clone(), first.key), remembered);
         }
         self.minute(&client_id, now).accepted += 1;
+        self.news_of(&client_id).polls = true;
         if push_at.is_some() {
             self.news(&client_id, now);
         }

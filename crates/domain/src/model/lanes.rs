@@ -199,6 +199,7 @@ impl Ledger {
             let paused = Health::Paused { since: now };
             let before = lane.become_free(paused.clone());
             lane.wake_at = None;
+            self.news_of(client_id).pushes = true;
             self.note_health(actor, "endpoint.paused", client_id, (before, paused), now);
         }
         true
@@ -221,6 +222,7 @@ impl Ledger {
             let lane = self.lanes.entry(client_id.clone()).or_default();
             let before = lane.become_free(Health::Responsive);
             lane.wake_at = Some(now);
+            self.news_of(client_id).pushes = true;
             let change = (before, Health::Responsive);
             self.note_health(actor, "endpoint.resumed", client_id, change, now);
         }
@@ -252,6 +254,7 @@ impl Ledger {
         let lane = self.lanes.entry(client_id.clone()).or_default();
         lane.news_at = earlier(lane.news_at, Some(at));
         lane.wake_at = earlier(lane.wake_at, lane.health.heeds(at));
+        self.news_of(client_id).pushes = true;
     }
 
     pub(super) fn news_if_pushable(&mut self, client_id: &ClientId, now: Timestamp) {
@@ -268,15 +271,17 @@ impl Ledger {
     pub(super) fn mend_lane(&mut self, client_id: &ClientId) {
         if let Some(lane) = self.lanes.get_mut(client_id)
             && !matches!(lane.health, Health::Paused { .. })
+            && lane.become_free(Health::Responsive) != Health::Responsive
         {
-            lane.become_free(Health::Responsive);
+            self.news_of(client_id).pushes = true;
         }
     }
 
     /// Something changed that the lane's owner may have read: it has to claim again and read again.
     pub(super) fn free_lane(&mut self, client_id: &ClientId) {
-        if let Some(lane) = self.lanes.get_mut(client_id) {
-            lane.owner = None;
+        let lane = self.lanes.get_mut(client_id);
+        if lane.is_some_and(|lane| lane.owner.take().is_some()) {
+            self.news_of(client_id).pushes = true;
         }
     }
 }

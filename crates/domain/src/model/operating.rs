@@ -99,6 +99,7 @@ impl Ledger {
                 after: json(&after),
             };
             self.note(note, now);
+            self.news_of(client_id).polls = true;
             self.free_lane(client_id);
             self.news_if_pushable(client_id, now);
         }
@@ -184,6 +185,9 @@ impl Ledger {
         let requeued: Vec<Jti> = wanted.into_iter().map(|(_, jti)| jti).collect();
         for jti in &requeued {
             self.event(*jti).outstanding = Some(Outstanding::new(now, push_at));
+        }
+        if !requeued.is_empty() {
+            self.news_of(client_id).polls = true;
         }
         if push_at.is_some() && !requeued.is_empty() {
             self.news(client_id, now);

@@ -122,6 +122,7 @@ impl Ledger {
             let push_at = outstanding.push_at.map(|_| turn);
             outstanding.lands(push_at, now);
             put_back += 1;
+            self.news_of(client_id).polls = true;
             if push_at.is_some() {
                 self.news(client_id, now.max(turn));
             }
@@ -163,6 +164,7 @@ impl Ledger {
         if let Some(push_at) = push_at {
             self.news(client_id, now.max(push_at));
         }
+        self.news_of(client_id).polls = true;
         Recorded::Applied
     }
 }

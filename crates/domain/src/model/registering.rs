@@ -183,6 +183,7 @@ impl Ledger {
         self.note(note, now);
         let withdrawn = self.withdraw_unwanted(actor, client_id, after, now);
         self.follow_address(client_id, &before, after, change, now);
+        self.news_of(client_id).polls = true;
         Effect { withdrawn }
     }
 

@@ -1,6 +1,8 @@
 //! What follows from a change of registration: the trail, what is no longer wanted, where the rest goes (S-05, S-12, C-07a, D-06,
 //! D-07).
 
+use std::sync::Arc;
+
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::registering::{Effect, Kind};
@@ -53,6 +55,7 @@ pub(super) fn finish(
         withdraw::unwanted(unit, owner, done.actor, &after, now)?
     };
     follow_address(unit, done, before, &after, now)?;
+    unit.news.of((done.tpp, done.client_id)).polls = true;
     Ok(Effect { withdrawn })
 }
 
@@ -72,18 +75,20 @@ fn wants_the_same(before: &Registrations, after: &Registrations) -> bool {
 /// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-07). An outage
 /// is one endpoint's: it ends with a PUT, and with the address (D-06).
 fn follow_address(
-    unit: &Unit,
+    unit: &mut Unit,
     done: &Done<'_>,
     before: &Registrations,
     after: &Registrations,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let old = routing::push_address(&unit.rules, before);
-    let new = routing::push_address(&unit.rules, after);
+    let rules = Arc::clone(&unit.rules);
+    let old = routing::push_address(&rules, before);
+    let new = routing::push_address(&rules, after);
     let is_fresh = done.is_replacement || old != new;
-    lanes::free(unit, done.tpp)?;
+    let owner = (done.tpp, done.client_id);
+    lanes::free(unit, owner)?;
     if is_fresh {
-        lanes::mend(unit, done.tpp)?;
+        lanes::mend(unit, owner)?;
     }
     if new.is_none() {
         unit.db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
@@ -91,7 +96,7 @@ fn follow_address(
         push::begin_anew(unit, done.tpp, now)?;
     }
     if is_fresh {
-        lanes::news_if_pushable(unit, done.tpp, now)?;
+        lanes::news_if_pushable(unit, owner, now)?;
     }
     Ok(())
 }

@@ -163,7 +163,7 @@ pub(super) fn totals(db: &Connection) -> Result<LaneTotals, Error> {
 
 /// See [`crate::Store::pause_endpoint`].
 pub(super) fn pause(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     now: Timestamp,
@@ -175,7 +175,7 @@ pub(super) fn pause(
     let before = health_of(&unit.db, client_id)?;
     if !matches!(before, Health::Paused { .. }) {
         let paused = Health::Paused { since: now };
-        set_health_over(unit, known.id, &paused, None)?;
+        set_health_over(unit, (known.id, client_id), &paused, None)?;
         let change = (&before, &paused);
         note_health(unit, actor, "endpoint.paused", known.id, change, now)?;
     }
@@ -184,7 +184,7 @@ pub(super) fn pause(
 
 /// See [`crate::Store::resume_endpoint`].
 pub(super) fn resume(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     now: Timestamp,
@@ -201,7 +201,7 @@ pub(super) fn resume(
     let resumed = Health::Responsive;
     if begun_anew > 0 || before != resumed {
         unit.db.prepare_cached(MAKE_LANE)?.execute([known.id])?;
-        set_health_over(unit, known.id, &resumed, Some(now))?;
+        set_health_over(unit, (known.id, client_id), &resumed, Some(now))?;
         let change = (&before, &resumed);
         note_health(unit, actor, "endpoint.resumed", known.id, change, now)?;
     }
@@ -209,27 +209,40 @@ pub(super) fn resume(
 }
 
 /// There is something to push from a moment on.
-pub(super) fn news(unit: &Unit, tpp: TppId, at: Timestamp) -> Result<(), Error> {
+pub(super) fn news(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    at: Timestamp,
+) -> Result<(), Error> {
     unit.db
         .prepare_cached(NEWS)?
         .execute(params![tpp, at.unix_ms()])?;
+    unit.news.of((tpp, owner)).pushes = true;
     Ok(())
 }
 
 /// There is something to push if any outstanding event is pushed at all.
-pub(super) fn news_if_pushable(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn news_if_pushable(
+    unit: &mut Unit,
+    owner: (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
     let pushable: bool = unit
         .db
         .prepare_cached(IS_PUSHABLE)?
-        .query_row([tpp], |row| row.get(0))?;
+        .query_row([owner.0], |row| row.get(0))?;
     if pushable {
-        news(unit, tpp, now)?;
+        news(unit, owner, now)?;
     }
     Ok(())
 }
 
 /// In strict order an end is news for the lane, if there is one: whatever stood behind the oldest may go now (D-10).
-pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn next_in_line(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
     let is_pushed_strictly = match unit.pushed_strictly.get(&tpp) {
         Some(known) => *known,
         None => {
@@ -242,27 +255,33 @@ pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Resul
         }
     };
     if is_pushed_strictly {
-        news(unit, tpp, now)?;
+        news(unit, (tpp, owner), now)?;
     }
     Ok(())
 }
 
 /// Something changed that the lane's owner may have read: whoever claims it next reads anew.
-pub(super) fn free(unit: &Unit, tpp: TppId) -> Result<(), Error> {
-    unit.db.prepare_cached(FREE_LANE)?.execute([tpp])?;
+pub(super) fn free(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Error> {
+    let freed = unit.db.prepare_cached(FREE_LANE)?.execute([owner.0])?;
+    if freed > 0 {
+        unit.news.of(owner).pushes = true;
+    }
     Ok(())
 }
 
 /// The TPP put its registration anew, or pushes go elsewhere: what was held against its endpoint is over (D-06), but not an operator's pause.
-pub(super) fn mend(unit: &Unit, tpp: TppId) -> Result<(), Error> {
-    unit.db.prepare_cached(MEND_LANE)?.execute([tpp])?;
+pub(super) fn mend(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Error> {
+    let mended = unit.db.prepare_cached(MEND_LANE)?.execute([owner.0])?;
+    if mended > 0 {
+        unit.news.of(owner).pushes = true;
+    }
     Ok(())
 }
 
 /// Changes health over the owner's head. The lane is free then, so that the owner's next report cannot undo it.
 fn set_health_over(
-    unit: &Unit,
-    tpp: TppId,
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
     health: &Health,
     wake_at: Option<Timestamp>,
 ) -> Result<(), Error> {
@@ -273,7 +292,9 @@ fn set_health_over(
         columns.since,
         wake_at.map(Timestamp::unix_ms)
     ])?;
-    expect_rows(changed, 1, "changing an endpoint's health")
+    expect_rows(changed, 1, "changing an endpoint's health")?;
+    unit.news.of((tpp, owner)).pushes = true;
+    Ok(())
 }
 
 fn note_health(
@@ -338,7 +359,7 @@ const NEWS: &str = "
         wake_at > iif(health = 0, ?2, max(next_probe_at, ?2)),
         iif(health = 0, ?2, max(next_probe_at, ?2)) IS NOT NULL)";
 
-const OWNS: &str = "
+pub(super) const OWNS: &str = "
     SELECT EXISTS (
         SELECT 1 FROM lanes l CROSS JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
         WHERE l.tpp = ?1 AND l.owner = ?2 AND l.epoch = ?3 AND n.expires_at > ?4)";

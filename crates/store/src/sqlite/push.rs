@@ -69,7 +69,7 @@ pub(super) fn due(
 
 /// See [`crate::Store::put_back`].
 pub(super) fn put_back(
-    unit: &Unit,
+    unit: &mut Unit,
     client_id: &ClientId,
     jtis: &[Jti],
     now: Timestamp,
@@ -90,7 +90,10 @@ pub(super) fn put_back(
             next_push_at = next_push_at.into_iter().chain(push_at).min();
         }
     }
-    news_of(unit, known.id, next_push_at, now)?;
+    if put_back > 0 {
+        unit.news.of((known.id, client_id)).polls = true;
+    }
+    news_of(unit, (known.id, client_id), next_push_at, now)?;
     Ok(put_back)
 }
 
@@ -128,18 +131,18 @@ pub(super) fn record(
         let owner = (known.id, client_id);
         outcomes.push(record_one(unit, owner, attempt, &mut next_push_at, now)?);
     }
-    news_of(unit, known.id, next_push_at, now)?;
+    news_of(unit, (known.id, client_id), next_push_at, now)?;
     Ok(outcomes)
 }
 
 /// Whoever has the lane, it hears of what came back to it.
 fn news_of(
-    unit: &Unit,
-    tpp: TppId,
+    unit: &mut Unit,
+    owner: (TppId, &ClientId),
     next_push_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    next_push_at.map_or(Ok(()), |push_at| lanes::news(unit, tpp, push_at.max(now)))
+    next_push_at.map_or(Ok(()), |push_at| lanes::news(unit, owner, push_at.max(now)))
 }
 
 /// Where an attempted event stands.
@@ -195,7 +198,7 @@ fn record_one(
             Ok(Recorded::Applied)
         }
         (Standing::Open(open), failure) => {
-            let push_at = give_back(unit, tpp, &open, failure, now)?;
+            let push_at = give_back(unit, (tpp, owner), &open, failure, now)?;
             *next_push_at = (*next_push_at).into_iter().chain(push_at).min();
             Ok(Recorded::Applied)
         }
@@ -236,8 +239,8 @@ impl Charge {
 /// The event may be polled at once and pushed again at its moment, but neither before a poll's hand-out lapses. What was
 /// made poll only meanwhile, or lost its address, stays so. Answers when it is pushed again.
 fn give_back(
-    unit: &Unit,
-    tpp: TppId,
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
     open: &Open,
     failure: Verdict,
     now: Timestamp,
@@ -253,6 +256,7 @@ fn give_back(
         now.unix_ms()
     ])?;
     expect_rows(changed, 1, "giving an event back")?;
+    unit.news.of((tpp, owner)).polls = true;
     Ok(charge.push_at)
 }
 

@@ -23,7 +23,7 @@ use crate::Error;
 
 /// See [`crate::Store::retry_pushes`].
 pub(super) fn retry_pushes(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     jtis: &[Jti],
@@ -42,7 +42,7 @@ pub(super) fn retry_pushes(
         }
     }
     if !retried.is_empty() {
-        lanes::news(unit, known.id, now)?;
+        lanes::news(unit, (known.id, client_id), now)?;
     }
     note_events(unit, (known.id, actor), "event.retried", &retried, now)
 }
@@ -76,8 +76,9 @@ pub(super) fn requeue_failed(
     if !requeued.is_empty() {
         let events = u64::try_from(requeued.len()).unwrap_or(u64::MAX);
         unit.tally.left_failed(known.id, events);
+        unit.news.of((known.id, client_id)).polls = true;
         if is_pushed {
-            lanes::news(unit, known.id, now)?;
+            lanes::news(unit, (known.id, client_id), now)?;
         }
     }
     note_events(unit, (known.id, actor), "event.requeued", &requeued, now)?;

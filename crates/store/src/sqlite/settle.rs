@@ -80,7 +80,8 @@ pub(super) fn settle_found(
 ) -> Result<(), Error> {
     remove(unit, &OUTSTANDING, end.tpp, left)?;
     write_end(unit, end, left, now)?;
-    lanes::next_in_line(unit, end.tpp, now)
+    unit.news.of((end.tpp, end.owner)).ends = true;
+    lanes::next_in_line(unit, (end.tpp, end.owner), now)
 }
 
 /// Sets an outstanding event aside as failed (P-12).

@@ -1,6 +1,7 @@
 //! The trait's methods: each one line, to the writer or to a reader.
 
 use std::ops::Range;
+use std::sync::Weak;
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -26,7 +27,7 @@ use super::{
     Ledger, accept, audit, event_list, history, keys, lanes, leases, migrations, poll, push,
     registrations, requeue, retention, sets, tpps, withdraw,
 };
-use crate::{Answer, Store};
+use crate::{Answer, Listen, Store};
 
 impl Store for Ledger {
     fn register_tpp(
@@ -253,6 +254,10 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, bool> {
         Box::pin(self.write(move |unit| lanes::resume(unit, &actor, &client_id, now)))
+    }
+
+    fn listen(&self, listener: Weak<dyn Listen>) {
+        self.listeners.add(listener);
     }
 
     fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>> {

@@ -99,7 +99,7 @@ pub(super) fn register(
 
 /// See [`crate::Store::change_tpp`].
 pub(super) fn change(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     profile: Profile,
@@ -111,7 +111,7 @@ pub(super) fn change(
 
 /// See [`crate::Store::set_standing`].
 pub(super) fn set_standing(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     standing: Standing,
@@ -127,7 +127,7 @@ pub(super) fn set_standing(
 
 /// Whoever pushes to the TPP has to read it anew: another event may be the next one, or what waited may go now.
 fn rewrite_tpp(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     action: &'static str,
     client_id: &ClientId,
@@ -165,8 +165,9 @@ fn rewrite_tpp(
         after: Some(&after),
     };
     audit::note(unit, &change, now)?;
-    lanes::free(unit, known.id)?;
-    lanes::news_if_pushable(unit, known.id, now)?;
+    unit.news.of((known.id, client_id)).polls = true;
+    lanes::free(unit, (known.id, client_id))?;
+    lanes::news_if_pushable(unit, (known.id, client_id), now)?;
     Ok(Some(after))
 }
 

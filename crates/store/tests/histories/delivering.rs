@@ -62,6 +62,7 @@ impl Player<'_> {
             description: String::new(),
         };
         let named = |event: EventOf| self.named(poll.tpp, &[event])[0];
+        let tpp = poll.tpp;
         let poll = Poll {
             client_id: self.name(poll.tpp),
             acks: self.named(poll.tpp, &poll.acks),
@@ -85,7 +86,9 @@ impl Player<'_> {
             answer.settled.sort_unstable();
             format!("{answer:#?}")
         });
-        self.remember(&poll.client_id, polled.unwrap().work);
+        let work = polled.unwrap().work;
+        self.learned = (!work.is_empty()).then(|| (tpp, now + poll.limits.redelivery_delay));
+        self.remember(&poll.client_id, work);
     }
 
     fn remember(&mut self, client_id: &ClientId, work: Vec<Work>) {

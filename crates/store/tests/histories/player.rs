@@ -6,8 +6,10 @@
 mod comparing;
 mod delivering;
 mod lanes;
+mod listening;
 mod operating;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::ids::{ClientId, Jti};
@@ -18,7 +20,9 @@ use oyez_domain::version::ApiVersion;
 use oyez_store::{Error, Store};
 
 use crate::step::{Act, Change, EventOf, NODES, Step, TPPS, WishOf};
+use listening::Known;
 use oyez_testkit::making::{DAWN, Jtis, client, interaction};
+use oyez_testkit::notebook::Notebook;
 
 /// The two ledgers, and the names that a history's numbers stand for.
 pub(crate) struct Player<'a> {
@@ -34,6 +38,11 @@ pub(crate) struct Player<'a> {
     /// Chosen, unsigned and not kept yet, oldest choice first.
     chosen: Vec<(ClientId, Jti, u64)>,
     interactions: u64,
+    notebooks: [Arc<Notebook>; 2],
+    /// What those know who wait, by TPP.
+    known: [Known; TPPS],
+    /// Until when at most the last poll, of this TPP, holds back what it chose: it tells those who wait.
+    learned: Option<(usize, Timestamp)>,
     /// Each node's lease, as each of the two ledgers granted it.
     leases: Vec<Option<[Lease; 2]>>,
 }
@@ -111,6 +120,9 @@ impl<'a> Player<'a> {
             registrations_made: first,
             chosen: Vec::new(),
             interactions: 0,
+            notebooks: [model, backend].map(Notebook::of),
+            known: Default::default(),
+            learned: None,
             leases,
         }
     }
@@ -138,7 +150,13 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// Plays a step on both, and sees that what it changed was told.
     pub(crate) async fn play(&mut self, step: Step) {
+        self.ask(step.clone()).await;
+        self.check_news(&step).await;
+    }
+
+    async fn ask(&mut self, step: Step) {
         let now = self.now;
         match step {
             Step::Expire { .. } | Step::Sweep(_) if self.company != Company::Alone => {}

@@ -186,10 +186,10 @@ pub(crate) fn history(steps_max: usize, nodes: Lanes) -> impl Strategy<Value = V
         Lanes::LeftOut => operators().boxed(),
     };
     let step = prop_oneof![
-        30 => events(),
-        10 => delivery(),
-        8 => registrations(),
-        5 => operators(),
+        30 => events().boxed(),
+        10 => delivery().boxed(),
+        8 => registrations().boxed(),
+        5 => operators().boxed(),
         8 => of_lanes,
         12 => span().prop_map(Step::Pass),
         2 => retention(),
@@ -301,7 +301,7 @@ fn lanes() -> impl Strategy<Value = Step> {
     ];
     let state = option::of(prop::sample::select(HealthState::ALL.to_vec()));
     prop_oneof![
-        12 => (0..NODES, turn).prop_map(|(node, turn)| Step::Lane(node, turn)),
+        12 => (0..NODES, turn.boxed()).prop_map(|(node, turn)| Step::Lane(node, turn)),
         1 => (state, option::of(tpp()), 1..4_u32)
             .prop_map(|(state, after, rows_max)| Step::ListLanes(state, after, rows_max)),
     ]

@@ -71,6 +71,7 @@ impl Running {
         let ledger = Arc::new(ledger);
         let store = Arc::new(FaultyStore::new(Arc::clone(&ledger) as Arc<dyn Store>));
         let web = Arc::new(plan.web(Arc::clone(&store) as _, rules, keys, site));
+        store.listen(Arc::downgrade(&web.waiters) as _);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let router = tpp::router(tpp::Setup {
             bank: Arc::clone(&web),

@@ -152,15 +152,6 @@ impl Api {
         }
     }
 
-    /// Does work to its end though the caller may leave: what was changed is also told.
-    pub(super) async fn to_the_end<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let done = self.tasks.spawn(work).await;
-        done.unwrap_or_else(|error| Err(Problem::Broken(panicked(error))))
-    }
-
     /// The TPP that the path names.
     pub(super) async fn tpp(&self, call: &Call) -> Result<Tpp, Problem> {
         let client_id = call.client_id()?;

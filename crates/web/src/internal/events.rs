@@ -1,7 +1,5 @@
 //! Events: found again, taken back, queued again (I-03, I-04).
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use oyez_domain::event::EventType;
 use oyez_domain::ids::Jti;
@@ -47,21 +45,13 @@ impl Api {
     }
 
     /// `POST /v1/events/{jti}/withdraw`. Whether that changed anything, and how the event stands now: one that had ended
-    /// stays as it ended. Polls that wait are woken: in strict order the next is let out.
+    /// stays as it ended.
     pub(super) async fn withdraw_event(&self, call: &Call) -> Result<Answer, Problem> {
         let mut event = self.event(call).await?.summary;
-        let (bank, jti, client_id) = (Arc::clone(&self.bank), event.jti, event.client_id.clone());
-        let (actor, now) = (call.actor.clone(), call.now);
-        let withdrawing = async move {
-            let store = &bank.store;
-            let withdrawn = store.withdraw(actor, client_id.clone(), vec![jti], now);
-            let withdrawn = withdrawn.await? > 0;
-            if withdrawn {
-                bank.waiters.wake(&client_id);
-            }
-            Ok(withdrawn)
-        };
-        let withdrawn = self.to_the_end(withdrawing).await?;
+        let (actor, client_id, now) = (call.actor.clone(), event.client_id.clone(), call.now);
+        let store = &self.bank.store;
+        let withdrawing = store.withdraw(actor, client_id, vec![event.jti], now);
+        let withdrawn = withdrawing.await? > 0;
         if withdrawn {
             // As the ledger keeps it. To ask once more could fail, and the answer would deny what was done.
             event.state = State::Settled(Settlement {
@@ -96,18 +86,9 @@ impl Api {
             Some((from?..before?, limit?))
         });
         let (accepted, limit) = read.await?;
-        let bank = Arc::clone(&self.bank);
-        let (actor, now) = (call.actor.clone(), call.now);
-        let requeueing = async move {
-            let store = &bank.store;
-            let requeued = store.requeue_failed(actor, client_id.clone(), accepted, limit, now);
-            let jtis = requeued.await?;
-            if !jtis.is_empty() {
-                bank.waiters.wake(&client_id);
-            }
-            Ok(jtis)
-        };
-        let jtis = self.to_the_end(requeueing).await?;
+        let (actor, store) = (call.actor.clone(), &self.bank.store);
+        let requeueing = store.requeue_failed(actor, client_id, accepted, limit, call.now);
+        let jtis = requeueing.await?;
         Ok(Answer::ok(&json!({"requeued": jtis})))
     }
 

@@ -1,7 +1,5 @@
 //! TPPs: who is known, whether it is served, and whether it hears anything (I-04, A-09).
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::StatusCode;
 use oyez_domain::ids::ClientId;
@@ -79,20 +77,11 @@ impl Api {
         self.set_standing(call, Standing::Active).await
     }
 
-    /// Polls that wait are woken: those of a TPP that is not served any more end, those of one that is again see what
-    /// waited.
     async fn set_standing(&self, call: &Call, standing: Standing) -> Result<Answer, Problem> {
         let client_id = call.client_id()?;
-        let bank = Arc::clone(&self.bank);
-        let (actor, now) = (call.actor.clone(), call.now);
-        let set = async move {
-            let store = &bank.store;
-            let changed = store.set_standing(actor, client_id.clone(), standing, now);
-            let tpp = changed.await?.ok_or(NO_TPP)?;
-            bank.waiters.wake(&client_id);
-            Ok(tpp)
-        };
-        let tpp = self.to_the_end(set).await?;
+        let store = &self.bank.store;
+        let changed = store.set_standing(call.actor.clone(), client_id, standing, call.now);
+        let tpp = changed.await?.ok_or(NO_TPP)?;
         Ok(Answer::ok(&Value::Object(profiles::render(&tpp))))
     }
 

@@ -84,6 +84,7 @@ fn publishing() -> Value {
             "events": { "type": "array", "minItems": 1, "items": reference("Happening") },
             "toe": { "type": "integer", "minimum": 0, "description": "When it happened, in seconds since 1970." },
             "txn": at_most(128),
+            "test": { "type": "boolean", "description": "It tells of nothing that happened; the ledger marks it, the SET does not." },
             "idempotency_key": at_most(128),
         })),
         "Happening": closed(&["type"], json!({

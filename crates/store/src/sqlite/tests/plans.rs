@@ -7,7 +7,9 @@ use oyez_domain::life::Ending;
 use rusqlite::Connection;
 
 use super::tpp;
-use crate::sqlite::{event_list, keys, migrations, poll, push, retention, sets, settle, work};
+use crate::sqlite::{
+    event_list, keys, lanes, migrations, poll, push, retention, sets, settle, work,
+};
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
     let mut explained = db
@@ -57,6 +59,30 @@ fn hot_statements_use_their_index() {
         (push::TAKE_OFF, &[by_key]),
         (push::GIVE_BACK, &[by_key]),
         (push::OPEN, &[by_jti]),
+        (push::PUT_BACK, &[by_jti]),
+        (
+            push::BEGIN_ONE_ANEW,
+            &["outstanding USING COVERING INDEX outstanding_by_jti (jti=?)"],
+        ),
+        (push::BEGIN_ANEW, &[oldest]),
+        (
+            lanes::OWNS,
+            &[
+                "SCAN CONSTANT ROW",
+                "SCALAR SUBQUERY 1",
+                "l USING INTEGER PRIMARY KEY (rowid=?)",
+                "n USING PRIMARY KEY (node_id=?)",
+            ],
+        ),
+        (
+            lanes::LIST_LANES,
+            &[
+                "t USING COVERING INDEX sqlite_autoindex_tpps_1 (client_id>?)",
+                "l USING INTEGER PRIMARY KEY (rowid=?)",
+                "q USING INTEGER PRIMARY KEY (rowid=?)",
+                "n USING PRIMARY KEY (node_id=?) LEFT-JOIN",
+            ],
+        ),
         (push::SETTLED, &["events USING INDEX events_by_jti (jti=?)"]),
         (settle::OUTSTANDING.find, &[by_jti]),
         (settle::OUTSTANDING.delete, &[by_key]),
