@@ -249,9 +249,7 @@ impl<'a> Lane<'a> {
 
     /// Somebody changed something over our head: the lane is to be claimed anew.
     fn lost(&mut self) {
-        if let Place::Owner(_) = self.place {
-            self.leave(None);
-        }
+        self.leave(None);
         self.node.wants_lanes.notify_one();
     }
 

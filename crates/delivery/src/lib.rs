@@ -56,11 +56,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oyez_domain::ids::{ClientId, NodeId};
+use oyez_domain::ids::NodeId;
 use oyez_domain::retry::Policy;
 use oyez_domain::time::Clock;
 use oyez_domain::tpp::{Acknowledgement, HeaderProfile};
-use oyez_store::Store;
+use oyez_store::{Listen, News, Store};
 use tokio_util::sync::CancellationToken;
 
 use node::{Node, Shared};
@@ -135,7 +135,7 @@ impl Options {
 }
 
 impl Delivery {
-    /// Ready to [run](Self::run).
+    /// Ready to [run](Self::run). The ledger is to be told of it by [`Store::listen`].
     pub fn new(parts: Parts, options: Options) -> Arc<Self> {
         let shared = Arc::new(Shared::new(parts, options));
         Arc::new(Self { shared })
@@ -146,12 +146,14 @@ impl Delivery {
     pub async fn run(&self, stop: CancellationToken) {
         Node::new(&self.shared).run(stop).await;
     }
+}
 
-    /// These TPPs may have something to push sooner than was known.
-    pub fn heard(&self, client_ids: &[ClientId]) {
-        client_ids
-            .iter()
-            .for_each(|client_id| self.shared.heard(client_id));
+/// The ledger tells of what may be pushed sooner than was known, and of lanes that were freed.
+impl Listen for Delivery {
+    fn heard(&self, news: &[News]) {
+        for news in news.iter().filter(|news| news.pushes) {
+            self.shared.heard(&news.client_id);
+        }
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Node<'a> {
     /// It was set back since: lanes that sleep by what it said before are claimed once, and sleep by what it says now.
     catching_up: bool,
     pause: Pause,
+    /// A claim was not answered: a new epoch is wanted.
+    in_doubt: bool,
     stopped: Stopped,
 }
 
@@ -92,12 +94,20 @@ enum Stopped {
 
 /// What the ledger answered.
 enum Told {
-    /// Asked for so long ago by the steady clock.
-    Lease(Duration, Result<Option<Lease>, Error>),
+    Lease(Asking, Result<Option<Lease>, Error>),
     Claimed(Arc<Tenure>, Result<Vec<Lane>, Error>),
     Reported(Vec<LaneReport>, Result<Vec<Reported>, Error>),
     Health(ClientId, Result<Option<Lane>, Error>),
     Released(Result<(), Error>),
+}
+
+/// How a lease was asked for.
+#[derive(Clone, Copy)]
+struct Asking {
+    /// By the steady clock.
+    at: Duration,
+    /// For a new epoch.
+    anew: bool,
 }
 
 enum Event {
@@ -203,6 +213,7 @@ impl<'a> Node<'a> {
             claimed_at: shared.parts.clock.now(),
             catching_up: false,
             pause: Pause::default(),
+            in_doubt: false,
             stopped: Stopped::Not,
         }
     }
@@ -235,13 +246,15 @@ impl<'a> Node<'a> {
     /// Starts whatever may be started now.
     fn act(&mut self) {
         let now = Instant::now();
-        if now >= self.renew_at && self.stopped != Stopped::Releasing {
+        if (now >= self.renew_at || self.in_doubt && self.pause.until(now).is_none())
+            && self.stopped != Stopped::Releasing
+        {
             self.renew();
         }
         if self.pause.until(now).is_none() {
             self.report();
             self.pick_up_fallen(now);
-            if now >= self.sweep_at && self.stopped == Stopped::Not {
+            if now >= self.sweep_at && self.stopped == Stopped::Not && !self.in_doubt {
                 self.claim(now);
             }
             let all_told = self.let_go.is_empty() && !self.asked.report;
@@ -262,7 +275,7 @@ impl<'a> Node<'a> {
 
     fn told(&mut self, told: Told) {
         match told {
-            Told::Lease(asked_at, answer) => self.leased(asked_at, answer),
+            Told::Lease(asking, answer) => self.leased(asking, answer),
             Told::Claimed(tenure, answer) => self.claimed(&tenure, answer),
             Told::Reported(reports, answer) => self.reported(reports, answer),
             Told::Health(client_id, answer) => self.found(client_id, answer),
@@ -283,20 +296,28 @@ impl<'a> Node<'a> {
         }
         self.asked.lease = true;
         let options = &self.shared.options;
-        let epoch = self.tenure.as_ref().map(|tenure| tenure.lease.epoch);
-        let asked_at = self.shared.parts.steady.elapsed();
+        let renewed = self.tenure.as_ref().filter(|_| !self.in_doubt);
+        let epoch = renewed.map(|tenure| tenure.lease.epoch);
+        let asking = Asking {
+            at: self.shared.parts.steady.elapsed(),
+            anew: epoch.is_none(),
+        };
         let store = &self.shared.parts.store;
         let answer = store.hold_lease(options.node_id.clone(), epoch, options.lease_ttl);
         self.ledger
-            .push(Box::pin(async move { Told::Lease(asked_at, answer.await) }));
+            .push(Box::pin(async move { Told::Lease(asking, answer.await) }));
     }
 
-    fn leased(&mut self, asked_at: Duration, answer: Result<Option<Lease>, Error>) {
+    fn leased(&mut self, asking: Asking, answer: Result<Option<Lease>, Error>) {
         self.asked.lease = false;
         let now = Instant::now();
         let ttl = self.shared.options.lease_ttl;
         // Asked before it was granted: by our clock it ends sooner than by the ledger's.
-        let holds_until = asked_at + ttl - ttl / MARGIN;
+        let holds_until = asking.at + ttl - ttl / MARGIN;
+        if asking.anew && matches!(answer, Ok(Some(_))) {
+            self.lose_lease();
+            self.in_doubt = false;
+        }
         match (answer, &self.tenure) {
             (Ok(Some(lease)), None) => {
                 self.tenure = Some(Arc::new(Tenure::new(lease, holds_until)));
@@ -357,9 +378,15 @@ impl<'a> Node<'a> {
         let lanes_max = u32::try_from(free.min(CLAIM_MAX)).unwrap_or(u32::MAX);
         let parts = &self.shared.parts;
         let lease = tenure.lease.clone();
-        let answer = parts
-            .store
-            .claim_lanes(lease, lanes_max, self.shared.due_now());
+        let clock = parts.clock.now();
+        self.catching_up |= clock < self.claimed_at;
+        self.claimed_at = clock;
+        let now = if self.catching_up {
+            self.shared.due_now()
+        } else {
+            clock
+        };
+        let answer = parts.store.claim_lanes(lease, lanes_max, now);
         self.ledger
             .push(Box::pin(async move { Told::Claimed(tenure, answer.await) }));
     }
@@ -368,7 +395,11 @@ impl<'a> Node<'a> {
         self.asked.lanes = false;
         let lanes = match answer {
             Ok(lanes) => lanes,
-            Err(error) => return self.failed(&error),
+            Err(error) => {
+                // It may have happened: lanes of this epoch that nobody drives are free only when the epoch is over.
+                self.in_doubt = true;
+                return self.failed(&error);
+            }
         };
         self.pause.clear();
         if lanes.len() >= CLAIM_MAX {
@@ -439,6 +470,11 @@ impl<'a> Node<'a> {
         };
         // On a stop they are waited for, so that one write says it of all.
         let waits = self.stopped == Stopped::Ending && !self.lanes.is_empty();
+        // What was let go once and claimed again meanwhile has a better report to come.
+        let doors = self.shared.doors();
+        self.let_go
+            .retain(|report| !doors.contains_key(&report.client_id));
+        drop(doors);
         if self.asked.report || self.let_go.is_empty() || waits {
             return;
         }

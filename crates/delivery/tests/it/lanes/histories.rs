@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use oyez_domain::ids::ClientId;
-use oyez_domain::ledger::lanes::Health;
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_store::Error;
 use oyez_testkit::dice::Dice;
@@ -37,8 +36,6 @@ struct History {
     dice: Dice,
     world: World,
     tpps: Vec<ClientId>,
-    /// What was held against an endpoint when it was last looked at, unless somebody mended it since.
-    outages: Vec<Option<(Health, bool)>>,
 }
 
 impl History {
@@ -47,7 +44,6 @@ impl History {
             world: World::new(dice.roll()),
             dice,
             tpps: Vec::new(),
-            outages: Vec::new(),
         }
     }
 
@@ -179,7 +175,5 @@ impl History {
         }
         self.world.stop().await;
         self.world.assert_sound();
-        assert!(!self.world.is_running());
-        self.outages.clear();
     }
 }

@@ -1,7 +1,7 @@
 //! A ledger, endpoints, and a node that can be started, stopped and killed.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use oyez_delivery::{BoxFuture, Delivery, Issue, Observe, Options, Parts, Steady, Trouble};
@@ -19,7 +19,7 @@ use oyez_domain::time::{Clock, Timestamp};
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_domain::version::ApiVersion;
 use oyez_issuer::{Issued, Order, Outcome};
-use oyez_store::Store;
+use oyez_store::{Listen, News, Store};
 use oyez_testkit::clock::{DAWN, ManualClock};
 use oyez_testkit::dice::Dice;
 use oyez_testkit::faulty_store::FaultyStore;
@@ -44,11 +44,23 @@ pub(crate) struct World {
     pub(crate) signing_takes: Arc<Mutex<Duration>>,
     chance: Arc<Mutex<Dice>>,
     jtis: Jtis,
+    hears: Arc<Hears>,
     node: Option<Running>,
 }
 
+/// Hands on to the node that runs what the ledger tells, or does not.
+#[derive(Default)]
+struct Hears(Mutex<Option<Arc<Delivery>>>);
+
+impl Listen for Hears {
+    fn heard(&self, news: &[News]) {
+        if let Some(delivery) = &*self.0.lock().unwrap() {
+            delivery.heard(news);
+        }
+    }
+}
+
 struct Running {
-    delivery: Arc<Delivery>,
     stop: CancellationToken,
     task: JoinSet<()>,
 }
@@ -68,6 +80,9 @@ impl World {
         let lease_clock = Arc::new(ManualClock::following(DAWN));
         let ledger: Arc<dyn Store> =
             Arc::new(ModelStore::with_lease_clock(making::rules(), lease_clock));
+        let hears = Arc::new(Hears::default());
+        let listener: Weak<Hears> = Arc::downgrade(&hears);
+        ledger.listen(listener);
         Self {
             faults: Arc::new(FaultyStore::new(Arc::clone(&ledger))),
             endpoints: Arc::new(Endpoints::new(Arc::clone(&ledger), Arc::clone(&clock))),
@@ -80,6 +95,7 @@ impl World {
             signing_takes: Arc::default(),
             chance: Arc::new(Mutex::new(Dice::new(seed))),
             jtis: Jtis::from(1),
+            hears,
             node: None,
             clock,
             ledger,
@@ -109,19 +125,13 @@ impl World {
             observe: Arc::clone(&self.watched) as Arc<_>,
         };
         let delivery = Delivery::new(parts, self.options.clone());
+        let listener = Arc::clone(&self.hears);
+        *listener.0.lock().unwrap() = Some(Arc::clone(&delivery));
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         let (running, until) = (Arc::clone(&delivery), stop.clone());
         task.spawn(async move { running.run(until).await });
-        self.node = Some(Running {
-            delivery,
-            stop,
-            task,
-        });
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        self.node.is_some()
+        self.node = Some(Running { stop, task });
     }
 
     /// Nothing of it is left, at any point of what it did.
@@ -139,12 +149,6 @@ impl World {
             node.task.join_next().await.unwrap().unwrap();
         }
         begun.elapsed()
-    }
-
-    pub(crate) fn tell(&self, client_id: &ClientId) {
-        if let Some(node) = &self.node {
-            node.delivery.heard(std::slice::from_ref(client_id));
-        }
     }
 
     // --- what TPPs do
@@ -173,7 +177,6 @@ impl World {
                 .create_registration(id.clone(), registration, wish, ApiVersion::V4_0, now);
         // It may have one already.
         made.await.unwrap().ok();
-        self.tell(id);
     }
 
     /// Replaces its subscription by one with this host.
@@ -186,7 +189,6 @@ impl World {
             .ledger
             .replace_registration(id.clone(), target, wish, self.now());
         put.await.unwrap().unwrap();
-        self.tell(id);
         true
     }
 
@@ -196,7 +198,6 @@ impl World {
                 .ledger
                 .delete_registration(id.clone(), target, self.now());
             deleted.await.unwrap().unwrap();
-            self.tell(id);
         }
     }
 
@@ -227,20 +228,12 @@ impl World {
             interaction_id: making::interaction("poll"),
         };
         let polled = self.ledger.poll(poll, self.now()).await.unwrap();
-        self.tell(id);
         polled.work.into_iter().map(|work| work.jti).collect()
     }
 
     // --- what the bank does
 
     pub(crate) async fn accept(&self, id: &ClientId, events: usize) -> Vec<Jti> {
-        let jtis = self.accept_silently(id, events).await;
-        self.tell(id);
-        jtis
-    }
-
-    /// News that gets lost.
-    pub(crate) async fn accept_silently(&self, id: &ClientId, events: usize) -> Vec<Jti> {
         let notice = making::notice(id, Family::Aisp, &[making::UPDATE]);
         let now = self.now();
         let batch: Vec<_> = (0..events)
@@ -251,12 +244,19 @@ impl World {
         jtis
     }
 
+    /// The same, and the news of it gets lost.
+    pub(crate) async fn accept_silently(&self, id: &ClientId, events: usize) -> Vec<Jti> {
+        let listener = self.hears.0.lock().unwrap().take();
+        let jtis = self.accept(id, events).await;
+        *self.hears.0.lock().unwrap() = listener;
+        jtis
+    }
+
     pub(crate) async fn pause(&self, id: &ClientId) {
         let paused = self
             .ledger
             .pause_endpoint(operator(), id.clone(), self.now());
         paused.await.unwrap();
-        self.tell(id);
     }
 
     pub(crate) async fn resume(&self, id: &ClientId) {
@@ -264,7 +264,6 @@ impl World {
             .ledger
             .resume_endpoint(operator(), id.clone(), self.now());
         resumed.await.unwrap();
-        self.tell(id);
     }
 
     // --- looking
