@@ -148,7 +148,8 @@ pub trait Store: Send + Sync + 'static {
     /// outcome per jti, in order (P-14). [`Kept::ChooseAgain`]: the key was disowned, and nobody has signed anew yet.
     fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>>;
 
-    /// Records ended attempts and applies their verdicts; one outcome per attempt, in order (D-02 … D-07, D-14).
+    /// Records ended attempts and applies their verdicts; one outcome per attempt, in order (D-02 … D-07, D-14). Where the
+    /// event's counters began anew while the attempt was made, its failure is recorded and not charged.
     fn record_attempts(
         &self,
         client_id: ClientId,
@@ -224,10 +225,6 @@ pub trait Store: Send + Sync + 'static {
     /// One lane's health, owned or not; `None` if the TPP never had one.
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>>;
 
-    /// An operator pauses an endpoint; `false` if the TPP is not known (I-04).
-    fn pause_endpoint(&self, actor: Actor, client_id: ClientId, now: Timestamp)
-    -> Answer<'_, bool>;
-
     /// Lanes by client_id, those after `after`, owned or not (D-06).
     fn list_lanes(
         &self,
@@ -238,6 +235,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many lanes there are of each health, and how much waits (D-06).
     fn lane_totals(&self) -> Answer<'_, LaneTotals>;
+
+    /// An operator pauses an endpoint; `false` if the TPP is not known (I-04).
+    fn pause_endpoint(&self, actor: Actor, client_id: ClientId, now: Timestamp)
+    -> Answer<'_, bool>;
 
     /// An operator ends a pause or an outage; pushes begin anew for everything outstanding, poll-only ones too. `false` if
     /// the TPP is not known (I-04, D-06, D-07).
