@@ -124,6 +124,8 @@ impl World {
             observe: Arc::clone(&self.watcher) as _,
         };
         let delivery = Delivery::new(parts, self.options.clone());
+        let listener = Arc::downgrade(&delivery);
+        self.store().listen(listener);
         let stop = CancellationToken::new();
         let ended = TaskTracker::new().spawn({
             let (delivery, stop) = (Arc::clone(&delivery), stop.clone());
@@ -254,7 +256,6 @@ impl World {
             .store()
             .replace_registration(client_id, target, wish, now);
         replaced.await.unwrap().unwrap();
-        self.tell(tpp);
     }
 
     /// An operator resumes it.
@@ -263,7 +264,6 @@ impl World {
             self.store()
                 .resume_endpoint(operator(), tpp.client_id.clone(), self.bank.now());
         assert!(resumed.await.unwrap());
-        self.tell(tpp);
     }
 
     /// So many events are accepted for it, in this order.
@@ -281,15 +281,8 @@ impl World {
             let outcomes = self.store().accept(batch, now).await.unwrap();
             let is_accepted = |it: &Acceptance| matches!(it, Acceptance::Accepted(_));
             assert!(outcomes.iter().all(is_accepted), "{outcomes:?}");
-            self.tell(tpp);
         }
         jtis
-    }
-
-    fn tell(&self, tpp: &Tpp) {
-        if let Some(running) = &self.running {
-            running.delivery.heard(std::slice::from_ref(&tpp.client_id));
-        }
     }
 
     /// One event, and what the ledger says after its first attempt.
