@@ -147,6 +147,12 @@ async fn a_lease_that_is_lost_stops_all_starts_and_what_was_in_flight_still_coun
     );
     assert_eq!(world.outstanding(&tpp).await, 600 - started as u64);
     world.faults.mend();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(
+        *world.watched.leases_lost.lock().unwrap(),
+        1,
+        "it was too late to renew"
+    );
     world.all_settled(&tpp, MINUTE * 10).await;
     assert_eq!(world.arrivals(&tpp).len(), 600, "each once");
     world.assert_sound();
