@@ -27,9 +27,9 @@ use tokio::time::Instant;
 
 use crate::door::{Claim, Door, Tenure};
 use crate::health::{Endpoint, Moment};
-use crate::node::Shared;
 use crate::pause::Pause;
 use crate::ports::{Addressee, BoxFuture, Trouble};
+use crate::shared::Shared;
 use crate::terms::Terms;
 use crate::window::{LookAhead, Window};
 

@@ -49,6 +49,7 @@ mod node;
 mod pause;
 mod ports;
 pub mod post;
+mod shared;
 mod terms;
 mod window;
 
@@ -63,7 +64,8 @@ use oyez_domain::tpp::{Acknowledgement, HeaderProfile};
 use oyez_store::{Listen, News, Store};
 use tokio_util::sync::CancellationToken;
 
-use node::{Node, Shared};
+use node::Node;
+use shared::Shared;
 
 pub use ports::{
     Addressee, BoxFuture, Chance, Failure, Issue, Letter, Observe, Post, Posted, Reply, Steady,

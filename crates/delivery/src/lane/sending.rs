@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::choosing::HELD_MAX;
 use super::{Lane, Told};
 use crate::health::Record;
-use crate::node::InFlight;
 use crate::ports::{Addressee, Failure, Letter, Posted, Trouble};
+use crate::shared::InFlight;
 
 /// Events that were issued together.
 pub(super) struct Chunk {

@@ -32,6 +32,8 @@ pub(crate) enum Behaviour {
     Down,
     /// It takes the request and never answers.
     Hangs,
+    /// The one who posts to it dies of it.
+    Panics,
     /// 400 to these, 202 to the others.
     Refuses(BTreeSet<Jti>),
     /// 500 to these, 202 to the others.
@@ -210,6 +212,7 @@ async fn answer(behaviour: &Behaviour, jti: Jti, letter: &Letter) -> Posted {
             retry_after: Some(*asked),
             ..Reply::default()
         }),
+        Behaviour::Panics => panic!("as the test says"),
         Behaviour::Down => failed("connect"),
         Behaviour::Hangs => failed("timeout"),
         Behaviour::Refuses(them) => status(if them.contains(&jti) { 400 } else { 202 }),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oyez_domain::ledger::lanes::Health;
+use oyez_domain::ledger::lanes::{Health, HealthState};
 use oyez_domain::life::State;
 use oyez_domain::tpp::{Acknowledgement, Overrides};
 
@@ -115,6 +115,14 @@ async fn put_or_an_operator_brings_an_unresponsive_endpoint_back_at_once() {
                 ..
             }
         ));
+        let told = world.watched.healths.lock().unwrap().clone();
+        let states: Vec<_> = told.iter().map(|(_, health)| health.state()).collect();
+        assert_eq!(states.len(), 7, "each step once: {states:?}");
+        assert_eq!(
+            states.last(),
+            Some(&HealthState::Unresponsive),
+            "the bank is told"
+        );
         let before = world.arrivals(&tpp).len();
         assert_eq!(before, 8 + 6, "and nothing more without a slow probe");
         world.behave(&tpp, Behaviour::Up);

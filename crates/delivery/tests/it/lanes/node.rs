@@ -147,6 +147,12 @@ async fn a_lease_that_is_lost_stops_all_starts_and_what_was_in_flight_still_coun
     );
     assert_eq!(world.outstanding(&tpp).await, 600 - started as u64);
     world.faults.mend();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(
+        *world.watched.leases_lost.lock().unwrap(),
+        1,
+        "it was too late to renew"
+    );
     world.all_settled(&tpp, MINUTE * 10).await;
     assert_eq!(world.arrivals(&tpp).len(), 600, "each once");
     world.assert_sound();
@@ -177,4 +183,39 @@ async fn an_idle_node_asks_for_lanes_once_per_second_and_for_nothing_else() {
     assert_eq!(world.faults.asked("due_for_push"), chosen);
     let claims = world.faults.asked("claim_lanes") - asked;
     assert!((590..=610).contains(&claims), "{claims}");
+}
+
+// D-08, D-09
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_dies_is_claimed_again_after_a_pause_and_no_other_notices() {
+    let mut world = World::new(56);
+    world.start();
+    let dies = world.tpp("dies", Overrides::default()).await;
+    let lives = world.tpp("lives", Overrides::default()).await;
+    world.behave(&dies, Behaviour::Panics);
+    world.accept(&dies, 20).await;
+    for _ in 0..20 {
+        world.accept(&lives, 1).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(world.outstanding(&lives).await, 0);
+    }
+    let deaths = world.watched.troubles.lock().unwrap().len();
+    assert!((2..=12).contains(&deaths), "{deaths} in a minute");
+    world.behave(&dies, Behaviour::Up);
+    world.all_settled(&dies, MINUTE).await;
+    world.assert_sound();
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_is_lost_leaves_no_lane_without_a_driver() {
+    let mut world = World::new(57);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.faults.lose_answers(away());
+    world.accept(&tpp, 20).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.faults.mend();
+    world.all_settled(&tpp, MINUTE).await;
+    world.assert_sound();
 }

@@ -68,7 +68,6 @@ struct Running {
 /// What was observed.
 #[derive(Default)]
 pub(crate) struct Watched {
-    pub(crate) attempts: Mutex<Vec<Attempt>>,
     pub(crate) healths: Mutex<Vec<(ClientId, Health)>>,
     pub(crate) troubles: Mutex<Vec<String>>,
     pub(crate) leases_lost: Mutex<u32>,
@@ -374,9 +373,7 @@ impl Steady for Origin {
 }
 
 impl Observe for Watched {
-    fn attempt_ended(&self, _: &ClientId, attempt: &Attempt) {
-        self.attempts.lock().unwrap().push(attempt.clone());
-    }
+    fn attempt_ended(&self, _: &ClientId, _: &Attempt) {}
 
     fn health_changed(&self, client_id: &ClientId, _: &Health, to: &Health) {
         let change = (client_id.clone(), to.clone());
