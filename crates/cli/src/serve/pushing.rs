@@ -77,7 +77,7 @@ fn postman(config: &Config, bank: &Bank, tasks: &TaskTracker) -> Result<Postman,
 /// As long as any version asks for it, and nobody switched it off (D-01).
 fn financial_id(config: &Config, bank: &Bank) -> Option<HeaderValue> {
     let wanted = bank.rules.versions.financial_id() == FinancialId::Sent;
-    let org_id = HeaderValue::from_str(&config.bank.org_id.to_string());
+    let org_id = HeaderValue::try_from(config.bank.org_id.to_string());
     let org_id = org_id.expect("an org_id is the text of a header");
     wanted.then_some(org_id)
 }

@@ -45,7 +45,8 @@ pub(super) struct World {
 
 /// A life of delivery.
 struct Running {
-    delivery: Arc<Delivery>,
+    /// Who hears the ledger; it holds no more than a weak reference.
+    _delivery: Arc<Delivery>,
     stop: CancellationToken,
     ended: JoinHandle<()>,
 }
@@ -132,7 +133,7 @@ impl World {
             async move { delivery.run(stop).await }
         });
         self.running = Some(Running {
-            delivery,
+            _delivery: delivery,
             stop,
             ended,
         });
