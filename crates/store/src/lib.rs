@@ -233,7 +233,7 @@ pub trait Store: Send + Sync + 'static {
         rows_max: u32,
     ) -> Answer<'_, Page<LaneStatus, ClientId>>;
 
-    /// How many lanes there are of each health (D-06).
+    /// How many lanes there are of each health, and how much waits (D-06).
     fn lane_totals(&self) -> Answer<'_, LaneTotals>;
 
     /// An operator pauses an endpoint; `false` if the TPP is not known (I-04).

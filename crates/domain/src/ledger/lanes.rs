@@ -176,7 +176,7 @@ pub struct LaneStatus {
     pub outstanding: u64,
 }
 
-/// How many lanes there are of each health.
+/// How many lanes there are of each health, and how much waits for all TPPs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LaneTotals {
     /// See [`Health::Responsive`].
@@ -187,6 +187,8 @@ pub struct LaneTotals {
     pub unresponsive: u64,
     /// See [`Health::Paused`].
     pub paused: u64,
+    /// Events of all TPPs that nobody has settled, those that are not pushed included.
+    pub outstanding: u64,
 }
 
 impl LaneTotals {

@@ -184,6 +184,11 @@ impl Ledger {
         for lane in self.lanes.values() {
             *totals.of(lane.health.state()) += 1;
         }
+        let outstanding = self
+            .events
+            .values()
+            .filter(|event| event.outstanding.is_some());
+        totals.outstanding = outstanding.count() as u64;
         totals
     }
 

@@ -155,6 +155,8 @@ pub(super) fn totals(db: &Connection) -> Result<LaneTotals, Error> {
     while let Some(row) = rows.next()? {
         *totals.of(health::state(row.get(0)?)?) = row.get(1)?;
     }
+    let mut outstanding = db.prepare_cached(OUTSTANDING)?;
+    totals.outstanding = outstanding.query_row([], |row| row.get(0))?;
     Ok(totals)
 }
 
@@ -281,6 +283,9 @@ pub(super) const LIST_LANES: &str = "
     ORDER BY t.client_id LIMIT ?4";
 
 const LANE_TOTALS: &str = "SELECT health, count(*) FROM lanes GROUP BY health";
+
+const OUTSTANDING: &str = "
+    SELECT coalesce(sum(accepted - acknowledged - failed - expired - withdrawn), 0) FROM queues";
 
 const FREE_LANE: &str =
     "UPDATE lanes SET owner = NULL, epoch = NULL WHERE tpp = ?1 AND owner IS NOT NULL";

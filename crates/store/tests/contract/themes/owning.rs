@@ -292,6 +292,7 @@ async fn lanes_are_listed_by_client_with_what_is_known_of_each() {
         failing: 1,
         unresponsive: 0,
         paused: 1,
+        outstanding: 3,
     };
     assert_eq!(ledger.lane_totals().await.unwrap(), totals);
 }
