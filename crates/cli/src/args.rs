@@ -12,8 +12,8 @@ pub(crate) use bench::{
     Accept, Bench, Common as BenchCommon, LongPoll, Poll, Transport as BenchTransport,
 };
 pub(crate) use remote::{
-    ChangeTpp, DisableTpp, Events, ImportTpps, ItemArgs, ListEvents, ProfileArgs, Publish,
-    RegisterTpp, ServerArgs, ShowEvent, Tpps,
+    ChangeTpp, DisableTpp, Endpoints, Events, ImportTpps, ItemArgs, ListEndpoints, ListEvents,
+    ProfileArgs, Publish, PushEvents, RegisterTpp, ServerArgs, ShowEvent, Tpps,
 };
 
 /// The UK Open Banking Event Notification API.
@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// The events of a running server.
     #[command(subcommand)]
     Events(Events),
+    /// Where a running server pushes to, and how that goes.
+    #[command(subcommand)]
+    Endpoints(Endpoints),
     /// Bring the ledger's schema up to date.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(Migrate),

@@ -130,6 +130,11 @@ impl Bank {
         Colleague::new(self.running().internal, role)
     }
 
+    /// What its internal API was told.
+    pub fn internal_options(&self) -> oyez_web::internal::Options {
+        self.plan.internal.clone()
+    }
+
     /// What names mean to it.
     pub fn names(&self) -> &Names {
         &self.names

@@ -14,6 +14,7 @@ use super::{Draft, rules};
 pub(super) fn judge(draft: &Draft, sink: &mut Sink<'_>) {
     versions(draft, sink);
     resources(draft, sink);
+    test_event(draft, sink);
     features(draft, sink);
     signatures(draft, sink);
     timing(draft, sink);
@@ -48,6 +49,22 @@ fn resources(draft: &Draft, sink: &mut Sink<'_>) {
     };
     if let Err(faults) = rules::resource_table(own) {
         refuse::<OwnResource>(faults, sink);
+    }
+}
+
+/// Found now rather than by whoever sends the first one.
+fn test_event(draft: &Draft, sink: &mut Sink<'_>) {
+    let (Some(test_event), Some(resources)) = (&draft.test_event, &draft.resources) else {
+        return;
+    };
+    let (Some(resource), Ok(table)) = (&test_event.resource, rules::resource_table(&resources.own))
+    else {
+        return;
+    };
+    if table.find(resource.kind_and_id().0).is_none() {
+        let what = "names a type that is not in the resource table";
+        let mend = "begin it with a type of the standard or of [resources], such as \"domestic-payment/test\"";
+        sink.fault("test_event.resource", what, mend);
     }
 }
 

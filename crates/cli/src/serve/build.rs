@@ -87,6 +87,7 @@ pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Ser
             bank: Arc::clone(&bank),
             operators: material.operators(config)?,
             readiness: readiness(&draining),
+            options: choices::internal_options(config),
             tasks: tasks.clone(),
         };
         internal = Some(internal_face(config, door, setup, &mut material)?);

@@ -42,6 +42,7 @@ pub struct Plan {
     pub(super) bounds: listener::Bounds,
     pub(super) gateway: Option<listener::Gateway>,
     pub(super) waiters: polling::Options,
+    pub(super) internal: internal::Options,
     pub(super) tokens: Option<Arc<dyn ValidateTokens>>,
     pub(super) base_url: String,
     pub(super) rsa_certificate: bool,
@@ -87,6 +88,7 @@ impl Running {
             bank: Arc::clone(&web),
             operators: watch::Sender::new(Arc::new(Operators::new(staff()))).subscribe(),
             readiness: Readiness::default(),
+            options: plan.internal.clone(),
             tasks: tasks.clone(),
         });
         let listener = plain_listener(&web.metrics).await;

@@ -1,10 +1,10 @@
-//! Events: found again, taken back, queued again (I-03, I-04).
+//! Events: found again, taken back, pushed again, queued again (I-03, I-04).
 
 use axum::body::Body;
 use oyez_domain::event::EventType;
 use oyez_domain::ids::Jti;
 use oyez_domain::json::members::{Faults, Members};
-use oyez_domain::ledger::history::{EventFile, EventFilter, StateFilter};
+use oyez_domain::ledger::history::{EventFile, EventFilter, EventSummary, StateFilter};
 use oyez_domain::life::{Ending, Outcome, Settlement, State, Withdrawn};
 use oyez_domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -38,10 +38,28 @@ impl Api {
         Ok(Answer::ok(&json!({"events": events, "next": page.next})))
     }
 
-    /// `GET /v1/events/{jti}`.
+    /// `GET /v1/events/{jti}`. Of an event that is outstanding it says too by which ways its TPP can get it now.
     pub(super) async fn read_event(&self, call: &Call) -> Result<Answer, Problem> {
         let file = self.event(call).await?;
-        Ok(Answer::ok(&files::whole(&file)))
+        let mut whole = files::whole(&file);
+        whole["delivery"] = self.ways_of(&file.summary).await?;
+        Ok(Answer::ok(&whole))
+    }
+
+    /// `POST /v1/events/{jti}/push`: again at once, also when it was given up to polls (D-07). Whether it was queued: an
+    /// event that had ended is not, nor one whose TPP has no address. Where its endpoint is held back it waits for that.
+    pub(super) async fn push_event_again(&self, call: &Call) -> Result<Answer, Problem> {
+        let event = self.event(call).await?.summary;
+        // Asked before, since an answer that fails would deny what was done.
+        let ways = self.ways_of(&event).await?;
+        let store = &self.bank.store;
+        let (actor, client_id) = (call.actor.clone(), event.client_id.clone());
+        let retried = store.retry_pushes(actor, client_id, vec![event.jti], call.now);
+        let queued = retried.await? > 0;
+        let event = files::summary(&event);
+        Ok(Answer::ok(
+            &json!({"queued": queued, "event": event, "delivery": ways}),
+        ))
     }
 
     /// `POST /v1/events/{jti}/withdraw`. Whether that changed anything, and how the event stands now: one that had ended
@@ -96,6 +114,14 @@ impl Api {
     async fn event(&self, call: &Call) -> Result<EventFile, Problem> {
         let jti = call.parameter.parse().map_err(|_| NO_EVENT)?;
         self.bank.store.find_event(jti).await?.ok_or(NO_EVENT)
+    }
+
+    /// By which ways an outstanding event gets to its TPP.
+    async fn ways_of(&self, event: &EventSummary) -> Result<Value, Problem> {
+        match event.state {
+            State::Outstanding => self.ways_to(&event.client_id).await,
+            State::Settled(_) => Ok(Value::Null),
+        }
     }
 
     /// A type by any of its names.

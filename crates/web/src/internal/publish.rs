@@ -31,7 +31,8 @@ use crate::metrics::Publication;
 pub const ITEMS_MAX: usize = 1000;
 
 /// What was read of a request.
-struct Batch {
+#[derive(Default)]
+pub(super) struct Batch {
     /// What is to be accepted, in order.
     submissions: Vec<Submission>,
     /// The items that are not fit to be, by their place among all.
@@ -55,6 +56,11 @@ impl Api {
             let read = reading.await;
             read.unwrap_or_else(|error| Err(Problem::Broken(panicked(error))))?
         };
+        self.accept(batch, call.now).await
+    }
+
+    /// Makes what was read durable, and answers an outcome for each item.
+    pub(super) async fn accept(&self, batch: Batch, now: Timestamp) -> Result<Answer, Problem> {
         let Batch {
             submissions,
             rejected,
@@ -62,10 +68,28 @@ impl Api {
         let acceptances = if submissions.is_empty() {
             Vec::new()
         } else {
-            self.bank.store.accept(submissions, call.now).await?
+            self.bank.store.accept(submissions, now).await?
         };
         let body = write(&self.bank, &acceptances, &rejected);
         Ok(Answer::json(StatusCode::OK, body))
+    }
+}
+
+impl Batch {
+    /// With one item more.
+    pub(super) fn add(
+        &mut self,
+        bank: &Bank,
+        item: Result<notice::Item, Vec<Fault>>,
+        now: Timestamp,
+    ) {
+        match item {
+            Ok(item) => self.submissions.push(submission(bank, item, now)),
+            Err(faults) => {
+                let place = self.submissions.len() + self.rejected.len();
+                self.rejected.push((place, faults));
+            }
+        }
     }
 }
 
@@ -76,11 +100,8 @@ fn read(bank: &Bank, bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
         submissions: Vec::with_capacity(items.len()),
         rejected: Vec::new(),
     };
-    for (index, item) in items.iter().enumerate() {
-        match notice::read(&bank.rules, item, now) {
-            Ok(item) => batch.submissions.push(submission(bank, item, now)),
-            Err(faults) => batch.rejected.push((index, faults)),
-        }
+    for item in items {
+        batch.add(bank, notice::read(&bank.rules, item, now), now);
     }
     Ok(batch)
 }

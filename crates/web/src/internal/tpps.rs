@@ -4,17 +4,14 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::history::Counts;
-use oyez_domain::registration::Registrations;
-use oyez_domain::routing;
-use oyez_domain::rules::Rules;
-use oyez_domain::tpp::{Standing, Tpp};
+use oyez_domain::tpp::Standing;
 use serde_json::{Value, json};
 
 use super::api::{Api, Call, NO_TPP};
 use super::input;
 use super::leaving::Answer;
 use super::problem::Problem;
-use super::{profiles, registrations};
+use super::{endpoints, profiles, registrations};
 
 impl Api {
     /// `POST /v1/tpps`.
@@ -104,8 +101,9 @@ impl Api {
         let counts = store.counts(tpp.client_id.clone()).await?;
         let mut whole = profiles::render(&tpp);
         whole.insert("counts".to_owned(), render_counts(counts));
-        let hearing = hearing(&self.bank.rules, &tpp, &registered);
-        whole.insert("delivery".to_owned(), hearing);
+        let health = self.health_of(&tpp.client_id).await?;
+        let ways = endpoints::ways(&self.bank.rules, &tpp, &registered, &health);
+        whole.insert("delivery".to_owned(), ways);
         let registered = registrations::render(&registered);
         whole.insert("registrations".to_owned(), registered);
         Ok(Answer::ok(&Value::Object(whole)))
@@ -117,30 +115,6 @@ impl Api {
         let counts = self.bank.store.counts(tpp.client_id).await?;
         Ok(Answer::ok(&render_counts(counts)))
     }
-}
-
-/// By which ways a TPP gets its events, and where it gets none, why.
-fn hearing(rules: &Rules, tpp: &Tpp, registered: &Registrations) -> Value {
-    let push_address = routing::push_address(rules, registered);
-    let may_poll = routing::may_poll(rules, registered).is_ok();
-    let has_any = registered.subscription.is_some() || registered.callback_url.is_some();
-    let silenced_by = [
-        (
-            matches!(tpp.standing, Standing::Disabled { .. }),
-            "an operator disabled this TPP",
-        ),
-        (
-            !has_any && !may_poll,
-            "the TPP has registered neither an event-subscription nor a callback-url",
-        ),
-        (
-            has_any && !may_poll && push_address.is_none(),
-            "push is switched off, and a callback-url alone does not let it poll",
-        ),
-    ];
-    let silenced_by = silenced_by.into_iter().filter(|(holds, _)| *holds);
-    let silenced_by: Vec<&str> = silenced_by.map(|(_, why)| why).collect();
-    json!({"pushed_to": push_address, "may_poll": may_poll, "silenced_by": silenced_by})
 }
 
 fn render_counts(counts: Counts) -> Value {

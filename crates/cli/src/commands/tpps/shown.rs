@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::text;
-use crate::output::Table;
+use crate::commands::endpoints;
+use crate::output::{Table, printable};
 
 /// Its profile and standing.
 pub(super) fn profile(tpp: &Value) -> String {
@@ -107,9 +108,14 @@ fn delivery(delivery: &Value) -> String {
         return format!("It gets no events: {}.\n", silenced.join("; "));
     }
     let polls = delivery["may_poll"] == true;
+    let endpoint = printable(&endpoints::standing(&delivery["endpoint"]));
     match (delivery["pushed_to"].as_str(), polls) {
-        (Some(url), true) => format!("It gets events by push to {url}, and may poll.\n"),
-        (Some(url), false) => format!("It gets events by push to {url}.\n"),
+        (Some(url), true) => {
+            format!("It gets events by push to {url}, and may poll. The endpoint {endpoint}.\n")
+        }
+        (Some(url), false) => {
+            format!("It gets events by push to {url}. The endpoint {endpoint}.\n")
+        }
         (None, _) => "It gets events by polling.\n".to_owned(),
     }
 }

@@ -227,10 +227,16 @@ async fn a_tpp_that_hears_nothing_says_why() {
         "{why}"
     );
     let hears = world.get("/v1/tpps/hears").await.json();
+    let delivery = &hears["delivery"];
     assert_eq!(
-        hears["delivery"],
-        json!({"pushed_to": null, "may_poll": true, "silenced_by": []})
+        (
+            &delivery["pushed_to"],
+            &delivery["may_poll"],
+            &delivery["silenced_by"]
+        ),
+        (&Value::Null, &json!(true), &json!([]))
     );
+    assert_eq!(delivery["endpoint"]["state"], "responsive");
     assert_eq!(hears["counts"]["outstanding"], 1);
     let counts = world.get("/v1/tpps/hears/counts").await.json();
     assert_eq!(counts, hears["counts"]);
@@ -274,6 +280,9 @@ async fn a_ledger_that_fails_is_a_503_on_every_act() {
             (Method::PUT, "/v1/tpps/tpp-1", profile()),
             (Method::POST, "/v1/tpps/tpp-1/disable", reason.clone()),
             (Method::POST, "/v1/tpps/tpp-1/enable", nothing.clone()),
+            (Method::POST, "/v1/endpoints/tpp-1/pause", nothing.clone()),
+            (Method::POST, "/v1/endpoints/tpp-1/resume", nothing.clone()),
+            (Method::POST, "/v1/test-events", json!({"tpp": "tpp-1"})),
             (
                 Method::POST,
                 "/v1/tpps/tpp-1/requeue-failed",
@@ -284,7 +293,14 @@ async fn a_ledger_that_fails_is_a_503_on_every_act() {
             assert_eq!(reply.status, 503, "{path}: {reply:?}");
             assert_eq!(reply.header("retry-after"), "2");
         }
-        for path in ["/v1/tpps", "/v1/tpps/tpp-1", "/v1/events", "/v1/audit"] {
+        for path in [
+            "/v1/tpps",
+            "/v1/tpps/tpp-1",
+            "/v1/endpoints",
+            "/v1/endpoints/tpp-1",
+            "/v1/events",
+            "/v1/audit",
+        ] {
             assert_eq!(world.get(path).await.status, 503, "{path}");
         }
         assert_eq!(

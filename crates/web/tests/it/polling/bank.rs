@@ -29,7 +29,7 @@ use oyez_testkit::keys;
 use oyez_testkit::making::{
     Jtis, UPDATE, client, everything, interaction, notice, profile, rules, submission,
 };
-use oyez_web::metrics::Metrics;
+use oyez_web::metrics::{Levels, Metrics};
 use oyez_web::polling::{Answer, Ask, Desk, Options, Unavailable, Waiters};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -258,7 +258,10 @@ impl Bank {
     /// Whether so many polls were answered like this.
     pub(crate) fn counts(&self, answered: &str, polls: usize) -> bool {
         let line = format!("oyez_polls_total{{answered=\"{answered}\"}} {polls}");
-        self.metrics.text(0, 0).lines().any(|found| found == line)
+        self.metrics
+            .text(Levels::default())
+            .lines()
+            .any(|found| found == line)
     }
 
     pub(crate) async fn poll(&self, ask: Ask) -> Answer {
