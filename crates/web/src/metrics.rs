@@ -3,11 +3,12 @@
 //!
 //! What goes up and down is counted by a guard, so that a request that is dropped on its way counts itself out.
 
+mod words;
+
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use oyez_domain::ledger::lanes::{HealthState, LaneTotals};
-use oyez_domain::ledger::push::Verdict;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -16,6 +17,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use words::{method_name, name_of};
+
+pub use words::{Answered, Listener, Publication, Pushed, TokenFound};
 
 /// The type of what [`Metrics::text`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -43,58 +48,6 @@ pub struct Metrics {
     events: Family<Label, Gauge>,
 }
 
-/// The two listeners.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Listener {
-    /// For TPPs.
-    Tpp,
-    /// For the bank's own systems.
-    Internal,
-}
-
-/// What became of one published item (I-01).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Publication {
-    /// It is durable and will be delivered.
-    Accepted,
-    /// It had been accepted before.
-    Duplicate,
-    /// The TPP has registered nothing.
-    NoSubscription,
-    /// The TPP wants none of its types.
-    NotSubscribed,
-    /// The TPP is disabled.
-    Disabled,
-    /// Something is wrong with it.
-    Rejected,
-}
-
-/// How a poll came to its answer (P-07, P-08).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answered {
-    /// It did not wait.
-    AtOnce,
-    /// Something came while it waited.
-    Woken,
-    /// Nothing came in its time.
-    WaitedOut,
-    /// Others needed its place.
-    Evicted,
-    /// The server was stopping.
-    Drained,
-}
-
-/// What became of one push (D-02 … D-04).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pushed {
-    /// The TPP has the event.
-    Acknowledged,
-    /// It refused this event.
-    Refused,
-    /// Its endpoint failed.
-    EndpointFailed,
-}
-
 /// What is not counted but looked at when the metrics are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Levels {
@@ -104,19 +57,6 @@ pub struct Levels {
     pub polls_waiting: usize,
     /// Endpoints by what is known of them, and what waits; `None` when the ledger did not say.
     pub endpoints: Option<LaneTotals>,
-}
-
-/// What was found of an access token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenFound {
-    /// It holds.
-    Valid,
-    /// It does not.
-    Invalid,
-    /// It did once.
-    Expired,
-    /// Nobody could say.
-    Unavailable,
 }
 
 /// What is counted of a listener's connections. The default is read by nobody.
@@ -403,98 +343,8 @@ impl Drop for Counted {
     }
 }
 
-impl Listener {
-    /// The word for it in metrics, logs and readiness.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tpp => "tpp",
-            Self::Internal => "internal",
-        }
-    }
-}
-
-impl Publication {
-    /// The word for it in metrics and in the internal API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
-            Self::NoSubscription => "no-subscription",
-            Self::NotSubscribed => "not-subscribed-to-type",
-            Self::Disabled => "disabled",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
-impl Answered {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::AtOnce => "at-once",
-            Self::Woken => "woken",
-            Self::WaitedOut => "waited-out",
-            Self::Evicted => "evicted",
-            Self::Drained => "drained",
-        }
-    }
-}
-
-impl Pushed {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Acknowledged => "acknowledged",
-            Self::Refused => "refused",
-            Self::EndpointFailed => "endpoint-failed",
-        }
-    }
-}
-
-impl From<&Verdict> for Pushed {
-    fn from(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Acknowledged => Self::Acknowledged,
-            Verdict::Refused { .. } => Self::Refused,
-            Verdict::EndpointFailed { .. } => Self::EndpointFailed,
-        }
-    }
-}
-
-impl TokenFound {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Invalid => "invalid",
-            Self::Expired => "expired",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-const fn name_of(state: HealthState) -> &'static str {
-    match state {
-        HealthState::Responsive => "responsive",
-        HealthState::Failing => "failing",
-        HealthState::Unresponsive => "unresponsive",
-        HealthState::Paused => "paused",
-    }
-}
-
 fn set(gauge: &Gauge, level: impl TryInto<i64>) {
     gauge.set(level.try_into().unwrap_or(i64::MAX));
-}
-
-/// Anybody may make up a method; a label may not.
-fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::PATCH => "PATCH",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
 }
 
 /// The one state of events that is looked at here: the others only grow.

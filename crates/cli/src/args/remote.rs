@@ -169,7 +169,7 @@ pub(crate) struct Publish {
     /// Items to publish: a line each, or one JSON document; `-` is standard input.
     #[arg(required_unless_present_any = ["tpp", "test_event"], conflicts_with_all = ["tpp", "test_event"])]
     pub(crate) file: Option<PathBuf>,
-    /// Try the way to the TPP that --tpp names: tell it of the resource of [test_event] in the server's configuration. An
+    /// Try the way to the TPP that --tpp names: tell it of the resource of `[test_event]` in the server's configuration. An
     /// operator's act; the ledger marks the event as a test.
     #[arg(long, requires = "tpp", conflicts_with_all = ["resource", "events", "reason", "version", "txn", "toe", "idempotency_key"])]
     pub(crate) test_event: bool,

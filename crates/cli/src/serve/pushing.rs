@@ -7,7 +7,7 @@ use oyez_delivery::post::{self, Postman};
 use oyez_delivery::{Chance, Delivery, Observe, Options, Parts, Steady, Trouble};
 use oyez_domain::ids::{ClientId, NodeId};
 use oyez_domain::ledger::lanes::Health;
-use oyez_domain::ledger::push::{Answer, Attempt, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt};
 use oyez_domain::versions::FinancialId;
 use oyez_outbound::{HeaderValue, SystemResolver};
 use oyez_web::Bank;
@@ -99,11 +99,7 @@ struct Watch(Arc<Metrics>);
 
 impl Observe for Watch {
     fn attempt_ended(&self, client_id: &ClientId, attempt: &Attempt) {
-        let pushed = match attempt.verdict {
-            Verdict::Acknowledged => Pushed::Acknowledged,
-            Verdict::Refused { .. } => Pushed::Refused,
-            Verdict::EndpointFailed { .. } => Pushed::EndpointFailed,
-        };
+        let pushed = Pushed::from(&attempt.verdict);
         self.0.push(pushed, attempt.latency);
         if pushed != Pushed::Acknowledged {
             let (jti, why) = (attempt.jti, why(&attempt.answer));
