@@ -199,11 +199,7 @@ mod tests {
                 ..Reply::default()
             };
             let sent = InteractionId::new(SENT).unwrap();
-            let judged = judge(
-                &Posted::Answered(reply),
-                Acknowledgement::default(),
-                &sent,
-            );
+            let judged = judge(&Posted::Answered(reply), Acknowledgement::default(), &sent);
             let reason = told.to_owned();
             assert_eq!(judged.judgement, Judgement::Refused(Refusal { reason }));
         }

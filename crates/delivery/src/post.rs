@@ -116,6 +116,7 @@ impl Postman {
             limits: Limits {
                 connect: self.options.connect_time_max,
                 total: self.options.attempt_time_max,
+                lookups_max: LOOKUPS_MAX,
                 kept_per_origin_max: KEPT_MAX,
                 kept_max: KEPT_MAX,
                 ..Limits::default()
@@ -137,6 +138,9 @@ async fn sweep(routes: Arc<Routes>, unused_max: Duration) {
     }
 }
 
+/// One TPP's. Enough for a name that is answered; and one whose servers hang keeps two threads of the runtime's blocking pool,
+/// however often it is tried: so many such TPPs as a market has do not use up its 512 (D-09).
+const LOOKUPS_MAX: usize = 2;
 /// More than a market has TPPs with an endpoint; one more costs the least recently used its connections.
 const ROUTES_MAX: usize = 1_024;
 /// A lane has no more letters under way than it was told, hence no more connections: this only bounds what it can be told.
