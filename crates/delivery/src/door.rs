@@ -1,4 +1,4 @@
-//! How a lane is reached from outside: a knock, and a letterbox for one claim.
+//! How a lane is reached from outside: a knock, a word that it is not ours any more, and a letterbox for one claim.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub(crate) struct Door {
     knock: Notify,
+    doubt: AtomicBool,
     claim: Mutex<Option<Claim>>,
 }
 
@@ -37,6 +38,17 @@ impl Door {
     /// Waits for a knock; one that came before is not lost.
     pub(crate) async fn knocked(&self) {
         self.knock.notified().await;
+    }
+
+    /// Somebody changed something over the lane's head.
+    pub(crate) fn doubt(&self) {
+        self.doubt.store(true, Ordering::Release);
+        self.knock();
+    }
+
+    /// Whether somebody did since this was last asked.
+    pub(crate) fn take_doubt(&self) -> bool {
+        self.doubt.swap(false, Ordering::AcqRel)
     }
 
     /// The lane is claimed anew while its task still runs.

@@ -7,6 +7,7 @@ use oyez_domain::ids::InteractionId;
 use oyez_domain::tpp::Acknowledgement;
 
 use crate::ports::{Posted, Reply};
+use crate::post::refusal_words;
 
 /// What one attempt says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,7 @@ fn judge_reply(reply: &Reply, counts: Acknowledgement, sent: &InteractionId) -> 
         202 if counts != Acknowledgement::Strict || deviation.is_none() => Judgement::Acknowledged,
         200..=299 if counts == Acknowledgement::Lenient => Judgement::Acknowledged,
         400 | 422 => Judgement::Refused(Refusal {
-            reason: format!("status {status}"),
+            reason: refusal(reply),
         }),
         _ => Judgement::EndpointFailed(EndpointFailure {
             reason: match deviation {
@@ -76,6 +77,16 @@ fn judge_reply(reply: &Reply, counts: Acknowledgement, sent: &InteractionId) -> 
     Judged {
         judgement,
         deviation,
+    }
+}
+
+/// The status, and the TPP's own words where it gave some as RFC 8935 has it.
+fn refusal(reply: &Reply) -> String {
+    let status = reply.status;
+    match refusal_words(&reply.body_head) {
+        Some((err, description)) if description.is_empty() => format!("status {status}: {err}"),
+        Some((err, description)) => format!("status {status}: {err}: {description}"),
+        None => format!("status {status}"),
     }
 }
 
@@ -167,6 +178,30 @@ mod tests {
                     prop_assert_eq!(failure.retry_after, retry_after);
                 }
             }
+        }
+    }
+
+    // D-04
+    #[test]
+    fn the_words_of_a_refusal_are_its_reason() {
+        for (body, told) in [
+            ("", "status 400"),
+            ("<html>", "status 400"),
+            (r#"{"err": "invalid_key"}"#, "status 400: invalid_key"),
+            (
+                r#"{"err": "invalid_audience", "description": "not ours"}"#,
+                "status 400: invalid_audience: not ours",
+            ),
+        ] {
+            let reply = Reply {
+                status: 400,
+                body_head: body.into(),
+                ..Reply::default()
+            };
+            let sent = InteractionId::new(SENT).unwrap();
+            let judged = judge(&Posted::Answered(reply), Acknowledgement::default(), &sent);
+            let reason = told.to_owned();
+            assert_eq!(judged.judgement, Judgement::Refused(Refusal { reason }));
         }
     }
 

@@ -219,6 +219,10 @@ impl<'a> Lane<'a> {
 
     /// Has the lane been claimed anew, lost, or is the node stopping?
     fn look_around(&mut self) {
+        // Whether it is ours, the next choice says. Until then nothing that was chosen before is started (S-12, I-04).
+        if self.door.take_doubt() && self.owner().is_some() {
+            self.give_back();
+        }
         if let Some(claim) = self.door.take_claim() {
             self.arrive(claim);
         }

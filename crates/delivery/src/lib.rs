@@ -154,7 +154,7 @@ impl Delivery {
 impl Listen for Delivery {
     fn heard(&self, news: &[News]) {
         for news in news.iter().filter(|news| news.pushes) {
-            self.shared.heard(&news.client_id);
+            self.shared.heard(news);
         }
     }
 }

@@ -346,7 +346,6 @@ impl<'a> Node<'a> {
             return;
         };
         let door = self.shared.doors().remove(&client_id);
-        self.shared.parts.post.forget(&client_id);
         // A claim that was handed in while the lane went: it is ours, and nobody drives it.
         if let Some(claim) = door.and_then(|door| door.take_claim()) {
             self.begin(client_id, claim);

@@ -26,9 +26,6 @@ pub trait Issue: Send + Sync {
 pub trait Post: Send + Sync {
     /// Posts one SET and tells what came back, within the limits of time that it was set up with.
     fn post(&self, letter: Letter) -> BoxFuture<'_, Posted>;
-
-    /// Nothing is to be posted to this TPP for a while: its connections may go.
-    fn forget(&self, client_id: &ClientId);
 }
 
 /// One SET on its way to a TPP, once (D-01).

@@ -2,8 +2,8 @@
 //!
 //! Each TPP has a client of its own, with its own connections, its own TLS sessions where it has its own anchors, and nothing
 //! to wait for that another TPP could hold (D-09): the one lock that all share is held for a look into a map. A client goes
-//! when it was not used for as long as its connections live, when it is forgotten, or when there are too many and it was used
-//! least recently; what it has in flight ends first.
+//! when it was not used for as long as its connections live, however often its lane comes and goes meanwhile, or when there are
+//! too many and it was used least recently; what it has in flight ends first.
 //!
 //! Whom the deployment believes, and who it is, comes in from the edge and may be replaced while it runs: the next letter to
 //! a TPP finds the new value and takes a new client (D-13).
@@ -21,15 +21,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::address::Policy;
-use oyez_domain::ids::ClientId;
 use oyez_domain::time::Clock;
 use oyez_outbound::{HeaderValue, Limits, PlainHttp, Proxy, Resolve, Setup, Tls};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-pub use answer::refusal_words;
-
+pub(crate) use self::answer::refusal_words;
 use self::route::Route;
 use self::routes::Routes;
 use crate::ports::{Addressee, BoxFuture, Failure, Letter, Post, Posted};
@@ -118,6 +116,7 @@ impl Postman {
             limits: Limits {
                 connect: self.options.connect_time_max,
                 total: self.options.attempt_time_max,
+                lookups_max: LOOKUPS_MAX,
                 kept_per_origin_max: KEPT_MAX,
                 kept_max: KEPT_MAX,
                 ..Limits::default()
@@ -130,10 +129,6 @@ impl Post for Postman {
     fn post(&self, letter: Letter) -> BoxFuture<'_, Posted> {
         Box::pin(self.carry(letter))
     }
-
-    fn forget(&self, client_id: &ClientId) {
-        self.routes.forget(client_id);
-    }
 }
 
 async fn sweep(routes: Arc<Routes>, unused_max: Duration) {
@@ -143,6 +138,9 @@ async fn sweep(routes: Arc<Routes>, unused_max: Duration) {
     }
 }
 
+/// One TPP's. Enough for a name that is answered; and one whose servers hang keeps two threads of the runtime's blocking pool,
+/// however often it is tried: so many such TPPs as a market has do not use up its 512 (D-09).
+const LOOKUPS_MAX: usize = 2;
 /// More than a market has TPPs with an endpoint; one more costs the least recently used its connections.
 const ROUTES_MAX: usize = 1_024;
 /// A lane has no more letters under way than it was told, hence no more connections: this only bounds what it can be told.

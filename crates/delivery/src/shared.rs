@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use oyez_domain::ids::ClientId;
 use oyez_domain::time::Timestamp;
+use oyez_store::News;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -43,11 +44,21 @@ impl Shared {
         }
     }
 
-    /// There may be something to push to this TPP.
-    pub(crate) fn heard(&self, client_id: &ClientId) {
-        match self.doors().get(client_id) {
-            Some(door) => door.knock(),
-            None => self.wants_lanes.notify_one(),
+    /// There may be something to push to this TPP, or its lane is not ours any more.
+    pub(crate) fn heard(&self, news: &News) {
+        let is_driven = match self.doors().get(&news.client_id) {
+            Some(door) if news.freed => {
+                door.doubt();
+                false
+            }
+            Some(door) => {
+                door.knock();
+                true
+            }
+            None => false,
+        };
+        if !is_driven {
+            self.wants_lanes.notify_one();
         }
     }
 

@@ -15,7 +15,7 @@ use super::route::INTERACTION_ID;
 use crate::ports::{Failure, Reply};
 
 /// The `err` and `description` of a refusal by RFC 8935, where the first bytes of a body are one.
-pub fn refusal_words(body_head: &[u8]) -> Option<(String, String)> {
+pub(crate) fn refusal_words(body_head: &[u8]) -> Option<(String, String)> {
     let document = json::parse(body_head, DEPTH_MAX).ok()?;
     let err = document.get("err")?.as_str()?;
     let description = document.get("description").and_then(|text| text.as_str());

@@ -54,18 +54,13 @@ impl Routes {
         place
     }
 
-    pub(super) fn forget(&self, client_id: &ClientId) {
-        let gone = self.lock().remove(client_id);
-        // Closing connections is not done under the lock.
-        drop(gone);
-    }
-
     /// Lets those go that were not used for so long.
     pub(super) fn sweep(&self, unused_max: Duration) {
         let now = Instant::now();
         let is_old = |known: &mut Known| now.duration_since(known.used_at) >= unused_max;
         let mut places = self.lock();
         let gone: Vec<_> = places.extract_if(|_, known| is_old(known)).collect();
+        // Closing connections is not done under the lock.
         drop(places);
         drop(gone);
     }
@@ -131,7 +126,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         routes.sweep(Duration::from_secs(10));
         assert_eq!(names(&routes), ["two"]);
-        routes.forget(&client_id("two"));
+        tokio::time::advance(Duration::from_secs(9)).await;
+        routes.sweep(Duration::from_secs(10));
         assert!(names(&routes).is_empty());
     }
 }

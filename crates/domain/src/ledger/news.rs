@@ -15,6 +15,8 @@ pub struct News {
     pub ends: bool,
     /// There may be something to push, or whoever pushes reckons with what is no longer so.
     pub pushes: bool,
+    /// The lane was taken from whoever drives it, who then pushes too: what it has read of the TPP, and holds, is out of date.
+    pub freed: bool,
 }
 
 impl News {
@@ -25,7 +27,14 @@ impl News {
             polls: false,
             ends: false,
             pushes: false,
+            freed: false,
         }
+    }
+
+    /// The lane was freed, whoever had it.
+    pub const fn free(&mut self) {
+        self.pushes = true;
+        self.freed = true;
     }
 
     /// Joins what else happened for the same TPP.
@@ -33,5 +42,6 @@ impl News {
         self.polls |= more.polls;
         self.ends |= more.ends;
         self.pushes |= more.pushes;
+        self.freed |= more.freed;
     }
 }

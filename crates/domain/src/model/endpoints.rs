@@ -18,7 +18,7 @@ impl Ledger {
             let paused = Health::Paused { since: now };
             let before = lane.become_free(paused.clone());
             lane.wake_at = None;
-            self.news_of(client_id).pushes = true;
+            self.news_of(client_id).free();
             self.note_health(actor, "endpoint.paused", client_id, (before, paused), now);
         }
         true
@@ -41,7 +41,7 @@ impl Ledger {
             let lane = self.lanes.entry(client_id.clone()).or_default();
             let before = lane.become_free(Health::Responsive);
             lane.wake_at = Some(now);
-            self.news_of(client_id).pushes = true;
+            self.news_of(client_id).free();
             let change = (before, Health::Responsive);
             self.note_health(actor, "endpoint.resumed", client_id, change, now);
         }

@@ -224,7 +224,7 @@ impl Ledger {
     pub(super) fn free_lane(&mut self, client_id: &ClientId) {
         let lane = self.lanes.get_mut(client_id);
         if lane.is_some_and(|lane| lane.owner.take().is_some()) {
-            self.news_of(client_id).pushes = true;
+            self.news_of(client_id).free();
         }
     }
 }

@@ -79,7 +79,7 @@ fn set_health_over(
         wake_at.map(Timestamp::unix_ms)
     ])?;
     expect_rows(changed, 1, "changing an endpoint's health")?;
-    unit.news.of((tpp, owner)).pushes = true;
+    unit.news.of((tpp, owner)).free();
     Ok(())
 }
 

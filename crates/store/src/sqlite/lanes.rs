@@ -216,7 +216,7 @@ pub(super) fn next_in_line(
 pub(super) fn free(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Error> {
     let freed = unit.db.prepare_cached(FREE_LANE)?.execute([owner.0])?;
     if freed > 0 {
-        unit.news.of(owner).pushes = true;
+        unit.news.of(owner).free();
     }
     Ok(())
 }

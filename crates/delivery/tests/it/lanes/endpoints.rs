@@ -179,8 +179,6 @@ impl Post for Endpoints {
             posted
         })
     }
-
-    fn forget(&self, _: &ClientId) {}
 }
 
 async fn answer(behaviour: &Behaviour, jti: Jti, letter: &Letter) -> Posted {

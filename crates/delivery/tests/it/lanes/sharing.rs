@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oyez_domain::tpp::Overrides;
 
-use super::endpoints::Behaviour;
+use super::endpoints::{Arrival, Behaviour};
 use super::world::{MINUTE, World};
 
 fn one_at_once() -> Overrides {
@@ -108,6 +108,41 @@ async fn outstanding_events_follow_a_new_callback_url_at_their_next_attempt() {
             .all(|it| it.callback_url.contains("//new.example/"))
     );
     world.assert_sound();
+}
+
+// S-12, I-04
+#[tokio::test(start_paused = true)]
+async fn a_pause_or_a_new_address_stops_at_once_what_was_chosen_before() {
+    for pauses in [true, false] {
+        let mut world = World::new(36);
+        world.start();
+        let tpp = world.tpp("acme", one_at_once()).await;
+        world.behave(&tpp, Behaviour::Slow(Duration::from_millis(20)));
+        world.accept(&tpp, 300).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if pauses {
+            world.pause(&tpp).await;
+        } else {
+            world.put(&tpp, "new.example").await;
+        }
+        let before = world.arrivals(&tpp).len();
+        assert!((2..299).contains(&before), "{before}");
+        let until_then = |it: &Arrival| !it.callback_url.contains("//new.example/");
+        tokio::time::sleep(MINUTE * 2).await;
+        let arrivals = world.arrivals(&tpp);
+        assert_eq!(
+            arrivals.iter().filter(|it| until_then(it)).count(),
+            before,
+            "nothing was started over an operator's or the TPP's head"
+        );
+        if pauses {
+            assert_eq!(arrivals.len(), before);
+            world.resume(&tpp).await;
+        }
+        world.all_settled(&tpp, MINUTE).await;
+        assert_eq!(world.arrivals(&tpp).len(), 300, "each once");
+        world.assert_sound();
+    }
 }
 
 // I-04

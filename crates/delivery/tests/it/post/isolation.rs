@@ -5,12 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use oyez_delivery::{Post, Posted};
 use oyez_domain::address::Policy;
-use oyez_domain::ids::ClientId;
 use oyez_outbound::{Proxy, Resolution};
 use oyez_testkit::endpoint::{Behaviour, Greeting};
 use tokio::time::timeout;
 
-use super::world::{PATH, World, letter};
+use super::world::{PATH, World, believing, letter};
 
 const HANGING: &str = "/hanging/v4.0/event-notifications";
 
@@ -30,7 +29,7 @@ async fn http_2_is_spoken_with_who_offers_it_and_says_the_same() {
     let world = World::new().await;
     world.answered(world.acme()).await;
     world.endpoint.greet(Greeting::TlsAndHttp2);
-    world.postman.forget(&ClientId::new("acme").unwrap());
+    world.endpoint.break_off();
     world.answered(world.acme()).await;
     join_all((0..20).map(|_| world.answered(world.acme()))).await;
     assert_eq!(world.endpoint.connections(), 2);
@@ -93,23 +92,19 @@ async fn two_tpps_with_one_endpoint_share_no_connection() {
 
 // D-09, D-11
 #[tokio::test]
-async fn a_forgotten_tpp_keeps_nothing_but_what_is_under_way() {
+async fn what_is_under_way_ends_on_its_connection_when_the_client_is_replaced() {
     let world = World::new().await;
-    let acme = ClientId::new("acme").unwrap();
-    world.answered(world.acme()).await;
-    world.postman.forget(&acme);
-    world.answered(world.acme()).await;
-    assert_eq!(world.endpoint.connections(), 2);
-
     let late = Behaviour::status(202).late(Duration::from_millis(300));
     world.endpoint.behave(HANGING, late);
     let under_way = world.postman.post(letter(world.tpp("acme", HANGING)));
-    let forgotten = async {
+    let replaced = async {
         world.endpoint.until_count(HANGING, 1).await;
-        world.postman.forget(&acme);
+        world.tls.send_replace(believing(&world.authority, None));
+        world.answered(world.acme()).await;
     };
-    let (posted, ()) = tokio::join!(under_way, forgotten);
+    let (posted, ()) = tokio::join!(under_way, replaced);
     assert!(matches!(posted, Posted::Answered(reply) if reply.status == 202));
+    assert_eq!(world.endpoint.connections(), 2);
 }
 
 // D-09, D-11

@@ -33,6 +33,7 @@ fn heard(notebook: &Notebook) -> String {
             (news.polls, " polls"),
             (news.ends, " ends"),
             (news.pushes, " pushes"),
+            (news.freed, " freed"),
         ];
         let flags = flags.into_iter().filter(|(flag, _)| *flag);
         let flags: String = flags.map(|(_, word)| word).collect();
@@ -208,7 +209,7 @@ async fn in_strict_order_an_end_is_news_for_pushing_too() {
     assert_eq!(heard(&notebook), "acme: ends pushes");
 }
 
-// I-04, D-06, D-07, A-09
+// I-04, D-06, D-07, S-12, A-09
 #[tokio::test]
 async fn what_operators_and_registrations_change_is_told() {
     let (ledger, notebook) = listened_to().await;
@@ -227,15 +228,19 @@ async fn what_operators_and_registrations_change_is_told() {
     assert_eq!(retried.await.unwrap(), 2);
     assert_eq!(heard(&notebook), "acme: pushes");
     assert!(ledger.pause_endpoint(by(), id(), now).await.unwrap());
-    assert_eq!(heard(&notebook), "acme: pushes");
+    assert_eq!(heard(&notebook), "acme: pushes freed");
     assert!(ledger.resume_endpoint(by(), id(), now).await.unwrap());
-    assert_eq!(heard(&notebook), "acme: pushes");
+    assert_eq!(heard(&notebook), "acme: pushes freed");
+    acme.is_pushed().await;
+    heard(&notebook);
     acme.replaces(pushed_to("acme.example", everything())).await;
-    assert_eq!(heard(&notebook), "acme: polls pushes");
+    assert_eq!(heard(&notebook), "acme: polls pushes freed");
+    acme.is_pushed().await;
+    heard(&notebook);
     acme.is_disabled().await;
-    assert_eq!(heard(&notebook), "acme: polls pushes");
+    assert_eq!(heard(&notebook), "acme: polls pushes freed");
     acme.stands(Standing::Active).await;
-    assert_eq!(heard(&notebook), "acme: polls pushes");
+    assert_eq!(heard(&notebook), "acme: polls pushes", "nobody had it");
     let slower = profile(Overrides {
         redelivery_delay: Some(Duration::from_secs(7)),
         ..Overrides::default()
