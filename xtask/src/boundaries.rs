@@ -76,6 +76,14 @@ const BOUNDARIES: &[Boundary] = &[
         names_never: &["std::fs", "std::env", "std::process"],
         says_never: &[SOCKETS, &["SystemTime"], CHANCE, STORAGE, STATEMENTS],
     },
+    // It decides what is sent and when, and knows neither statements nor routes; what leaves goes through `outbound`. It
+    // waits by the runtime's clock, which tests can pause; what time it is and chance come in.
+    Boundary {
+        folder: "delivery",
+        reaches_never: &[&["axum", "reqwest", "ureq", "oyez-web"]],
+        names_never: &["std::fs", "std::env", "std::process", "std::thread"],
+        says_never: &[SOCKETS, &["SystemTime"], CHANCE, STORAGE, STATEMENTS],
+    },
     // It takes connections and opens none: what leaves goes through `outbound`.
     Boundary {
         folder: "web",

@@ -9,11 +9,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
 
 pub(crate) use bench::{
-    Accept, Bench, Common as BenchCommon, LongPoll, Poll, Transport as BenchTransport,
+    Accept, Bench, Common as BenchCommon, Http as BenchHttp, LongPoll, Poll, Push,
+    Transport as BenchTransport,
 };
 pub(crate) use remote::{
-    ChangeTpp, DisableTpp, Events, ImportTpps, ItemArgs, ListEvents, ProfileArgs, Publish,
-    RegisterTpp, ServerArgs, ShowEvent, Tpps,
+    ChangeTpp, DisableTpp, Endpoints, Events, ImportTpps, ItemArgs, ListEndpoints, ListEvents,
+    ProfileArgs, Publish, PushEvents, RegisterTpp, ServerArgs, ShowEvent, Tpps,
 };
 
 /// The UK Open Banking Event Notification API.
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     /// The events of a running server.
     #[command(subcommand)]
     Events(Events),
+    /// Where a running server pushes to, and how that goes.
+    #[command(subcommand)]
+    Endpoints(Endpoints),
     /// Bring the ledger's schema up to date.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(Migrate),
@@ -127,7 +131,7 @@ pub(crate) enum Role {
     TppApi,
     /// The API for the bank's own systems.
     Internal,
-    /// Pushes to TPPs; not there yet.
+    /// Pushes to TPPs.
     Delivery,
 }
 

@@ -7,7 +7,7 @@
 //! Load is bounded by its number of events and ends by itself; server and directory are gone when the command ends, also when
 //! it is interrupted.
 //!
-//! Absent here: pushes, which come with the delivery, and PostgreSQL.
+//! Absent here: PostgreSQL.
 
 mod accept;
 mod alone;
@@ -15,8 +15,11 @@ mod client;
 mod figures;
 mod long_poll;
 mod poll;
+mod process;
 mod publisher;
+mod push;
 mod server;
+mod signing;
 mod site;
 mod tpp;
 
@@ -35,6 +38,7 @@ pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure>
         Bench::Accept(args) => accept::measure(args, around),
         Bench::Poll(args) => poll::measure(args, around),
         Bench::LongPoll(args) => long_poll::measure(args, around),
+        Bench::Push(args) => push::measure(args, around),
     }?;
     Ok(figures.into_reply())
 }

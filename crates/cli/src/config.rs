@@ -32,7 +32,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) use access::{Registration, Tokens, Validation};
-pub(crate) use catalogue::{EventTypes, Resources};
+pub(crate) use catalogue::{EventTypes, Resources, TestEvent};
 pub(crate) use delivery::{Polling, Push, Retry};
 pub(crate) use fault::Fault;
 pub(crate) use form::Place as KeysAt;
@@ -105,6 +105,7 @@ config! {
     retention: Retention,
     event_types: EventTypes,
     resources: Resources,
+    test_event: TestEvent,
     outbound: Outbound,
     limits: Limits,
     internal: Internal,

@@ -4,11 +4,10 @@
 //!
 //! `--once` tells a [`story`] and checks each step of it. Otherwise the world stays, and [`stay`] says what can be tried.
 //! Everything is on loopback and in one directory, which is gone when the command ends.
-//!
-//! Absent here: pushes, since this oyez does not push yet.
 
 mod cast;
 mod desk;
+mod inbox;
 mod player;
 mod premises;
 mod stay;

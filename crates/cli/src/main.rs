@@ -92,6 +92,7 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
             ))
         }
         Command::Demo(args) => return demo::run(args, format, around).map(Did::Said),
+        Command::Endpoints(command) => commands::endpoints::run(command, around),
         Command::Events(command) => commands::events::run(command, around),
         Command::Init(args) => commands::init::run(args, around),
         Command::Keys(command) => commands::keys::run(command, around),

@@ -5,8 +5,10 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use oyez_domain::time::span;
 use oyez_jose::UnixTime;
 use serde_json::Value;
 
@@ -218,7 +220,10 @@ impl Table {
         self.row(vec![name.to_owned(), value.into()]);
     }
 
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, mut cells: Vec<String>) {
+        for cell in &mut cells {
+            *cell = printable(cell);
+        }
         self.rows.push(cells);
     }
 
@@ -240,6 +245,36 @@ impl Table {
             text.push('\n');
         }
         text
+    }
+}
+
+/// A text of somebody else's, such as what a TPP answered, as it may stand on a terminal: it moves no cursor and begins no
+/// line.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+/// A length of time in its two largest units, rounded down: `2d 6h`.
+pub(crate) fn about(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [
+        ("d", seconds / 86_400),
+        ("h", seconds / 3_600 % 24),
+        ("m", seconds / 60 % 60),
+        ("s", seconds % 60),
+    ];
+    let largest = units.iter().position(|(_, count)| *count > 0).unwrap_or(3);
+    let shown = units[largest..]
+        .iter()
+        .take(2)
+        .filter(|(_, count)| *count > 0);
+    let words: Vec<_> = shown
+        .map(|(unit, count)| format!("{count}{unit}"))
+        .collect();
+    if words.is_empty() {
+        span::print(time)
+    } else {
+        words.join(" ")
     }
 }
 

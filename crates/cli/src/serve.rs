@@ -4,8 +4,6 @@
 //!
 //! Standard output gets one line, once both listeners are bound: a JSON object with their addresses. Everything else is the
 //! log, on standard error.
-//!
-//! Absent here: delivery, which pushes. It comes with a role of its own.
 
 mod build;
 mod choices;
@@ -17,6 +15,7 @@ mod housekeeping;
 mod log;
 mod material;
 mod outward;
+mod pushing;
 mod reload;
 mod run;
 
@@ -32,14 +31,15 @@ pub(crate) use run::Ends;
 
 /// Which parts of oyez this process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Roles {
+pub(crate) struct Roles {
     tpp_api: bool,
     internal: bool,
+    delivery: bool,
 }
 
 /// Serves until it is told to stop.
 pub(crate) fn run(args: &Serve, around: &Surroundings) -> Result<(), Failure> {
-    let roles = Roles::of(&args.roles)?;
+    let roles = Roles::of(&args.roles);
     let config = around.config(&args.config.path)?;
     log::start(&config.log)?;
     let wanted = open_files::wanted(&config);
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Serve, around: &Surroundings) -> Result<(), Failure> {
     let ended = runtime.block_on(async {
         let ends = Ends::signals()?;
         let doors = Doors::of(&config, roles).await?;
-        let server = build(&config, doors, around.random)?;
+        let server = build(&config, roles, doors, around.random)?;
         server.announce()?;
         server.run(ends, config.shutdown.deadline).await
     });
@@ -73,14 +73,20 @@ pub(crate) fn run(args: &Serve, around: &Surroundings) -> Result<(), Failure> {
 }
 
 impl Roles {
-    fn of(named: &[Role]) -> Result<Self, Failure> {
-        if named.contains(&Role::Delivery) {
-            let what = "this oyez does not push yet: it has no role `delivery`";
-            return Err(Failure::usage(what, "use --roles tpp-api,internal"));
+    /// One process is everything.
+    pub(crate) const ALL: Self = Self {
+        tpp_api: true,
+        internal: true,
+        delivery: true,
+    };
+
+    /// All, if none is named.
+    fn of(named: &[Role]) -> Self {
+        let plays = |role| named.is_empty() || named.contains(&role);
+        Self {
+            tpp_api: plays(Role::TppApi),
+            internal: plays(Role::Internal),
+            delivery: plays(Role::Delivery),
         }
-        Ok(Self {
-            tpp_api: named.is_empty() || named.contains(&Role::TppApi),
-            internal: named.is_empty() || named.contains(&Role::Internal),
-        })
     }
 }

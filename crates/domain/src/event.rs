@@ -29,6 +29,9 @@ pub struct Notice {
     /// The transaction it belongs to; the jti where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub txn: Option<TransactionId>,
+    /// It tells of nothing that happened: an operator tries the way to a TPP (I-04). The ledger knows, the SET does not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
 }
 
 /// A resource by type and id.

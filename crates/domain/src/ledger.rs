@@ -8,6 +8,7 @@
 pub mod acceptance;
 pub mod history;
 pub mod lanes;
+pub mod news;
 pub mod poll;
 pub mod push;
 pub mod registering;

@@ -7,6 +7,7 @@
 //! Absent: durability, concurrency, speed, and a clock. Leases go by a moment that the caller passes.
 
 mod accepting;
+mod endpoints;
 mod keeping;
 mod keys;
 mod lanes;
@@ -26,6 +27,7 @@ use crate::actor::Actor;
 use crate::event::Notice;
 use crate::ids::{ClientId, IdempotencyKey, Jti, NodeId};
 use crate::ledger::history::{AuditEntry, Counts, HandOut, KeptSet, Minute, ReportedError};
+use crate::ledger::news::News;
 use crate::ledger::push::Attempt;
 use crate::life::{self, Ending, Occurrence, Outcome, Settlement, State, Transition};
 use crate::registration::Registrations;
@@ -46,6 +48,7 @@ pub struct Ledger {
     leases: BTreeMap<NodeId, lanes::LeaseRow>,
     disowned_keys: BTreeSet<String>,
     audit: Vec<AuditEntry>,
+    news: BTreeMap<ClientId, News>,
 }
 
 /// A request that contradicts what the ledger holds: a fault of the caller, and nothing of the request happened.
@@ -87,7 +90,7 @@ struct EventRow {
 }
 
 /// What changes while an event is outstanding.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Outstanding {
     /// What polls go by.
     due_at: Timestamp,
@@ -95,8 +98,22 @@ struct Outstanding {
     push_at: Option<Timestamp>,
     /// The end of the last poll hand-out's redelivery delay.
     polled_until: Timestamp,
+    /// It was chosen for pushing, and nobody has said yet what came of it.
+    flight: Option<Flight>,
+    refusals: u32,
+    refused_since: Option<Timestamp>,
+    endpoint_failures: u32,
     errors: u32,
     hand_outs: u32,
+}
+
+/// A choice for pushing that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Flight {
+    /// It is over then, whatever became of it.
+    until: Timestamp,
+    /// Counters began anew meanwhile: what comes of it is not charged any more.
+    overtaken: bool,
 }
 
 /// An idempotency key that was used (I-02).
@@ -120,7 +137,19 @@ impl Ledger {
             leases: BTreeMap::new(),
             disowned_keys: BTreeSet::new(),
             audit: Vec::new(),
+            news: BTreeMap::new(),
         }
+    }
+
+    /// What there is to tell since it was last asked for.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news).into_values().collect()
+    }
+
+    /// What there is to tell of a TPP, to be added to.
+    fn news_of(&mut self, client_id: &ClientId) -> &mut News {
+        let entry = self.news.entry(client_id.clone());
+        entry.or_insert_with(|| News::of(client_id.clone()))
     }
 
     /// The outstanding events of a TPP in the order of acceptance.
@@ -178,6 +207,7 @@ impl Ledger {
             Ending::Withdrawn => minute.withdrawn += 1,
         }
         if was_outstanding {
+            self.news_of(&client_id).ends = true;
             self.next_in_line(&client_id, now);
         }
         true

@@ -49,6 +49,9 @@ fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -
         .and_then(|place| happening::read_all(rules, &place, created_in, faults));
     let toe = read_toe(&members, now, faults);
     let txn: Option<TransactionId> = optional(&members, "txn", str::parse, faults);
+    let test = members
+        .optional("test")
+        .and_then(|place| place.boolean(faults));
     let idempotency_key: Option<IdempotencyKey> = optional(&members, KEY, str::parse, faults);
     let content = content(item);
     if content.len() > CONTENT_BYTES_MAX {
@@ -64,6 +67,7 @@ fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -
             happenings: happenings?,
             toe,
             txn,
+            test: test.unwrap_or(false),
         },
         idempotency_key,
         content,
@@ -177,7 +181,7 @@ fn content(item: &Value) -> Vec<u8> {
     }
 }
 
-const MEMBERS: [&str; 6] = ["tpp", "resource", "events", "toe", "txn", KEY];
+const MEMBERS: [&str; 7] = ["tpp", "resource", "events", "toe", "txn", "test", KEY];
 const KEY: &str = "idempotency_key";
 /// What a SET can say stays well below what receivers read: a few kilobytes are usual, and our own verifier stops at 256 KiB
 /// of token.

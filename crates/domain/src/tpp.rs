@@ -96,6 +96,9 @@ pub struct Overrides {
     /// How answers are signed where no request shows a form, in versions that have it (M-04).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_form: Option<B64Form>,
+    /// Certificates in PEM that are believed when it is pushed to, instead of the deployment's anchors (D-13).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_anchors: Option<String>,
 }
 
 /// The shape of a SET's JOSE header (T-07).

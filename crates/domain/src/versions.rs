@@ -91,6 +91,24 @@ impl VersionTable {
         Self::new(rows, self.retired)
     }
 
+    /// The same table where no push carries the bank's id (D-01).
+    pub fn omitting_financial_id(mut self) -> Self {
+        for row in &mut self.rows {
+            row.financial_id = FinancialId::Omitted;
+        }
+        self
+    }
+
+    /// Whether pushes carry the bank's id: they do where any version that is served asks for it, for the others bear it (D-01).
+    pub fn financial_id(&self) -> FinancialId {
+        let sent = |row: &Row| row.financial_id == FinancialId::Sent;
+        if self.rows.iter().any(sent) {
+            FinancialId::Sent
+        } else {
+            FinancialId::Omitted
+        }
+    }
+
     /// The same table where every Version covers resources by this rule (S-06).
     pub fn covering(mut self, coverage: Coverage) -> Self {
         for row in &mut self.rows {

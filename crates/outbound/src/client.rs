@@ -1,11 +1,14 @@
 //! Sending: on a kept connection if there is one, else on a new one, all within limits.
 
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use oyez_domain::address::Policy;
 use oyez_domain::ledger::push::Peer;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +25,8 @@ use crate::tls::Tls;
 pub struct Client {
     setup: Setup,
     resolver: Arc<dyn Resolve>,
+    /// Places for lookups, those that were left behind included.
+    lookups: Arc<Semaphore>,
     tracker: TaskTracker,
     pool: Pool,
 }
@@ -57,6 +62,8 @@ pub struct Limits {
     pub connect: Duration,
     /// From the call to the last byte of the answer.
     pub total: Duration,
+    /// How many names are looked up at once, those included that nobody waits for any more.
+    pub lookups_max: usize,
     /// How long a connection is kept without use.
     pub idle: Duration,
     /// How much of a body is read.
@@ -79,6 +86,7 @@ impl Client {
     /// The tasks that move the bytes of connections are spawned on `tracker`; those of kept connections end with the client.
     pub fn new(setup: Setup, resolver: Arc<dyn Resolve>, tracker: TaskTracker) -> Self {
         Self {
+            lookups: Arc::new(Semaphore::new(setup.limits.lookups_max)),
             setup,
             resolver,
             tracker,
@@ -192,8 +200,18 @@ impl Client {
         &self.setup
     }
 
-    pub(crate) fn resolver(&self) -> &dyn Resolve {
-        &*self.resolver
+    /// Asks for the addresses of a name. Whoever asked may go away: the lookup keeps its place until the resolver lets go of
+    /// it, so that a name whose servers never answer costs no more than these places, however often it is asked for.
+    pub(crate) async fn look_up(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let place = Arc::clone(&self.lookups).acquire_owned().await;
+        let place = place.expect("nobody closes it");
+        let (resolver, name) = (Arc::clone(&self.resolver), name.to_owned());
+        let lookup = self.tracker.spawn(async move {
+            let found = resolver.resolve(&name).await;
+            drop(place);
+            found
+        });
+        lookup.await.unwrap_or_else(|error| Err(error.into()))
     }
 
     pub(crate) fn tracker(&self) -> &TaskTracker {
@@ -263,6 +281,7 @@ impl Default for Limits {
         Self {
             connect: CONNECT,
             total: TOTAL,
+            lookups_max: LOOKUPS_MAX,
             idle: IDLE,
             body_bytes_max: BODY_BYTES_MAX,
             kept_per_origin_max: KEPT_PER_ORIGIN_MAX,
@@ -287,5 +306,7 @@ const IDLE: Duration = Duration::from_secs(55);
 const BODY_BYTES_MAX: usize = 16 * 1_024;
 /// As many as push at once to an endpoint.
 const KEPT_PER_ORIGIN_MAX: usize = 8;
+/// Each may be a thread of the runtime's blocking pool (see `SystemResolver`), which has 512 that all share.
+const LOOKUPS_MAX: usize = 32;
 /// Well below the usual limit of 1,024 open files that a process starts with; each keeps about 40 KiB.
 const KEPT_MAX: usize = 512;

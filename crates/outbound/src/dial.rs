@@ -136,7 +136,7 @@ impl Client {
     }
 
     async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, Fault> {
-        let found = self.resolver().resolve(name).await;
+        let found = self.look_up(name).await;
         let found = found.map_err(|error| Fault::new(Class::Resolve, error))?;
         if found.is_empty() {
             return Err(Fault::new(Class::Resolve, NoAddress));

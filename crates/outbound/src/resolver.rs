@@ -15,7 +15,7 @@ pub trait Resolve: Send + Sync + fmt::Debug {
 }
 
 /// The operating system. Its call cannot be cut off, only left behind: a name whose servers never answer keeps one thread of
-/// the runtime's blocking pool until the system gives up.
+/// the runtime's blocking pool until the system gives up. A client has few lookups under way, those included.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemResolver;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self as primitives, cipher_suite};
 use rustls::pki_types::pem::{self, PemObject};
@@ -118,12 +118,33 @@ impl Tls {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
-        config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
+        config.resumption = Resumption::in_memory_sessions(HOSTS_MAX * TICKETS_PER_HOST);
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// The same identity and clock for peers with anchors of their own. Nothing else is shared, sessions neither.
+    pub fn believing(&self, anchors: &Anchors) -> Result<Self, TlsError> {
+        let provider = Arc::clone(self.0.crypto_provider());
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&anchors.0), provider)
+                .build()
+                .map_err(|_| TlsError::NoAnchors)?;
+        let mut config = ClientConfig::clone(&self.0);
+        // What is dangerous is to verify in a way of one's own; this is the way of `new`.
+        config.dangerous().set_certificate_verifier(verifier);
+        config.resumption = Resumption::in_memory_sessions(TICKETS_PER_HOST);
         Ok(Self(Arc::new(config)))
     }
 
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0)
+    }
+}
+
+/// Whether one is a clone of the other.
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -174,5 +195,7 @@ const SUITES: [SupportedCipherSuite; 5] = [
     cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
 
-/// Hosts whose sessions are kept for resumption, about 4 KiB each: more than a deployment has TPPs.
-const SESSIONS_MAX: usize = 1_024;
+/// Hosts whose sessions are kept for resumption: more than a deployment has TPPs.
+const HOSTS_MAX: usize = 1_024;
+/// By so many of what it is told rustls divides, for so many tickets of a host are kept.
+const TICKETS_PER_HOST: usize = 8;

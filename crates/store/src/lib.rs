@@ -9,10 +9,12 @@
 //! suite holds every backend to both.
 
 mod error;
+mod news;
 pub mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Weak;
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -22,7 +24,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
-use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{
+    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -32,6 +36,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 
 pub use error::Error;
+pub use news::{Listen, Listeners, News};
 
 /// A method's answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -125,13 +130,15 @@ pub trait Store: Send + Sync + 'static {
     /// Applies a poll's acknowledgements and errors, then chooses (P-02 … P-14).
     fn poll(&self, poll: Poll, now: Timestamp) -> Answer<'_, Polled>;
 
-    /// Chooses work for pushing to one TPP (D-10, P-14).
+    /// Chooses work for pushing to one TPP (D-10, P-14). `None`: this lease does not own the lane, or not any more; nothing was
+    /// chosen. An owner finds out so that something it has read of the TPP is out of date.
     fn due_for_push(
         &self,
+        lease: Lease,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
-    ) -> Answer<'_, DueForPush>;
+    ) -> Answer<'_, Option<DueForPush>>;
 
     /// Makes SETs durable before they are sent, and checks once more that their events are outstanding; one outcome per SET,
     /// in order (P-09, P-14).
@@ -141,13 +148,19 @@ pub trait Store: Send + Sync + 'static {
     /// outcome per jti, in order (P-14). [`Kept::ChooseAgain`]: the key was disowned, and nobody has signed anew yet.
     fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>>;
 
-    /// Records ended attempts and applies their verdicts; one outcome per attempt, in order (D-02 … D-07, D-14).
+    /// Records ended attempts and applies their verdicts; one outcome per attempt, in order (D-02 … D-07, D-14). Where the
+    /// event's counters began anew while the attempt was made, its failure is recorded and not charged.
     fn record_attempts(
         &self,
         client_id: ClientId,
         attempts: Vec<Attempt>,
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>>;
+
+    /// Gives back what was chosen for pushing and not tried: due for polls at once, and for pushes in its old turn, but
+    /// neither while a poll's hand-out holds it. What has no flight to end, or is not pushed any more, stays as it is; answers
+    /// how many flights ended (P-14).
+    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64>;
 
     /// Takes outstanding events back; answers how many were (I-04).
     fn withdraw(
@@ -158,7 +171,8 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Answer<'_, u64>;
 
-    /// Pushes outstanding events again at once, poll-only ones too; answers how many (I-04, D-07).
+    /// Pushes outstanding events again in their old turn, poll-only ones too, their counters begun anew; answers how many
+    /// (I-04, D-07). An endpoint that is held back stays so, and what a poll was handed waits for its acknowledgement.
     fn retry_pushes(
         &self,
         actor: Actor,
@@ -211,17 +225,35 @@ pub trait Store: Send + Sync + 'static {
     /// One lane's health, owned or not; `None` if the TPP never had one.
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>>;
 
+    /// Lanes by client_id, those after `after`, owned or not (D-06).
+    fn list_lanes(
+        &self,
+        filter: LaneFilter,
+        after: Option<ClientId>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<LaneStatus, ClientId>>;
+
+    /// How many lanes there are of each health, and how much waits (D-06).
+    fn lane_totals(&self) -> Answer<'_, LaneTotals>;
+
     /// An operator pauses an endpoint; `false` if the TPP is not known (I-04).
     fn pause_endpoint(&self, actor: Actor, client_id: ClientId, now: Timestamp)
     -> Answer<'_, bool>;
 
-    /// An operator ends a pause or an outage; `false` if the TPP is not known (I-04, D-06).
+    /// An operator ends a pause or an outage; pushes begin anew for everything outstanding, poll-only ones too. `false` if
+    /// the TPP is not known (I-04, D-06, D-07).
     fn resume_endpoint(
         &self,
         actor: Actor,
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool>;
+
+    // --- news
+
+    /// Tells this listener what changes from now on, for as long as it lives: after each commit, before those who asked for it
+    /// are answered; never of what was not committed (P-07, D-05).
+    fn listen(&self, listener: Weak<dyn Listen>);
 
     // --- looking back (I-03)
 

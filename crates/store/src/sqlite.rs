@@ -5,8 +5,10 @@
 //! refuses it), caches of what the file says, and decisions: those are the domain's.
 
 mod accept;
+mod attempts;
 mod audit;
 mod codes;
+mod endpoints;
 mod errors;
 mod event_list;
 mod file;
@@ -18,6 +20,7 @@ mod keys;
 mod lanes;
 mod leases;
 mod migrations;
+mod newsboard;
 mod options;
 mod poll;
 mod push;
@@ -47,12 +50,13 @@ use self::queue::Queue;
 use self::readers::Reader;
 use self::threads::Threads;
 use self::writer::Unit;
-use crate::Error;
+use crate::{Error, Listeners};
 
 /// An open ledger. Dropping it finishes what is queued; [`Ledger::close`] says whether that went well.
 pub struct Ledger {
     writes: Queue<Unit>,
     reads: Queue<Reader>,
+    listeners: Arc<Listeners>,
     threads: Threads,
 }
 
@@ -99,6 +103,7 @@ impl Ledger {
             place: file::Place::of(&resolved)?,
             rules,
             tally: tally::Tally::default(),
+            news: newsboard::Newsboard::default(),
             pushed_strictly: HashMap::new(),
         };
         let readers = (0..options.readers.max(1))
@@ -107,10 +112,17 @@ impl Ledger {
         let (writes, write_queue) =
             Queue::new("writer", options.writes_queued_max, options.wait_max);
         let (reads, read_queue) = Queue::new("reader", options.reads_queued_max, options.wait_max);
-        let threads = threads::start((unit, write_queue), (readers, read_queue), lock, options)?;
+        let listeners = Arc::<Listeners>::default();
+        let writing = threads::Writing {
+            unit,
+            queue: write_queue,
+            listeners: Arc::clone(&listeners),
+        };
+        let threads = threads::start(writing, (readers, read_queue), lock, options)?;
         Ok(Self {
             writes,
             reads,
+            listeners,
             threads,
         })
     }

@@ -14,14 +14,13 @@
 
 #[path = "contract/fixture.rs"]
 mod fixture;
-#[path = "contract/model_store.rs"]
-mod model_store;
 
 use std::sync::Arc;
 
 use fixture::Backend;
 use oyez_store::sqlite::{Ledger, Options};
 use oyez_testkit::making;
+use oyez_testkit::model_store::ModelStore;
 
 macro_rules! contract_suite {
     ($backend:ident, $open:path) => {
@@ -45,7 +44,7 @@ mod formatted {
 }
 
 async fn on_the_model() -> Backend {
-    let store = Arc::new(model_store::ModelStore::new(making::rules()));
+    let store = Arc::new(ModelStore::new(making::rules()));
     Backend {
         store,
         lives_in: Box::new(()),

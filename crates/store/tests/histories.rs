@@ -4,8 +4,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
 
-#[path = "contract/model_store.rs"]
-mod model_store;
 #[path = "histories/player.rs"]
 mod player;
 #[path = "histories/step.rs"]
@@ -13,7 +11,10 @@ mod step;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
+use oyez_domain::ids::NodeId;
+use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::rules::{Rules, Switches};
 use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
@@ -23,18 +24,19 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use model_store::ModelStore;
+use oyez_testkit::model_store::ModelStore;
 use player::{Company, Player};
 use step::{Lanes, Step};
 
 async fn play(history: Vec<Step>, backend: &dyn Store, rules: Arc<Rules>, company: Company) {
     let model = ModelStore::new(rules);
-    let mut player = Player::new(&model, backend, company);
-    player.begin().await;
+    let mut player = Player::new(&model, backend, company).await;
+    // In boxes: all three on a test's stack are too much for it.
+    Box::pin(player.begin()).await;
     for step in history {
-        player.play(step).await;
+        Box::pin(player.play(step)).await;
     }
-    player.end().await;
+    Box::pin(player.end()).await;
 }
 
 /// Plays so many random histories, or sets of them, each on a backend of its own.
@@ -79,16 +81,31 @@ fn in_memory_if_there_is_room() -> TempDir {
         .unwrap()
 }
 
+/// The one node that those in company push by.
+async fn join(ledger: &dyn Store) -> Lease {
+    let (node_id, ttl) = (NodeId::new("pusher").unwrap(), Duration::from_secs(3_600));
+    ledger
+        .hold_lease(node_id, None, ttl)
+        .await
+        .unwrap()
+        .unwrap()
+}
+
 async fn alone(history: Vec<Step>, backend: Arc<dyn Store>, rules: Arc<Rules>) {
     play(history, &*backend, rules, Company::Alone).await;
 }
 
 async fn in_company(histories: Vec<Vec<Step>>, backend: Arc<dyn Store>, rules: Arc<Rules>) {
     let mut players = JoinSet::new();
+    let lease = join(&*backend).await;
     for (nth, history) in (0..).zip(histories) {
         let (backend, rules) = (Arc::clone(&backend), Arc::clone(&rules));
+        let company = Company::Among {
+            nth,
+            lease: lease.clone(),
+        };
         players.spawn(async move {
-            play(history, &*backend, rules, Company::Among { nth }).await;
+            play(history, &*backend, rules, company).await;
         });
     }
     while let Some(played) = players.join_next().await {

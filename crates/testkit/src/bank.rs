@@ -4,7 +4,6 @@
 //! a poll go says so first, by [`Bank::until_waiting`].
 
 mod builder;
-mod names;
 mod running;
 
 use std::sync::Arc;
@@ -33,8 +32,8 @@ use crate::making::{self, UPDATE};
 use crate::tpp::{Caller, Response, Site};
 use running::Running;
 
+pub use crate::names::Names;
 pub use builder::{Builder, Signs, key_set};
-pub use names::Names;
 pub use running::Plan;
 
 /// A bank that serves.
@@ -130,8 +129,13 @@ impl Bank {
         Colleague::new(self.running().internal, role)
     }
 
+    /// What its internal API was told.
+    pub fn internal_options(&self) -> oyez_web::internal::Options {
+        self.plan.internal.clone()
+    }
+
     /// What names mean to it.
-    pub fn names(&self) -> &Names {
+    pub const fn names(&self) -> &Arc<Names> {
         &self.names
     }
 

@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, date_time_ymd,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SanType,
+    date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -42,6 +43,27 @@ impl Authority {
     /// The same with an RSA key, for TLS 1.2.
     pub fn server_rsa(&self, names: &[&str]) -> Certified {
         self.sign(&server_params(names), rsa())
+    }
+
+    /// For a server elsewhere: a client that asks for this machine is shown another's name.
+    pub fn server_of_another_host(&self, host: &str) -> Certified {
+        let mut params = server_params(&[]);
+        params.subject_alt_names = names_of(&[host]);
+        self.sign(&params, p256())
+    }
+
+    /// For a server on this machine, and over since the end of 2020.
+    pub fn expired_server(&self, names: &[&str]) -> Certified {
+        let mut params = server_params(names);
+        params.not_after = date_time_ymd(2020, 12, 31);
+        self.sign(&params, p256())
+    }
+
+    /// For a server on this machine, from 2090 on.
+    pub fn future_server(&self, names: &[&str]) -> Certified {
+        let mut params = server_params(names);
+        params.not_before = date_time_ymd(2090, 1, 1);
+        self.sign(&params, p256())
     }
 
     /// For a client of this name.
@@ -151,9 +173,12 @@ impl Certified {
     }
 
     /// A server's side of TLS that shows this certificate and asks nobody for theirs.
-    pub(crate) fn server_config(&self) -> ServerConfig {
+    pub(crate) fn server_config(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ServerConfig {
         ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![self.der().clone()], self.key_der())
@@ -180,15 +205,15 @@ fn client_params(name: &str) -> CertificateParams {
 }
 
 fn server_params(names: &[&str]) -> CertificateParams {
-    let names = [&["localhost", "127.0.0.1"], names].concat();
-    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    let CertificateParams {
-        subject_alt_names, ..
-    } = CertificateParams::new(names).unwrap();
     let mut params = params("server");
-    params.subject_alt_names = subject_alt_names;
+    params.subject_alt_names = names_of(&[&["localhost", "127.0.0.1"], names].concat());
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params
+}
+
+fn names_of(names: &[&str]) -> Vec<SanType> {
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+    CertificateParams::new(names).unwrap().subject_alt_names
 }
 
 fn p256() -> KeyPair {

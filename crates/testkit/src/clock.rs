@@ -38,6 +38,11 @@ impl ManualClock {
         self.now_ms.fetch_add(ms(by), Ordering::SeqCst);
     }
 
+    /// So much earlier: somebody set it back.
+    pub fn recede(&self, by: Duration) {
+        self.now_ms.fetch_sub(ms(by), Ordering::SeqCst);
+    }
+
     /// It is this moment now, be it earlier or later.
     pub fn set(&self, at: Timestamp) {
         let elapsed = ms(self.elapsed());
@@ -68,6 +73,8 @@ mod tests {
         let clock = ManualClock::still(DAWN);
         clock.advance(Duration::from_secs(5));
         assert_eq!(clock.now(), DAWN + Duration::from_secs(5));
+        clock.recede(Duration::from_secs(5));
+        assert_eq!(clock.now(), DAWN);
         clock.set(DAWN);
         assert_eq!(clock.now(), DAWN);
     }

@@ -1,108 +1,119 @@
-//! An HTTPS server that behaves as it is told: a token server, a host of key sets, an introspection endpoint.
+//! An HTTPS server that behaves as it is told: a TPP's callback URL, a host of key sets, a token server.
 //!
-//! It writes its answers by hand, so that they can be anything.
+//! Told three things: how it greets a connection ([`Greeting`], [`Endpoint::show`]), how it behaves at each path
+//! ([`Behaviour`], one after the other or by the request: [`Manner`]), and whether it is there at all
+//! ([`Endpoint::go_down`]). It may be told anew at any moment. HTTP/1.1 is written by hand, so that answers can be anything;
+//! HTTP/2 is hyper's, for endpoints that behave.
+//!
+//! Everything that comes is kept, in order, before it is answered: [`Inbox`] is what tests ask of it. A campaign that kills
+//! processes has it written to disk too ([`Book`]), so that nobody need believe the memory of whoever was killed.
+
+mod behaviour;
+mod bomb;
+mod book;
+mod front;
+mod http1;
+mod http2;
+mod seen;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::certificates::Certified;
+use front::{Door, Front};
 
-/// What a request is answered with.
-#[derive(Debug, Clone)]
-pub enum Behaviour {
-    /// As it should be.
-    Answer {
-        /// 200, 503.
-        status: u16,
-        /// Beside `content-length`: name and value.
-        headers: Vec<(String, String)>,
-        /// Sent in one piece.
-        body: Vec<u8>,
-    },
-    /// The same, but not before so much time has passed.
-    Late(Duration, Box<Self>),
-    /// These bytes, which need not be HTTP, and the end.
-    Garbage(Vec<u8>),
-    /// A good head, and a body that never ends.
-    Endless,
-    /// Nothing, until the client gives up.
-    Silence,
-    /// The connection ends.
-    HangUp,
-}
-
-/// A request as it came.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// `POST`.
-    pub method: String,
-    /// With its query.
-    pub path: String,
-    /// From the first line to the empty one.
-    pub head: String,
-    /// As long as `content-length` says.
-    pub body: Vec<u8>,
-}
+pub use behaviour::{Behaviour, Echo, Flaw, Manner};
+pub use bomb::UNPACKED_BYTES;
+pub use book::{Book, Entry};
+pub use front::Greeting;
+pub use seen::{Came, Inbox, Seen};
 
 /// The server. Dropped, it is gone: connections are refused.
 pub struct Endpoint {
     address: SocketAddr,
     state: Arc<State>,
+    door: tokio::sync::Mutex<Option<Door>>,
     gone: CancellationToken,
 }
 
+/// What all its connections share.
 struct State {
-    script: Mutex<HashMap<String, Behaviour>>,
-    seen: watch::Sender<Vec<Seen>>,
+    front: Mutex<Front>,
+    manners: Mutex<Manners>,
+    log: watch::Sender<Log>,
+    book: OnceLock<Book>,
+    /// Cancelled, all connections break off; then there is a new one.
+    cut: Mutex<CancellationToken>,
 }
 
-impl Behaviour {
-    /// 200 with this JSON.
-    pub fn json(body: impl Into<Vec<u8>>) -> Self {
-        Self::Answer {
-            status: 200,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: body.into(),
-        }
-    }
-
-    /// A status and nothing else.
-    pub fn status(status: u16) -> Self {
-        Self::Answer {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
-    }
+struct Manners {
+    by_path: HashMap<String, Manner>,
+    otherwise: Manner,
 }
 
+/// What happened so far.
+#[derive(Default)]
+struct Log {
+    all: Vec<Arc<Seen>>,
+    by_path: HashMap<String, Inbox>,
+    connections: u64,
+    open: usize,
+    in_progress: usize,
+    in_progress_max: usize,
+}
+
+/// Its life.
 impl Endpoint {
     /// On a port of its own; every path is 404 until it is told otherwise.
     pub async fn start(certified: &Certified) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = Arc::new(State {
-            script: Mutex::default(),
-            seen: watch::Sender::new(Vec::new()),
-        });
         let gone = CancellationToken::new();
-        let acceptor = TlsAcceptor::from(Arc::new(certified.server_config()));
-        let serving = serve(listener, acceptor, Arc::clone(&state), gone.clone());
-        TaskTracker::new().spawn(gone.clone().run_until_cancelled_owned(serving));
+        let state = Arc::new(State {
+            front: Mutex::new(Front::new(certified)),
+            manners: Mutex::new(Manners {
+                by_path: HashMap::new(),
+                otherwise: Behaviour::status(404).into(),
+            }),
+            log: watch::Sender::default(),
+            book: OnceLock::new(),
+            cut: Mutex::new(gone.child_token()),
+        });
+        let (door, address) = Door::closed();
+        let door = door.opened(&state, &gone);
         Self {
             address,
             state,
+            door: tokio::sync::Mutex::new(Some(door)),
             gone,
         }
+    }
+
+    /// From now on connections are refused, and those that are open break off. Its port stays its own.
+    pub async fn go_down(&self) {
+        let mut door = self.door.lock().await;
+        let open = door.take().expect(DOOR);
+        *door = Some(open.shut(self.address).await);
+        self.break_off();
+    }
+
+    /// It listens again, where it did before.
+    pub async fn come_up(&self) {
+        let mut door = self.door.lock().await;
+        let closed = door.take().expect(DOOR);
+        *door = Some(closed.opened(&self.state, &self.gone));
+    }
+
+    /// All connections break off, whatever is in progress; new ones are welcome.
+    pub fn break_off(&self) {
+        let mut cut = self.state.cut.lock().unwrap();
+        cut.cancel();
+        *cut = self.gone.child_token();
     }
 
     /// Where it listens.
@@ -114,39 +125,111 @@ impl Endpoint {
     pub fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.address.port())
     }
+}
 
+/// What it is told.
+impl Endpoint {
     /// From now on, requests to this path (without its query) are answered so.
-    pub fn behave(&self, path: &str, behaviour: Behaviour) {
-        self.state.script().insert(path.to_owned(), behaviour);
+    pub fn behave(&self, path: &str, manner: impl Into<Manner>) {
+        let mut manners = self.state.manners.lock().unwrap();
+        manners.by_path.insert(path.to_owned(), manner.into());
     }
 
+    /// From now on, requests to any path that nothing was said of are answered so.
+    pub fn behave_otherwise(&self, manner: impl Into<Manner>) {
+        self.state.manners.lock().unwrap().otherwise = manner.into();
+    }
+
+    /// From now on, new connections are greeted so.
+    pub fn greet(&self, greeting: Greeting) {
+        self.state.front().greeting = greeting;
+    }
+
+    /// From now on, new connections see this certificate.
+    pub fn show(&self, certified: &Certified) {
+        self.state.front().certified = certified.clone();
+    }
+
+    /// From now on it is written to this file, on disk before it is answered, what comes.
+    pub fn keep_book(&self, path: &Path) {
+        let kept = self.state.book.set(Book::open(path));
+        assert!(kept.is_ok(), "an endpoint keeps one book");
+    }
+}
+
+/// What it saw.
+impl Endpoint {
     /// What came so far, oldest first.
     pub fn seen(&self) -> Vec<Seen> {
-        self.state.seen.borrow().clone()
+        let log = self.state.log.borrow();
+        log.all.iter().map(|seen| Seen::clone(seen)).collect()
+    }
+
+    /// What came to this path so far.
+    pub fn inbox(&self, path: &str) -> Inbox {
+        self.state.log.borrow().inbox(path).clone()
     }
 
     /// How many requests came to this path.
     pub fn count(&self, path: &str) -> usize {
-        let seen = self.state.seen.borrow();
-        seen.iter().filter(|it| bare(&it.path) == path).count()
+        self.state.log.borrow().inbox(path).arrivals().len()
+    }
+
+    /// How many connections were opened so far, greeted or not.
+    pub fn connections(&self) -> u64 {
+        self.state.log.borrow().connections
+    }
+
+    /// How many are open now.
+    pub fn connections_open(&self) -> usize {
+        self.state.log.borrow().open
+    }
+
+    /// How many requests were being answered at once, at most.
+    pub fn in_progress_max(&self) -> usize {
+        self.state.log.borrow().in_progress_max
     }
 
     /// Returns when so many requests have come to this path.
     pub async fn until_count(&self, path: &str, requests: usize) {
-        let mut seen = self.state.seen.subscribe();
-        let enough =
-            |seen: &Vec<Seen>| seen.iter().filter(|it| bare(&it.path) == path).count() >= requests;
-        seen.wait_for(enough).await.unwrap();
+        self.until(path, |inbox| inbox.arrivals().len() >= requests)
+            .await;
     }
-}
 
-impl Seen {
-    /// The first header of this name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().skip(1);
-        let mut headers = lines.filter_map(|line| line.split_once(": "));
-        let (_, value) = headers.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
-        Some(value)
+    /// Returns when the inbox of this path is as described.
+    pub async fn until(&self, path: &str, is_so: impl Fn(&Inbox) -> bool) {
+        self.until_within(path, PATIENCE, is_so).await;
+    }
+
+    /// The same, for what takes its time.
+    pub async fn until_within(
+        &self,
+        path: &str,
+        patience: Duration,
+        is_so: impl Fn(&Inbox) -> bool,
+    ) {
+        self.wait(path, patience, |log| is_so(log.inbox(path)))
+            .await;
+    }
+
+    /// Returns when so many connections have been opened.
+    pub async fn until_connections(&self, connections: u64) {
+        self.wait("", PATIENCE, |log| log.connections >= connections)
+            .await;
+    }
+
+    /// Returns when no connection is open.
+    pub async fn until_alone(&self) {
+        self.wait("", PATIENCE, |log| log.open == 0).await;
+    }
+
+    async fn wait(&self, path: &str, patience: Duration, is_so: impl Fn(&Log) -> bool) {
+        let mut log = self.state.log.subscribe();
+        if timeout(patience, log.wait_for(is_so)).await.is_err() {
+            let inbox = self.inbox(path);
+            let (arrivals, distinct) = (inbox.arrivals().len(), inbox.distinct().len());
+            panic!("it never came; there are {arrivals} requests to {path}, {distinct} SETs");
+        }
     }
 }
 
@@ -157,121 +240,64 @@ impl Drop for Endpoint {
 }
 
 impl State {
-    fn script(&self) -> MutexGuard<'_, HashMap<String, Behaviour>> {
-        self.script.lock().unwrap()
+    fn front(&self) -> MutexGuard<'_, Front> {
+        self.front.lock().unwrap()
     }
 
-    fn behaviour(&self, path: &str) -> Behaviour {
-        let script = self.script();
-        script
-            .get(bare(path))
-            .cloned()
-            .unwrap_or(Behaviour::status(404))
-    }
-}
-
-async fn serve(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    state: Arc<State>,
-    gone: CancellationToken,
-) {
-    let tracker = TaskTracker::new();
-    while let Ok((tcp, _)) = listener.accept().await {
-        let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
-        let conversation = async move {
-            // A client that turns its back on the handshake is what some tests are about.
-            if let Ok(stream) = acceptor.accept(tcp).await {
-                converse(stream, &state).await;
-            }
+    /// Keeps a request, on disk too if there is a book, and says how it is answered.
+    async fn receive(&self, mut seen: Seen) -> Behaviour {
+        let behaviour = {
+            let mut manners = self.manners.lock().unwrap();
+            let Manners { by_path, otherwise } = &mut *manners;
+            let manner = by_path.get_mut(seen.bare_path()).unwrap_or(otherwise);
+            manner.next(&seen).resolved(&seen)
         };
-        tracker.spawn(gone.clone().run_until_cancelled_owned(conversation));
+        seen.status = behaviour.promises();
+        let seen = Arc::new(seen);
+        if let Some(book) = self.book.get() {
+            book.write(Arc::clone(&seen)).await;
+        }
+        self.log.send_modify(|log| log.keep(&seen));
+        behaviour
     }
-}
 
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &State) {
-    while let Some(seen) = read_request(&mut stream).await {
-        let behaviour = state.behaviour(&seen.path);
-        state.seen.send_modify(|all| all.push(seen));
-        if !act(&mut stream, behaviour).await {
-            return;
-        }
-    }
-}
-
-/// Whether the conversation goes on.
-async fn act<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, behaviour: Behaviour) -> bool {
-    match behaviour {
-        Behaviour::Answer {
-            status,
-            headers,
-            body,
-        } => {
-            let mut answer = format!(
-                "HTTP/1.1 {status} Told\r\ncontent-length: {}\r\n",
-                body.len()
-            );
-            for (name, value) in headers {
-                answer.push_str(&format!("{name}: {value}\r\n"));
-            }
-            answer.push_str("\r\n");
-            say(stream, &[answer.as_bytes(), &body].concat()).await
-        }
-        Behaviour::Late(pause, then) => {
-            tokio::time::sleep(pause).await;
-            Box::pin(act(stream, *then)).await
-        }
-        Behaviour::Garbage(bytes) => {
-            say(stream, &bytes).await;
+    /// While the guard lives, a request is in progress.
+    fn in_progress(self: &Arc<Self>) -> InProgress {
+        self.log.send_if_modified(|log| {
+            log.in_progress += 1;
+            log.in_progress_max = log.in_progress_max.max(log.in_progress);
             false
-        }
-        Behaviour::Endless => {
-            let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-            let mut goes_on = say(stream, head).await;
-            while goes_on {
-                goes_on = say(stream, b"8\r\n        \r\n").await;
-            }
-            false
-        }
-        Behaviour::Silence => {
-            // Until the client goes.
-            drop(stream.read(&mut [0; 64]).await);
-            false
-        }
-        Behaviour::HangUp => false,
+        });
+        InProgress(Arc::clone(self))
     }
 }
 
-async fn say<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> bool {
-    stream.write_all(bytes).await.is_ok() && stream.flush().await.is_ok()
-}
+impl Log {
+    fn keep(&mut self, seen: &Arc<Seen>) {
+        let path = seen.bare_path().to_owned();
+        self.by_path.entry(path).or_default().keep(Arc::clone(seen));
+        self.all.push(Arc::clone(seen));
+    }
 
-/// Head and body of a request, if there is one more.
-async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Seen> {
-    let mut bytes = Vec::new();
-    loop {
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let mut line = head.split(' ').map(str::to_owned);
-        let seen = Seen {
-            method: line.next()?,
-            path: line.next()?,
-            body: bytes.split_off(end + 4),
-            head,
-        };
-        let length = seen.header("content-length");
-        if seen.body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-            return Some(seen);
-        }
-        bytes.extend_from_slice(&seen.body);
+    fn inbox(&self, path: &str) -> &Inbox {
+        static NOTHING: OnceLock<Inbox> = OnceLock::new();
+        let nothing = || NOTHING.get_or_init(Inbox::default);
+        self.by_path.get(path).unwrap_or_else(nothing)
     }
 }
 
-fn bare(path: &str) -> &str {
-    path.split('?').next().unwrap_or(path)
+struct InProgress(Arc<State>);
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.log.send_if_modified(|log| {
+            log.in_progress -= 1;
+            false
+        });
+    }
 }
+
+const DOOR: &str = "the door is put back under the same lock";
+
+/// How long a test waits for what should come at once.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -13,7 +13,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
-use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{
+    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -22,7 +24,7 @@ use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
-use oyez_store::{Answer, Error, Store};
+use oyez_store::{Answer, Error, Listen, Store};
 
 /// Every ledger there is, with faults in front of it.
 pub struct FaultyStore {
@@ -34,6 +36,8 @@ pub struct FaultyStore {
 #[derive(Default)]
 struct Script {
     everything: Option<Error>,
+    unheard: Option<Error>,
+    takes: Duration,
     by_method: BTreeMap<&'static str, Error>,
     asked: BTreeMap<&'static str, u64>,
 }
@@ -57,10 +61,21 @@ impl FaultyStore {
         self.script().by_method.insert(method, error);
     }
 
+    /// Every method does what it is asked from now on, and its answer is lost: this is heard instead.
+    pub fn lose_answers(&self, error: Error) {
+        self.script().unheard = Some(error);
+    }
+
+    /// Every answer comes so long after what was asked has happened.
+    pub fn take(&self, time: Duration) {
+        self.script().takes = time;
+    }
+
     /// No method fails any more.
     pub fn mend(&self) {
         let mut script = self.script();
         script.everything = None;
+        script.unheard = None;
         script.by_method.clear();
     }
 
@@ -92,13 +107,29 @@ impl FaultyStore {
         self.script.lock().unwrap()
     }
 
-    /// Counts, and fails if that is commanded.
-    fn judge(&self, method: &'static str) -> Result<(), Error> {
+    /// Counts, and fails if that is commanded; else says how the answer comes.
+    fn judge(&self, method: &'static str) -> Result<(Duration, Option<Error>), Error> {
         let mut script = self.script();
         *script.asked.entry(method).or_default() += 1;
         let fault = script.by_method.get(method).or(script.everything.as_ref());
-        fault.map_or(Ok(()), |fault| Err(fault.clone()))
+        match fault {
+            Some(fault) => Err(fault.clone()),
+            None => Ok((script.takes, script.unheard.clone())),
+        }
     }
+}
+
+/// What a method's answer goes through.
+async fn come<T>(
+    answer: Answer<'_, T>,
+    takes: Duration,
+    unheard: Option<Error>,
+) -> Result<T, Error> {
+    let answer = answer.await;
+    if !takes.is_zero() {
+        tokio::time::sleep(takes).await;
+    }
+    unheard.map_or(answer, Err)
 }
 
 /// The trait again, each method judged and passed on.
@@ -107,10 +138,17 @@ macro_rules! pass_on {
         impl Store for FaultyStore {
             $(fn $method(&self, $($argument: $kind),*) -> Answer<'_, $answer> {
                 match self.judge(stringify!($method)) {
-                    Ok(()) => self.inner.$method($($argument),*),
+                    Ok((takes, unheard)) => {
+                        Box::pin(come(self.inner.$method($($argument),*), takes, unheard))
+                    }
                     Err(fault) => Box::pin(ready(Err(fault))),
                 }
             })*
+
+            // Whoever listens hears what happened; a fault that is commanded happens before anything does.
+            fn listen(&self, listener: Weak<dyn Listen>) {
+                self.inner.listen(listener);
+            }
         }
     };
 }
@@ -128,10 +166,11 @@ pass_on! {
     remove_registration(actor: Actor, client_id: ClientId, kind: Kind, now: Timestamp) -> Result<Effect, Refusal>;
     accept(batch: Vec<Submission>, now: Timestamp) -> Vec<Acceptance>;
     poll(poll: Poll, now: Timestamp) -> Polled;
-    due_for_push(client_id: ClientId, look: Look, now: Timestamp) -> DueForPush;
+    due_for_push(lease: Lease, client_id: ClientId, look: Look, now: Timestamp) -> Option<DueForPush>;
     keep_sets(signed: Vec<Signed>, now: Timestamp) -> Vec<Kept>;
     recheck(client_id: ClientId, jtis: Vec<Jti>) -> Vec<Kept>;
     record_attempts(client_id: ClientId, attempts: Vec<Attempt>, now: Timestamp) -> Vec<Recorded>;
+    put_back(client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
     withdraw(actor: Actor, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
     retry_pushes(actor: Actor, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
     requeue_failed(actor: Actor, client_id: ClientId, accepted: Range<Timestamp>, events_max: u32, now: Timestamp) -> Vec<Jti>;
@@ -142,6 +181,8 @@ pass_on! {
     claim_lanes(lease: Lease, lanes_max: u32, now: Timestamp) -> Vec<Lane>;
     report_lanes(lease: Lease, reports: Vec<LaneReport>) -> Vec<Reported>;
     find_lane(client_id: ClientId) -> Option<Lane>;
+    list_lanes(filter: LaneFilter, after: Option<ClientId>, rows_max: u32) -> Page<LaneStatus, ClientId>;
+    lane_totals() -> LaneTotals;
     pause_endpoint(actor: Actor, client_id: ClientId, now: Timestamp) -> bool;
     resume_endpoint(actor: Actor, client_id: ClientId, now: Timestamp) -> bool;
     find_event(jti: Jti) -> Option<EventFile>;

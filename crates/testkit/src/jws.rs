@@ -57,6 +57,11 @@ pub fn claims(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
+/// SHA-256 in base64url: what two copies are compared by.
+pub fn digest(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(oyez_jose::sha256(bytes))
+}
+
 /// An object's members.
 pub(crate) fn members(object: Value) -> Map<String, Value> {
     match object {

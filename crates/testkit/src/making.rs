@@ -69,6 +69,7 @@ pub fn notice(client_id: &ClientId, family: Family, types: &[&str]) -> Notice {
         happenings: types.iter().map(|it| happening(it)).collect(),
         toe: DAWN,
         txn: None,
+        test: false,
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Bank {
     pub clock: Arc<dyn Clock>,
     /// Chance, for ids.
     pub random: Random,
-    /// Polls that wait.
+    /// Polls that wait. They listen to the ledger.
     pub waiters: Arc<Waiters>,
     /// What is counted.
     pub metrics: Arc<Metrics>,

@@ -14,15 +14,17 @@
 //! | `operators` | who is let in |
 //! | `api` | the way of a request, in order |
 //! | `input` | what may come in |
-//! | `publish` | taking events in |
+//! | `publish`, `test_events` | taking events in |
 //! | `tpps`, `profiles`, `registrations` | who is known, what it registered |
 //! | `events`, `files`, `trail` | looking back, and what can be done about an event |
+//! | `endpoints` | where pushes go, how that goes, and what can be done about it |
 //! | `health` | whether this process lives, and whether it can work |
 //! | `problem`, `leaving` | what goes out and what is noted of it |
 //!
-//! Absent here: the audit trail's writing (the ledger keeps it with the change), and endpoints of pushes.
+//! Absent here: the audit trail's writing (the ledger keeps it with the change).
 
 mod api;
+mod endpoints;
 mod events;
 mod files;
 mod health;
@@ -34,12 +36,14 @@ mod profiles;
 mod publish;
 mod registrations;
 mod routes;
+mod test_events;
 mod tpps;
 mod trail;
 
 use std::sync::Arc;
 
 use axum::Router;
+use oyez_domain::retry;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -49,6 +53,7 @@ use operators::Operators;
 pub use health::{Condition, Readiness};
 pub use publish::ITEMS_MAX;
 pub use routes::{Access, Operation, ROUTES, Route};
+pub use test_events::TestResource;
 
 /// What the internal API is made of, besides the bank.
 pub struct Setup {
@@ -58,8 +63,19 @@ pub struct Setup {
     pub operators: watch::Receiver<Arc<Operators>>,
     /// What else must be well for this process to be ready, besides the ledger and the keys.
     pub readiness: Readiness,
+    /// What else it tells and does by.
+    pub options: Options,
     /// Runs what must come to its end though its caller is gone.
     pub tasks: TaskTracker,
+}
+
+/// What was configured elsewhere and is told or used here.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// When a push is tried again, unless a TPP's overrides say otherwise (D-05).
+    pub retry: retry::Policy,
+    /// What test events are about; without it none can be sent (I-04).
+    pub test_resource: Option<TestResource>,
 }
 
 /// The routes of the internal API. Requests carry [`crate::listener::Peer`] where certificates may let in.

@@ -3,9 +3,12 @@
 //!
 //! What goes up and down is counted by a guard, so that a request that is dropped on its way counts itself out.
 
+mod words;
+
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+use oyez_domain::ledger::lanes::{HealthState, LaneTotals};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +17,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use words::{method_name, name_of};
+
+pub use words::{Answered, Listener, Publication, Pushed, TokenFound};
 
 /// The type of what [`Metrics::text`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,60 +40,23 @@ pub struct Metrics {
     sets_handed_out: Counter,
     sets_to_sign: Gauge,
     tokens: Family<Label, Counter>,
+    pushes: Family<Label, Counter>,
+    push_durations: Histogram,
+    pushes_in_flight: Gauge,
+    lanes_owned: Gauge,
+    endpoints: Family<Label, Gauge>,
+    events: Family<Label, Gauge>,
 }
 
-/// The two listeners.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Listener {
-    /// For TPPs.
-    Tpp,
-    /// For the bank's own systems.
-    Internal,
-}
-
-/// What became of one published item (I-01).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Publication {
-    /// It is durable and will be delivered.
-    Accepted,
-    /// It had been accepted before.
-    Duplicate,
-    /// The TPP has registered nothing.
-    NoSubscription,
-    /// The TPP wants none of its types.
-    NotSubscribed,
-    /// The TPP is disabled.
-    Disabled,
-    /// Something is wrong with it.
-    Rejected,
-}
-
-/// How a poll came to its answer (P-07, P-08).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answered {
-    /// It did not wait.
-    AtOnce,
-    /// Something came while it waited.
-    Woken,
-    /// Nothing came in its time.
-    WaitedOut,
-    /// Others needed its place.
-    Evicted,
-    /// The server was stopping.
-    Drained,
-}
-
-/// What was found of an access token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenFound {
-    /// It holds.
-    Valid,
-    /// It does not.
-    Invalid,
-    /// It did once.
-    Expired,
-    /// Nobody could say.
-    Unavailable,
+/// What is not counted but looked at when the metrics are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Levels {
+    /// Events that wait for a signature.
+    pub sets_to_sign: usize,
+    /// Polls that wait for an event.
+    pub polls_waiting: usize,
+    /// Endpoints by what is known of them, and what waits; `None` when the ledger did not say.
+    pub endpoints: Option<LaneTotals>,
 }
 
 /// What is counted of a listener's connections. The default is read by nobody.
@@ -175,14 +145,44 @@ impl Metrics {
         self.tokens.get_or_create(&[("found", found.name())]).inc();
     }
 
-    /// All of it as text. What is not counted but looked at comes in here: how many SETs wait for a signature, and how many
-    /// polls for an event.
-    pub fn text(&self, sets_to_sign: usize, polls_waiting: usize) -> String {
-        for (gauge, level) in [
-            (&self.sets_to_sign, sets_to_sign),
-            (&self.polls_waiting, polls_waiting),
-        ] {
-            gauge.set(i64::try_from(level).unwrap_or(i64::MAX));
+    /// Counts a push that ended so, after so long.
+    pub fn push(&self, pushed: Pushed, took: Duration) {
+        self.pushes
+            .get_or_create(&[("outcome", pushed.name())])
+            .inc();
+        self.push_durations.observe(took.as_secs_f64());
+    }
+
+    /// So many pushes are under way now.
+    pub fn pushes_in_flight(&self, pushes: usize) {
+        set(&self.pushes_in_flight, pushes);
+    }
+
+    /// So many lanes are this node's now.
+    pub fn lanes_owned(&self, lanes: usize) {
+        set(&self.lanes_owned, lanes);
+    }
+
+    /// All of it as text, with what is not counted but looked at.
+    pub fn text(&self, levels: Levels) -> String {
+        set(&self.sets_to_sign, levels.sets_to_sign);
+        set(&self.polls_waiting, levels.polls_waiting);
+        match levels.endpoints {
+            Some(mut totals) => {
+                for state in HealthState::ALL {
+                    let gauge = self
+                        .endpoints
+                        .get_or_create_owned(&[("state", name_of(state))]);
+                    set(&gauge, *totals.of(state));
+                }
+                let gauge = self.events.get_or_create_owned(&[("state", OUTSTANDING)]);
+                set(&gauge, totals.outstanding);
+            }
+            // An old number would look like a new one.
+            None => {
+                self.endpoints.clear();
+                self.events.clear();
+            }
         }
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes whatever is written");
@@ -205,6 +205,12 @@ impl Default for Metrics {
             sets_handed_out: Counter::default(),
             sets_to_sign: Gauge::default(),
             tokens: Family::default(),
+            pushes: Family::default(),
+            push_durations: Histogram::new(DURATION_BUCKETS),
+            pushes_in_flight: Gauge::default(),
+            lanes_owned: Gauge::default(),
+            endpoints: Family::default(),
+            events: Family::default(),
         };
         new.registered()
     }
@@ -270,6 +276,41 @@ impl Metrics {
             "Access tokens looked at, by what was found",
             self.tokens.clone(),
         );
+        self.with_delivery()
+    }
+
+    fn with_delivery(mut self) -> Self {
+        let all = &mut self.registry;
+        all.register(
+            "pushes",
+            "Pushes that ended, by what became of them",
+            self.pushes.clone(),
+        );
+        all.register(
+            "push_duration_seconds",
+            "From the beginning of a push to its end, whatever became of it",
+            self.push_durations.clone(),
+        );
+        all.register(
+            "pushes_in_flight",
+            "Pushes under way now",
+            self.pushes_in_flight.clone(),
+        );
+        all.register(
+            "lanes_owned",
+            "Lanes that this node delivers now",
+            self.lanes_owned.clone(),
+        );
+        all.register(
+            "endpoints",
+            "Endpoints of TPPs, by what the ledger knows of them; every node says the same",
+            self.endpoints.clone(),
+        );
+        all.register(
+            "events",
+            "Events that nobody has settled yet, of all TPPs; every node says the same",
+            self.events.clone(),
+        );
         self
     }
 }
@@ -302,67 +343,12 @@ impl Drop for Counted {
     }
 }
 
-impl Listener {
-    /// The word for it in metrics, logs and readiness.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tpp => "tpp",
-            Self::Internal => "internal",
-        }
-    }
+fn set(gauge: &Gauge, level: impl TryInto<i64>) {
+    gauge.set(level.try_into().unwrap_or(i64::MAX));
 }
 
-impl Publication {
-    /// The word for it in metrics and in the internal API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
-            Self::NoSubscription => "no-subscription",
-            Self::NotSubscribed => "not-subscribed-to-type",
-            Self::Disabled => "disabled",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
-impl Answered {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::AtOnce => "at-once",
-            Self::Woken => "woken",
-            Self::WaitedOut => "waited-out",
-            Self::Evicted => "evicted",
-            Self::Drained => "drained",
-        }
-    }
-}
-
-impl TokenFound {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Invalid => "invalid",
-            Self::Expired => "expired",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// Anybody may make up a method; a label may not.
-fn method_name(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::PATCH => "PATCH",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
-}
-
+/// The one state of events that is looked at here: the others only grow.
+const OUTSTANDING: &str = "outstanding";
 /// The operation of a request that no route took.
 pub const NO_OPERATION: &str = "none";
 
@@ -393,7 +379,18 @@ mod tests {
         let connection = connections.open();
         connections.turned_away();
         connections.handshake_failed();
-        let text = metrics.text(7, 1);
+        metrics.push(Pushed::EndpointFailed, took);
+        metrics.pushes_in_flight(4);
+        metrics.lanes_owned(5);
+        let text = metrics.text(Levels {
+            sets_to_sign: 7,
+            polls_waiting: 1,
+            endpoints: Some(LaneTotals {
+                unresponsive: 2,
+                outstanding: 9,
+                ..LaneTotals::default()
+            }),
+        });
         for line in [
             r#"oyez_http_requests_total{listener="tpp",operation="poll_events",method="POST",status="200"} 1"#,
             r#"oyez_http_request_duration_seconds_bucket{le="0.005",listener="tpp",operation="poll_events"} 1"#,
@@ -406,6 +403,13 @@ mod tests {
             r#"oyez_tls_handshakes_failed_total{listener="internal"} 1"#,
             "oyez_polls_waiting 1",
             "oyez_sets_to_sign 7",
+            r#"oyez_pushes_total{outcome="endpoint-failed"} 1"#,
+            r#"oyez_push_duration_seconds_bucket{le="0.005"} 1"#,
+            "oyez_pushes_in_flight 4",
+            "oyez_lanes_owned 5",
+            r#"oyez_endpoints{state="unresponsive"} 2"#,
+            r#"oyez_endpoints{state="responsive"} 0"#,
+            r#"oyez_events{state="outstanding"} 9"#,
             concat!(
                 "oyez_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
@@ -415,8 +419,11 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         drop(connection);
-        let text = metrics.text(0, 0);
+        let text = metrics.text(Levels::default());
         assert!(text.contains("oyez_polls_waiting 0\n"), "{text}");
+        for unknown in ["oyez_endpoints{", "oyez_events{"] {
+            assert!(!text.contains(unknown), "nobody knows: {text}");
+        }
     }
 
     #[test]
@@ -430,6 +437,6 @@ mod tests {
             StatusCode::NOT_FOUND,
             Duration::ZERO,
         );
-        assert!(!metrics.text(0, 0).contains("BREW"));
+        assert!(!metrics.text(Levels::default()).contains("BREW"));
     }
 }

@@ -6,8 +6,10 @@
 //! # Waking
 //!
 //! A waiting poll takes its place in a line first and asks the ledger then, so that nothing accepted in between is missed.
-//! Polls of one TPP whose tokens see the same families stand in one line: what one of them finds is what each would find.
-//! News of a TPP therefore *calls* one poll per line, the oldest, and not all of them. Nobody is called while one is on its
+//! Polls of one TPP whose tokens see the same families, in the same order, stand in one line: what one of them finds is what
+//! each would find. The ledger tells its news ([`oyez_store::Listen`]), whoever made it: a publisher, a push that ended, an
+//! operator, another poll. News of a TPP *calls* one poll per line, the oldest, and not all of them; that an event ended calls
+//! only those who poll in strict order, and lets the next one out (D-10). Nobody is called while one is on its
 //! way. A call is never lost: a poll that finds more than it takes, that fails, or that goes away before it was answered
 //! hands it on; when all are asking the ledger already, the call stays open, and the first that would lie down asks again.
 //! Ten parallel polls so cost one look at the ledger per event, and a thousand events published one by one to a sleeping
@@ -17,8 +19,7 @@
 //! again, whether it waited itself or not. The oldest sleeper keeps the time for its line and hands the watch on when it
 //! goes. A time that is wrong by then costs a look too many; where the clock was set back or on, no more than the wait.
 //!
-//! Under this lies no net of its own: in one process nothing is lost. Where events arrive through another process, whoever
-//! sweeps for them calls [`Waiters::wake_all`].
+//! Under this lies no net of its own: the ledger tells all that makes something due sooner, before it answers who made it.
 //!
 //! # What a TPP is told
 //!

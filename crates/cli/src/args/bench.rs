@@ -18,6 +18,9 @@ pub(crate) enum Bench {
     /// Polls that wait: what each of them holds, and how long it takes to wake all.
     #[command(after_help = LONG_POLL_HELP)]
     LongPoll(LongPoll),
+    /// Events that are accepted, signed and pushed to TPPs over TLS, until all of them are acknowledged.
+    #[command(after_help = PUSH_HELP)]
+    Push(Push),
 }
 
 /// What all of them need.
@@ -98,6 +101,69 @@ pub(crate) struct LongPoll {
     pub(crate) common: Common,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Push {
+    /// How many events in all, for each stretch of load.
+    #[arg(long, value_name = "N", default_value_t = 40_000, value_parser = whole(1, 10_000_000))]
+    pub(crate) events: u64,
+    /// For so many minutes instead, with the rate of the last quarter beside that of the first.
+    #[arg(long, value_name = "N", conflicts_with = "events", value_parser = whole(1, 600))]
+    pub(crate) minutes: Option<u64>,
+    /// TPPs that the events are for, in turn.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(1, 1_000))]
+    pub(crate) tpps: u64,
+    /// What the SETs are signed with.
+    #[arg(long, value_enum, default_value_t = Alg::Ps256)]
+    pub(crate) alg: Alg,
+    /// What the TPPs' endpoints speak.
+    #[arg(long, value_enum, default_value_t = Http::One)]
+    pub(crate) http: Http,
+    /// Events in one request of the publisher, at most.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole(1, 1_000))]
+    pub(crate) batch: u64,
+    /// Kept-alive connections of the publisher, each with one request at a time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = whole(1, 100))]
+    pub(crate) connections: u64,
+    /// The publisher is so many events ahead of the acknowledgements, and then waits for them.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = whole(1_000, 10_000_000))]
+    pub(crate) ahead: u64,
+    /// Publish so many events a second, not as many as are acknowledged.
+    #[arg(long, value_name = "N", value_parser = whole(1, 100_000))]
+    pub(crate) rate: Option<u64>,
+    /// A second stretch, at half the rate that the first one had.
+    #[arg(long, conflicts_with = "rate")]
+    pub(crate) at_half: bool,
+    /// A stretch more, at the rate of the one before, beside endpoints that are dead, mute, slow and hostile.
+    #[arg(long)]
+    pub(crate) bad_neighbours: bool,
+    /// So many events are outstanding from before, of as many TPPs whose endpoints are dead.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole(0, 10_000_000))]
+    pub(crate) outstanding: u64,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What an endpoint speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Http {
+    /// HTTP/1.1, kept alive.
+    #[value(name = "1.1")]
+    One,
+    /// HTTP/2.
+    #[value(name = "2")]
+    Two,
+}
+
+impl Http {
+    /// As on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::One => "1.1",
+            Self::Two => "2",
+        }
+    }
+}
+
 /// How TPPs are connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Transport {
@@ -145,3 +211,10 @@ The limit is signing alone, in this process, on all cores.
 Examples:
   oyez bench long-poll --json
   oyez bench long-poll --transport plain --alg ES256";
+const PUSH_HELP: &str = "\
+The limit is signing alone, in this process, on all cores. That each event arrived, and was recorded, is checked.
+Examples:
+  oyez bench push --json
+  oyez bench push --alg ES256 --at-half --bad-neighbours
+  oyez bench push --outstanding 1000000 --json | jq .rss_peak_mib
+  oyez bench push --alg ES256 --minutes 10";

@@ -167,8 +167,12 @@ pub(crate) struct ImportTpps {
 #[command(override_usage = PUBLISH_USAGE)]
 pub(crate) struct Publish {
     /// Items to publish: a line each, or one JSON document; `-` is standard input.
-    #[arg(required_unless_present = "tpp", conflicts_with = "tpp")]
+    #[arg(required_unless_present_any = ["tpp", "test_event"], conflicts_with_all = ["tpp", "test_event"])]
     pub(crate) file: Option<PathBuf>,
+    /// Try the way to the TPP that --tpp names: tell it of the resource of `[test_event]` in the server's configuration. An
+    /// operator's act; the ledger marks the event as a test.
+    #[arg(long, requires = "tpp", conflicts_with_all = ["resource", "events", "reason", "version", "txn", "toe", "idempotency_key"])]
+    pub(crate) test_event: bool,
     #[command(flatten)]
     pub(crate) item: ItemArgs,
     #[command(flatten)]
@@ -182,21 +186,27 @@ pub(crate) struct Publish {
 #[command(next_help_heading = "One item")]
 pub(crate) struct ItemArgs {
     /// The client_id of the TPP.
-    #[arg(
-        long,
-        value_name = "CLIENT_ID",
-        requires = "resource",
-        requires = "events"
-    )]
+    #[arg(long, value_name = "CLIENT_ID")]
     pub(crate) tpp: Option<String>,
     /// What it is about, such as account-access-consent/1234.
-    #[arg(long, value_name = "TYPE/ID", value_parser = resource, requires = "tpp")]
+    #[arg(
+        long,
+        value_name = "TYPE/ID",
+        value_parser = resource,
+        requires = "tpp",
+        required_unless_present_any = ["file", "test_event"]
+    )]
     pub(crate) resource: Option<(String, String)>,
     /// The path version that the resource was made in, such as v4.0.
     #[arg(long, value_name = "VERSION", requires = "tpp")]
     pub(crate) version: Option<String>,
     /// What happened: an event type, such as consent-authorization-revoked, or a whole name of the bank's own.
-    #[arg(long = "event", value_name = "TYPE", requires = "tpp")]
+    #[arg(
+        long = "event",
+        value_name = "TYPE",
+        requires = "tpp",
+        required_unless_present_any = ["file", "test_event"]
+    )]
     pub(crate) events: Vec<String>,
     /// Why, as a code; with one event only.
     #[arg(long, requires = "tpp")]
@@ -235,8 +245,49 @@ pub(crate) enum Events {
     /// Find events, the latest first.
     #[command(after_help = EVENTS_HELP)]
     List(ListEvents),
-    /// What happened to one event, in order.
+    /// What happened to one event, in order, and where it stands.
     Show(ShowEvent),
+    /// Push events again at once, those that were given up to polls too.
+    Push(PushEvents),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Endpoints {
+    /// Every endpoint that something was to be pushed to, with what holds it back.
+    List(ListEndpoints),
+    /// Where a TPP is pushed to, how that goes, and when it is tried again.
+    Show(ShowTpp),
+    /// Push nothing to a TPP until it is resumed; its events wait, and are offered to polls.
+    Pause(ShowTpp),
+    /// Push to a TPP again: ends a pause, and an outage that it has mended.
+    Resume(ShowTpp),
+}
+
+impl Endpoints {
+    pub(crate) fn server(&self) -> &ServerArgs {
+        match self {
+            Self::List(args) => &args.server,
+            Self::Show(args) | Self::Pause(args) | Self::Resume(args) => &args.server,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListEndpoints {
+    /// In this state: responsive, failing, unresponsive or paused.
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PushEvents {
+    /// Their jtis.
+    #[arg(required = true, value_name = "JTI")]
+    pub(crate) jtis: Vec<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -330,7 +381,8 @@ Examples:
 const CHANGE_HELP: &str = "\
 Examples:
   oyez tpps change acme-1 --jwks acme.jwks
-  oyez tpps change acme-1 --set requests_per_second=50 --set redelivery_delay=30s --unset error_cap";
+  oyez tpps change acme-1 --set requests_per_second=50 --set redelivery_delay=30s --unset error_cap
+  oyez tpps change acme-1 --set trust_anchors=\"$(cat acme-ca.pem)\"";
 const IMPORT_HELP: &str = "\
 A file holds software statements of the Open Banking directory (JWTs, one a line), or JSON objects:
 an array, or one a line. An object is a TPP as `oyez tpps list --json` writes it, or client metadata
@@ -344,7 +396,8 @@ Examples:
 /// Of `oyez publish`, which is said in two ways.
 const PUBLISH_USAGE: &str = "\
 oyez publish [OPTIONS] <FILE>
-       oyez publish [OPTIONS] --tpp <CLIENT_ID> --resource <TYPE/ID> --event <TYPE>";
+       oyez publish [OPTIONS] --tpp <CLIENT_ID> --resource <TYPE/ID> --event <TYPE>
+       oyez publish [OPTIONS] --tpp <CLIENT_ID> --test-event";
 /// Of `oyez publish`.
 pub(super) const PUBLISH_HELP: &str = "\
 An item is a JSON object as POST /v1/events takes it:
@@ -357,6 +410,7 @@ Exit codes: 0 all accepted, known already, or wanted by nobody; 1 some were reje
 sent, or not confirmed.
 Examples:
   oyez publish --tpp acme-1 --resource account-access-consent/1234 --event resource-update
+  oyez publish --test-event --tpp acme-1
   oyez publish events.ndjson --key-prefix 2026-11-30 --outcomes > outcomes.ndjson
   core-system | oyez publish - --json";
 const EVENTS_HELP: &str = "\

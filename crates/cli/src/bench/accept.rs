@@ -3,7 +3,7 @@
 use oyez_jose::KeyKind;
 
 use super::alone::Ledgers;
-use super::figures::{Figures, Meter};
+use super::figures::{Figures, Latencies, Meter};
 use super::publisher::Publications;
 use super::server::Server;
 use super::site::Site;
@@ -36,7 +36,7 @@ pub(super) fn measure(args: &Accept, around: &Surroundings) -> Result<Figures, F
             .await
     })?;
     Ok(cost
-        .beside(limit, latencies)
+        .beside(limit, &Latencies::of(latencies))
         .with("backend", args.common.backend.name())
         .with("batch", args.batch)
         .with("connections", args.connections)

@@ -1,11 +1,10 @@
 //! The limits: what lies under the measured thing, alone, in this process, while the server is gone or at rest.
 //!
-//! For accepting and polling that is the ledger, called as the server calls it, on as many threads: the same groups, on the
-//! same disk. (What the ledger costs over SQLite itself, its own benchmark says.) For waking it is signing.
+//! That is the ledger, called as the server calls it, on as many threads: the same groups, on the same disk. (What the ledger
+//! costs over SQLite itself, its own benchmark says.) Where signing is the limit, that is measured in [`super::signing`].
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use oyez_domain::event::{EventType, Family, Happening, Notice, Resource, Submission};
@@ -16,15 +15,14 @@ use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_domain::version::ApiVersion;
-use oyez_jose::{KeyKind, LocalKey};
 use oyez_store::Store as _;
 use oyez_store::sqlite::{Ledger, Options};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::broken;
 use super::figures::rate;
 use super::site::{Site, client_id, register};
-use super::{broken, unexpected};
 use crate::failure::Failure;
 use crate::ledger::failure;
 
@@ -40,7 +38,7 @@ impl Ledgers {
         let path = site.other_ledger();
         let ledger = Ledger::open(&path, Options::default(), Arc::new(Rules::default()));
         let ledger = ledger.map_err(|error| failure(&path, &error))?;
-        let registered = register(&ledger, tpps, site.timestamp()).await;
+        let registered = register(&ledger, (0..tpps).map(|_| None), site.timestamp()).await;
         registered.map_err(|error| failure(&path, &error))?;
         Ok(Self {
             ledger: Arc::new(ledger),
@@ -61,7 +59,9 @@ impl Ledgers {
         let places = hands.len();
         for (turn, first) in (0..places).cycle().zip((0..events).step_by(step(batch))) {
             let group = first..(first + batch).min(events);
-            let group: Vec<_> = group.map(|event| self.submission(event)).collect();
+            let group: Vec<_> = group
+                .map(|event| submission(event, event % self.tpps, self.now))
+                .collect();
             hands[turn].push(group);
         }
         let started = Instant::now();
@@ -91,7 +91,9 @@ impl Ledgers {
         let events = each * tpps;
         for first in (0..events).step_by(step(FILLING_GROUP)) {
             let group = first..(first + FILLING_GROUP).min(events);
-            let group: Vec<_> = group.map(|event| self.submission(event)).collect();
+            let group: Vec<_> = group
+                .map(|event| submission(event, event % self.tpps, self.now))
+                .collect();
             let signed = group.iter().map(|one| signed(one, set_bytes)).collect();
             let kept = async {
                 self.ledger.accept(group, self.now).await?;
@@ -120,33 +122,35 @@ impl Ledgers {
         all(tasks).await?;
         Ok(rate(events, started.elapsed()))
     }
+}
 
-    fn submission(&self, event: u64) -> Submission {
-        let mut random = [0; 10];
-        random[2..].copy_from_slice(&event.to_be_bytes());
-        Submission {
-            jti: Jti::new(self.now, random),
-            notice: Notice {
-                client_id: client_id(event % self.tpps),
-                resource: Resource {
-                    kind: "account-access-consent".to_owned(),
-                    id: ResourceId::new(format!("aac-{event:010}")).expect("a short id"),
-                    version: Some(ApiVersion::V4_0),
-                    family: Family::Aisp,
-                },
-                happenings: vec![Happening {
-                    event_type: EventType(
-                        "urn:uk:org:openbanking:events:consent-authorization-revoked".to_owned(),
-                    ),
-                    reason: None,
-                    subject: None,
-                    payload: None,
-                }],
-                toe: self.now,
-                txn: TransactionId::new("dfc51628-3479-4b81-ad60-210b43d02306").ok(),
+/// An event of one of the TPPs: what a bank says of a consent that a customer withdrew.
+pub(super) fn submission(event: u64, tpp: u64, now: Timestamp) -> Submission {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&event.to_be_bytes());
+    Submission {
+        jti: Jti::new(now, random),
+        notice: Notice {
+            client_id: client_id(tpp),
+            resource: Resource {
+                kind: "account-access-consent".to_owned(),
+                id: ResourceId::new(format!("aac-{event:010}")).expect("a short id"),
+                version: Some(ApiVersion::V4_0),
+                family: Family::Aisp,
             },
-            idempotency: None,
-        }
+            happenings: vec![Happening {
+                event_type: EventType(
+                    "urn:uk:org:openbanking:events:consent-authorization-revoked".to_owned(),
+                ),
+                reason: None,
+                subject: None,
+                payload: None,
+            }],
+            toe: now,
+            txn: TransactionId::new("dfc51628-3479-4b81-ad60-210b43d02306").ok(),
+            test: false,
+        },
+        idempotency: None,
     }
 }
 
@@ -185,35 +189,8 @@ fn poll(tpp: u64, acks: Vec<Jti>, wanted: u64) -> Poll {
     }
 }
 
-/// Signatures per second of all cores together with a key of this kind, measured over at most `count` of them.
-pub(super) fn signatures_per_second(kind: KeyKind, count: u64) -> Result<f64, Failure> {
-    let key = LocalKey::generate(kind).map_err(|error| broken("cannot make a key", &error))?;
-    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let each = count
-        .clamp(1, SIGNATURES_MAX)
-        .div_ceil(u64::try_from(cores).unwrap_or(1));
-    let input = [b'x'; SIGNED_BYTES];
-    let started = Instant::now();
-    let done = thread::scope(|scope| {
-        let sign = || (0..each).all(|_| key.sign_now(&input).is_ok());
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(sign)).collect();
-        threads.into_iter().all(|one| one.join().unwrap_or(false))
-    });
-    if !done {
-        return Err(unexpected("a signature could not be made"));
-    }
-    let count = each * u64::try_from(cores).unwrap_or(1);
-    Ok(rate(count, started.elapsed()))
-}
-
 fn step(batch: u64) -> usize {
     usize::try_from(batch).unwrap_or(usize::MAX)
 }
 
 const FILLING_GROUP: u64 = 500;
-
-/// What is signed of a SET: header and claims in base64.
-const SIGNED_BYTES: usize = 1_000;
-
-/// Some seconds with PS256.
-const SIGNATURES_MAX: u64 = 10_000;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::process::Process;
 use super::server::Server;
 use crate::failure::Failure;
 use crate::output::{Reply, Table};
@@ -13,6 +14,7 @@ use crate::output::{Reply, Table};
 pub(super) struct Meter {
     started: Instant,
     cpu: Duration,
+    load_cpu: Duration,
 }
 
 /// What a stretch of load cost.
@@ -20,18 +22,22 @@ pub(super) struct Cost {
     events: u64,
     took: Duration,
     cpu: Duration,
+    load_cpu: Duration,
     memory: u64,
 }
+
+/// How long things took, in order.
+pub(super) struct Latencies(Vec<Duration>);
 
 /// The figures, by name.
 pub(super) struct Figures(Map<String, Value>);
 
 impl Meter {
     pub(super) fn start(server: &Server) -> Result<Self, Failure> {
-        let cpu = server.cpu()?;
         Ok(Self {
+            cpu: server.process.cpu()?,
+            load_cpu: Process::this().cpu()?,
             started: Instant::now(),
-            cpu,
         })
     }
 
@@ -39,8 +45,9 @@ impl Meter {
         Ok(Cost {
             events,
             took: self.started.elapsed(),
-            cpu: server.cpu()?.saturating_sub(self.cpu),
-            memory: server.memory()?,
+            cpu: server.process.cpu()?.saturating_sub(self.cpu),
+            load_cpu: Process::this().cpu()?.saturating_sub(self.load_cpu),
+            memory: server.process.memory()?,
         })
     }
 }
@@ -51,28 +58,40 @@ impl Cost {
         rate(self.events, self.took)
     }
 
+    /// Processor time of the server, of one event in microseconds.
+    pub(super) fn cpu_us(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / float(self.events)
+    }
+
+    /// The same of this process.
+    pub(super) fn load_cpu_us(&self) -> f64 {
+        self.load_cpu.as_secs_f64() * 1e6 / float(self.events)
+    }
+
     /// Beside the limit, in events per second, and with how long each request took.
-    pub(super) fn beside(self, limit: f64, mut latencies: Vec<Duration>) -> Figures {
-        latencies.sort_unstable();
-        let at = |percent: usize| {
-            let place = latencies.len().saturating_sub(1) * percent / 100;
-            latencies
-                .get(place)
-                .map_or(0.0, |it| it.as_secs_f64() * 1e3)
-        };
+    pub(super) fn beside(&self, limit: f64, latencies: &Latencies) -> Figures {
         let rate = self.rate();
         Figures(Map::new())
             .with("rate", round(rate, 0))
             .with("limit_rate", round(limit, 0))
             .with("ratio", round(rate / limit, 3))
-            .with(
-                "cpu_us_per_event",
-                round(self.cpu.as_secs_f64() * 1e6 / float(self.events), 1),
-            )
-            .with("p50_ms", round(at(50), 2))
-            .with("p99_ms", round(at(99), 2))
-            .with("rss_mib", round(float(self.memory) / 1024.0 / 1024.0, 1))
+            .with("cpu_us_per_event", round(self.cpu_us(), 1))
+            .with_latencies("", latencies)
+            .with("rss_mib", mib(self.memory))
             .with("events", self.events)
+    }
+}
+
+impl Latencies {
+    pub(super) fn of(mut all: Vec<Duration>) -> Self {
+        all.sort_unstable();
+        Self(all)
+    }
+
+    /// In milliseconds: so many of a hundred took no longer.
+    pub(super) fn ms(&self, percent: usize) -> f64 {
+        let place = self.0.len().saturating_sub(1) * percent / 100;
+        self.0.get(place).map_or(0.0, |it| it.as_secs_f64() * 1e3)
     }
 }
 
@@ -81,6 +100,16 @@ impl Figures {
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// How long things took; `stretch` begins the names.
+    pub(super) fn with_latencies(self, stretch: &str, latencies: &Latencies) -> Self {
+        [("p50", 50), ("p90", 90), ("p99", 99), ("max", 100)]
+            .into_iter()
+            .fold(self, |figures, (name, percent)| {
+                let name = format!("{stretch}{name}_ms");
+                figures.with(&name, round(latencies.ms(percent), 2))
+            })
     }
 
     pub(super) fn into_reply(self) -> Reply {
@@ -104,6 +133,11 @@ pub(super) fn rate(count: u64, took: Duration) -> f64 {
 pub(super) fn round(value: f64, decimals: i32) -> f64 {
     let unit = 10_f64.powi(decimals);
     (value * unit).round() / unit
+}
+
+/// Bytes as they are told.
+pub(super) fn mib(bytes: u64) -> f64 {
+    round(float(bytes) / 1024.0 / 1024.0, 1)
 }
 
 #[expect(

@@ -9,11 +9,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::alone::signatures_per_second;
 use super::client::{Connection, Dial, get};
-use super::figures::{Figures, Meter, float, rate, round};
+use super::figures::{Figures, Latencies, Meter, float, rate, round};
 use super::publisher::{Publications, count};
 use super::server::Server;
+use super::signing::Signing;
 use super::site::Site;
 use super::tpp::{Crowd, sets};
 use super::{broken, drive, unexpected};
@@ -32,10 +32,10 @@ pub(super) fn measure(args: &LongPoll, around: &Surroundings) -> Result<Figures,
     let server = Server::start(&site, args.transport)?;
     let crowd = Crowd::of(&site, &server, args.transport, tpps)?;
     let measured = drive(async {
-        let memory_before = server.memory()?;
+        let memory_before = server.process.memory()?;
         let mut polls = begin(crowd, waiters).await?;
         until_all_wait(&site, &server, waiters, &mut polls).await?;
-        let memory_after = server.memory()?;
+        let memory_after = server.process.memory()?;
         let publications = Publications {
             events: waiters,
             batch: WAKING_BATCH,
@@ -59,10 +59,10 @@ pub(super) fn measure(args: &LongPoll, around: &Surroundings) -> Result<Figures,
         Ok((cost, latencies, memory_after.saturating_sub(memory_before)))
     });
     let (cost, latencies, memory): (_, Vec<Duration>, u64) = measured?;
-    let limit = signatures_per_second(args.alg.kind(), waiters)?;
+    let limit = Signing::measure(args.alg.kind())?.per_second;
     let took = latencies.iter().max().copied().unwrap_or_default();
     Ok(cost
-        .beside(limit, latencies)
+        .beside(limit, &Latencies::of(latencies))
         .with("backend", args.common.backend.name())
         .with("alg", args.alg.name())
         .with("transport", args.transport.name())

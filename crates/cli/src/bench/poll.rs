@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::alone::Ledgers;
-use super::figures::{Figures, Meter};
+use super::figures::{Figures, Latencies, Meter};
 use super::publisher::Publications;
 use super::server::Server;
 use super::site::Site;
@@ -52,7 +52,7 @@ pub(super) fn measure(args: &Poll, around: &Surroundings) -> Result<Figures, Fai
         ledgers.poll(each, args.batch, args.tpps, set_bytes).await
     })?;
     Ok(cost
-        .beside(limit, latencies)
+        .beside(limit, &Latencies::of(latencies))
         .with("backend", args.common.backend.name())
         .with("batch", args.batch)
         .with("tpps", args.tpps)

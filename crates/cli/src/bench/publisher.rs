@@ -31,7 +31,9 @@ impl Publications {
                 break;
             }
             let next = (first + self.batch).min(self.events);
-            let items: Vec<_> = (first..next).map(|event| self.item(event)).collect();
+            let items: Vec<_> = (first..next)
+                .map(|event| item(event, event % self.tpps, &self.key(event)))
+                .collect();
             let body = match (items.as_slice(), self.batch) {
                 ([item], 1) => item.clone(),
                 _ => format!("{{\"items\":[{}]}}", items.join(",")),
@@ -42,19 +44,13 @@ impl Publications {
         Ok(hands)
     }
 
-    /// What a bank says of a consent that a customer withdrew.
-    fn item(&self, event: u64) -> String {
-        let tpp = client_id(event % self.tpps);
-        let key = if self.keyed {
+    /// The member that tells an event from its repetition.
+    fn key(&self, event: u64) -> String {
+        if self.keyed {
             format!(",\"idempotency_key\":\"bench-{event}\"")
         } else {
             String::new()
-        };
-        format!(
-            "{{\"tpp\":\"{tpp}\",\"resource\":{{\"type\":\"account-access-consent\",\"id\":\"aac-{event:010}\",\
-             \"version\":\"v4.0\"}},\"events\":[{{\"type\":\"urn:uk:org:openbanking:events:\
-             consent-authorization-revoked\"}}],\"txn\":\"dfc51628-3479-4b81-ad60-210b43d02306\"{key}}}"
-        )
+        }
     }
 
     /// Publishes all of them and answers how long each request took. `started` is called when all connections stand.
@@ -91,6 +87,16 @@ impl Publications {
             Err(unexpected(what))
         }
     }
+}
+
+/// What a bank says of a consent that a customer withdrew.
+pub(super) fn item(event: u64, tpp: u64, members: &str) -> String {
+    let tpp = client_id(tpp);
+    format!(
+        "{{\"tpp\":\"{tpp}\",\"resource\":{{\"type\":\"account-access-consent\",\"id\":\"aac-{event:010}\",\
+         \"version\":\"v4.0\"}},\"events\":[{{\"type\":\"urn:uk:org:openbanking:events:\
+         consent-authorization-revoked\"}}],\"txn\":\"dfc51628-3479-4b81-ad60-210b43d02306\"{members}}}"
+    )
 }
 
 /// How many events were accepted, and how long each request took.

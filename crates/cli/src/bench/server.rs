@@ -1,13 +1,13 @@
-//! The server that is measured, and what the system says about its process.
+//! The server that is measured.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 
+use super::process::Process;
 use super::site::Site;
 use super::{broken, unexpected};
 use crate::args::BenchTransport;
@@ -16,6 +16,7 @@ use crate::failure::Failure;
 /// A running `oyez serve`. Dropped, it is killed.
 pub(super) struct Server {
     child: Child,
+    pub(super) process: Process,
     pub(super) tpp: SocketAddr,
     pub(super) internal: SocketAddr,
 }
@@ -42,6 +43,7 @@ impl Server {
         let stdout = child.stdout.take();
         // From here on it is killed whatever happens.
         let mut server = Self {
+            process: Process::of(&child),
             child,
             tpp: SocketAddr::from(([127, 0, 0, 1], 0)),
             internal: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -58,43 +60,11 @@ impl Server {
             url.split_once("://")?.1.parse().ok()
         };
         let (Some(tpp), Some(internal)) = (address("tpp"), address("internal")) else {
-            let log = fs::read_to_string(site.file(LOG)).unwrap_or_default();
+            let log = last_words(site);
             return Err(unexpected(format!("the server did not start:\n{log}")));
         };
         (server.tpp, server.internal) = (tpp, internal);
         Ok(server)
-    }
-
-    /// Processor time so far, of all its threads, in user and kernel.
-    pub(super) fn cpu(&self) -> Result<Duration, Failure> {
-        let text = self.told("stat")?;
-        // The name in parentheses may hold anything; what follows it is numbers.
-        let mut numbers = text
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split(' ')
-            .skip(USER_TIME);
-        let mut ticks = || numbers.next().and_then(|it| it.parse::<u64>().ok());
-        let (user, system) = (ticks(), ticks());
-        let ticks = user.zip(system).map(|(user, system)| user + system);
-        let ticks = ticks.ok_or_else(|| unexpected("the system tells no processor time"))?;
-        Ok(Duration::from_millis(ticks * TICK_MS))
-    }
-
-    /// Memory that it occupies now, in bytes.
-    pub(super) fn memory(&self) -> Result<u64, Failure> {
-        let text = self.told("status")?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        let kib = kib.ok_or_else(|| unexpected("the system tells no resident memory"))?;
-        Ok(kib * 1024)
-    }
-
-    fn told(&self, file: &str) -> Result<String, Failure> {
-        let path = format!("/proc/{}/{file}", self.child.id());
-        let read = fs::read_to_string(&path);
-        read.map_err(|error| broken(format!("cannot read {path}, which Linux has"), &error))
     }
 }
 
@@ -103,6 +73,14 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// The last lines of its log: what it may have complained about.
+pub(super) fn last_words(site: &Site) -> String {
+    let log = fs::read_to_string(site.file(LOG)).unwrap_or_default();
+    let lines: Vec<_> = log.lines().collect();
+    let last = lines.len().saturating_sub(LINES_SHOWN);
+    lines[last..].join("\n")
 }
 
 /// Takes the certificate out of the configuration: whoever has none speaks plain HTTP.
@@ -125,7 +103,10 @@ fn behind_a_gateway(site: &Site) -> Result<(), Failure> {
 /// Its log, in the bank's directory.
 const LOG: &str = "server.log";
 
-const OVERRIDES: [(&str, &str); 8] = [
+/// As many as a terminal shows beside the failure.
+const LINES_SHOWN: usize = 20;
+
+const OVERRIDES: [(&str, &str); 10] = [
     ("OYEZ_LISTENER__ADDRESS", "127.0.0.1:0"),
     ("OYEZ_INTERNAL__ADDRESS", "127.0.0.1:0"),
     ("OYEZ_LIMITS__REQUESTS_PER_SECOND", "100000"),
@@ -135,6 +116,9 @@ const OVERRIDES: [(&str, &str); 8] = [
     // What was handed out when it was signed is not offered again by itself, and who waits waits long enough.
     ("OYEZ_POLLING__REDELIVERY_DELAY", "1d"),
     ("OYEZ_POLLING__LONG_POLL", "5m"),
+    // Endpoints of TPPs are on this machine, with its own certificate.
+    ("OYEZ_OUTBOUND__ALLOWED_NETWORKS", "127.0.0.0/8"),
+    ("OYEZ_OUTBOUND__TRUST_ANCHORS", "development/ca.crt"),
 ];
 
 const BEHIND_A_GATEWAY: [(&str, &str); 3] = [
@@ -142,10 +126,3 @@ const BEHIND_A_GATEWAY: [(&str, &str); 3] = [
     ("OYEZ_GATEWAY__CERTIFICATE_HEADER", "client-cert"),
     ("OYEZ_GATEWAY__CERTIFICATE_FORM", "rfc9440"),
 ];
-
-/// Place of the user time among the fields after the name (proc(5): field 14, the first of these is field 3). A space stands
-/// before the first.
-const USER_TIME: usize = 12;
-
-/// `USER_HZ` is 100 on every Linux that oyez runs on.
-const TICK_MS: u64 = 10;

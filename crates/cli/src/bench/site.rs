@@ -36,11 +36,22 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// A bank that signs with a key of this kind and knows so many TPPs.
+    /// A bank that signs with a key of this kind and knows so many TPPs, which poll.
     pub(super) fn make(
         common: &BenchCommon,
         kind: KeyKind,
         tpps: u64,
+        around: &Surroundings,
+    ) -> Result<Self, Failure> {
+        let site = Self::found(common, kind, around)?;
+        site.in_ledger(async |ledger, now| register(ledger, (0..tpps).map(|_| None), now).await)?;
+        Ok(site)
+    }
+
+    /// The same before it knows any TPP.
+    pub(super) fn found(
+        common: &BenchCommon,
+        kind: KeyKind,
         around: &Surroundings,
     ) -> Result<Self, Failure> {
         let name = format!(".oyez-bench-{}", hex(&(around.random)()?[..4]));
@@ -56,11 +67,18 @@ impl Site {
         if kind != KeyKind::Rsa2048 {
             site.sign_with(kind)?;
         }
-        let path = site.bank().join("oyez.db");
-        ledger::work(&path, Rules::default(), async |ledger| {
-            register(ledger, tpps, site.timestamp()).await
-        })?;
         Ok(site)
+    }
+
+    /// Works on the bank's ledger, while no server does.
+    pub(super) fn in_ledger(
+        &self,
+        work: impl AsyncFnOnce(&Ledger, Timestamp) -> Result<(), oyez_store::Error>,
+    ) -> Result<(), Failure> {
+        let now = self.timestamp();
+        ledger::work(&self.file("oyez.db"), Rules::default(), async |ledger| {
+            work(ledger, now).await
+        })
     }
 
     /// Where `oyez serve` runs.
@@ -145,13 +163,13 @@ pub(super) fn client_id(tpp: u64) -> ClientId {
     ClientId::new(format!("bench-{tpp}")).expect("letters and digits are a client_id")
 }
 
-/// TPPs that want everything, by polling.
+/// TPPs that want everything, each at its address; without one, by polling.
 pub(super) async fn register(
     ledger: &Ledger,
-    tpps: u64,
+    callback_urls: impl Iterator<Item = Option<String>>,
     now: Timestamp,
 ) -> Result<(), oyez_store::Error> {
-    for tpp in 0..tpps {
+    for (tpp, callback_url) in (0..).zip(callback_urls) {
         let profile = Profile {
             name: format!("Bench {tpp}"),
             org_id: "DEVELOPMENT-ONLY-TPP".to_owned(),
@@ -164,7 +182,7 @@ pub(super) async fn register(
             .register_tpp(Actor::System, client_id(tpp), profile, now)
             .await?;
         let wish = Wish::Subscription(SubscriptionWish {
-            callback_url: None,
+            callback_url,
             version: "4.0".parse().expect("4.0 is a version"),
             event_types: None,
         });

@@ -1,25 +1,30 @@
-//! `oyez events`: found again, and told as a story that a support desk can read out (I-03).
+//! `oyez events`: found again, told as a story that a support desk can read out (I-03, D-14), and pushed again (D-07).
 
+mod standing;
 mod timeline;
 
-use serde_json::Value;
+use oyez_outbound::StatusCode;
+use serde_json::{Value, json};
 
 use super::Surroundings;
 use super::call::calling;
-use crate::args::{Events, ListEvents, ShowEvent};
+use super::endpoints;
+use crate::args::{Events, ListEvents, PushEvents, ShowEvent};
 use crate::failure::Failure;
-use crate::internal_client::InternalClient;
-use crate::output::{Reply, Table};
+use crate::internal_client::{CallError, InternalClient};
+use crate::output::{Reply, Table, Verdict};
 
 /// Does what is asked.
 pub(crate) fn run(command: &Events, around: &Surroundings) -> Result<Reply, Failure> {
     let server = match command {
         Events::List(args) => &args.server,
         Events::Show(args) => &args.server,
+        Events::Push(args) => &args.server,
     };
     calling(server, around, async |client, _| match command {
         Events::List(args) => list(args, &client).await,
         Events::Show(args) => show(args, &client).await,
+        Events::Push(args) => push(args, &client).await,
     })
 }
 
@@ -50,7 +55,7 @@ async fn list(args: &ListEvents, client: &InternalClient) -> Result<Reply, Failu
             text(&event["accepted_at"]),
             types(&event["types"]),
             resource(&event["resource"]),
-            text(&event["state"]),
+            state(event),
         ]);
     }
     let next = page["next"].as_str().map(str::to_owned);
@@ -79,6 +84,62 @@ async fn show(args: &ShowEvent, client: &InternalClient) -> Result<Reply, Failur
     } else {
         Reply::new(format!("{:#}", set["claims"]), set["claims"].clone())
     })
+}
+
+/// One after the other: what was queued before a failure is told before it.
+async fn push(args: &PushEvents, client: &InternalClient) -> Result<Reply, Failure> {
+    let mut table = Table::new(&["JTI", "WHAT FOLLOWS"]);
+    let mut answers = Vec::new();
+    let (mut verdict, mut failure) = (Verdict::Yes, None);
+    for jti in &args.jtis {
+        let path = ["v1", "events", jti, "push"];
+        let answer = match client.post(&path, &json!({})).await {
+            Ok(answer) => answer,
+            Err(CallError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => {
+                json!({"queued": false, "event": {"jti": jti, "state": null}, "delivery": null})
+            }
+            Err(error) => {
+                failure = Some(Failure::from(error));
+                break;
+            }
+        };
+        if answer["queued"] != true {
+            verdict = Verdict::No;
+        }
+        table.row(vec![jti.clone(), what_follows(&answer)]);
+        answers.push(answer);
+    }
+    match failure {
+        Some(failure) if answers.is_empty() => Err(failure),
+        Some(failure) => Ok(Reply::new(table.render(), json!({ "events": answers }))
+            .remark(format!("error: {failure}"))
+            .verdict(Verdict::Unfinished)),
+        None => Ok(Reply::new(table.render(), json!({ "events": answers })).verdict(verdict)),
+    }
+}
+
+fn what_follows(answer: &Value) -> String {
+    let endpoint = &answer["delivery"]["endpoint"];
+    match (answer["queued"] == true, answer["event"]["state"].as_str()) {
+        (true, _) if endpoint["state"] == "responsive" => "it is pushed at once".to_owned(),
+        (true, _) => format!(
+            "it is pushed once the endpoint is back, which {}",
+            endpoints::standing(endpoint)
+        ),
+        (false, None) => "nothing: no event has this jti, or it was removed by now".to_owned(),
+        (false, Some("outstanding")) => "nothing: the TPP has no address to push to".to_owned(),
+        (false, Some(state)) => format!("nothing: it is {state}"),
+    }
+}
+
+/// A test is told from what happened.
+fn state(event: &Value) -> String {
+    let state = text(&event["state"]);
+    if event["test"] == true {
+        format!("{state} (test)")
+    } else {
+        state
+    }
 }
 
 /// A text member as it is; a dash for what is not there.

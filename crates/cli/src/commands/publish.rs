@@ -12,7 +12,7 @@ mod tally;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use oyez_outbound::Bytes;
+use oyez_outbound::{Bytes, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -23,7 +23,7 @@ use super::call::calling;
 use super::events::STANDARD_TYPES;
 use crate::args::{ItemArgs, Publish};
 use crate::failure::Failure;
-use crate::internal_client::InternalClient;
+use crate::internal_client::{CallError, InternalClient};
 use crate::output::{self, Progress, Reply};
 use batches::Batches;
 use input::{Item, Keys};
@@ -34,6 +34,7 @@ use tally::Tally;
 pub(crate) fn run(args: &Publish, around: &Surroundings) -> Result<Reply, Failure> {
     calling(&args.server, around, async |client, tasks| {
         match &args.file {
+            None if args.test_event => test(&args.item, &client).await,
             None => one(&args.item, &client).await,
             Some(path) => {
                 let keys = Keys::of(args.sending.key_prefix.as_deref())?;
@@ -62,6 +63,23 @@ async fn one(args: &ItemArgs, client: &InternalClient) -> Result<Reply, Failure>
     let mut tally = Tally::default();
     let (place, outcome) = outcomes.into_iter().next().unwrap_or_default();
     tally.count(place, &outcome);
+    Ok(tally.of_one(outcome))
+}
+
+/// A test event: the server knows what it is about. It is not sent twice, since nothing recognises the second one.
+async fn test(args: &ItemArgs, client: &InternalClient) -> Result<Reply, Failure> {
+    let body = json!({ "tpp": args.tpp });
+    let sent = client.post(&["v1", "test-events"], &body).await;
+    let answer = sent.map_err(|error| match error {
+        CallError::Refused(refusal) if refusal.status == StatusCode::CONFLICT => {
+            let mend = "set it in the server's configuration, and start the server again";
+            Failure::refused(refusal.to_string(), mend)
+        }
+        error => error.into(),
+    })?;
+    let outcome = answer["outcomes"][0].clone();
+    let mut tally = Tally::default();
+    tally.count(1, &outcome);
     Ok(tally.of_one(outcome))
 }
 

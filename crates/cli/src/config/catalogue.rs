@@ -8,6 +8,7 @@ use oyez_domain::version::{ApiVersion, Version};
 use super::form::{Choice, File, Text, parsed};
 use super::list::List;
 use super::section::{any_number, default, optional, required, section};
+use super::text::ResourcePath;
 
 section! {
     /// Event types of the bank's own, besides the standard's (T-02).
@@ -63,5 +64,13 @@ section! {
         since: ApiVersion = required("\"v4.0\"", parsed("a path version such as \"v4.0\""));
         /// The last path version that has it, if it is gone.
         until: Option<ApiVersion> = optional("\"v4.0\"", parsed("a path version such as \"v4.0\""));
+    }
+}
+
+section! {
+    /// Test events, by which an operator tries the way to a TPP: `oyez publish --test-event` (I-04).
+    TestEvent = "test_event" {
+        /// What they are about: a resource that harms nobody who looks it up. Without this key none can be sent.
+        resource: Option<ResourcePath> = optional("\"domestic-payment/test\"", parsed("a resource as TYPE/ID"));
     }
 }

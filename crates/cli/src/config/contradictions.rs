@@ -14,11 +14,13 @@ use super::{Draft, rules};
 pub(super) fn judge(draft: &Draft, sink: &mut Sink<'_>) {
     versions(draft, sink);
     resources(draft, sink);
+    test_event(draft, sink);
     features(draft, sink);
     signatures(draft, sink);
     timing(draft, sink);
     listening(draft, sink);
     tokens(draft, sink);
+    pushing(draft, sink);
 }
 
 fn versions(draft: &Draft, sink: &mut Sink<'_>) {
@@ -48,6 +50,22 @@ fn resources(draft: &Draft, sink: &mut Sink<'_>) {
     };
     if let Err(faults) = rules::resource_table(own) {
         refuse::<OwnResource>(faults, sink);
+    }
+}
+
+/// Found now rather than by whoever sends the first one.
+fn test_event(draft: &Draft, sink: &mut Sink<'_>) {
+    let (Some(test_event), Some(resources)) = (&draft.test_event, &draft.resources) else {
+        return;
+    };
+    let (Some(resource), Ok(table)) = (&test_event.resource, rules::resource_table(&resources.own))
+    else {
+        return;
+    };
+    if table.find(resource.kind_and_id().0).is_none() {
+        let what = "names a type that is not in the resource table";
+        let mend = "begin it with a type of the standard or of [resources], such as \"domestic-payment/test\"";
+        sink.fault("test_event.resource", what, mend);
     }
 }
 
@@ -227,6 +245,13 @@ fn tokens(draft: &Draft, sink: &mut Sink<'_>) {
         let what = "tokens must be bound to a certificate, and no TPP could show one";
         let mend = "set [listener] client_anchors or [gateway] certificate_header";
         sink.fault("tokens.binding", what, mend);
+    }
+}
+
+fn pushing(draft: &Draft, sink: &mut Sink<'_>) {
+    if let Some(push) = &draft.push {
+        let has = (push.certificate.is_some(), push.key.is_some());
+        both_or_none("push", has, sink);
     }
 }
 

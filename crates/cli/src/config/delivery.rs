@@ -1,12 +1,13 @@
 //! How events reach TPPs: by polling, by pushing, and when to try again.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use oyez_domain::retry::Policy;
 use oyez_domain::tpp::{Acknowledgement, DeliveryOrder};
 
-use super::form::{Choice, Flag, Number, OrOff, Span, whole};
+use super::form::{Choice, File, Flag, Number, OrOff, Span, whole};
 use super::section::{default, optional, section};
 
 section! {
@@ -36,7 +37,8 @@ section! {
 }
 
 section! {
-    /// Real-time notification, POST to a TPP's CallbackUrl (D); not there yet. All but the timeouts can be overridden per TPP.
+    /// Real-time notification, POST to a TPP's CallbackUrl (D). How many at once, in which order, and what acknowledges can
+    /// be overridden per TPP.
     Push = "push" {
         /// How long connecting may take, TLS included (D-11).
         connect_timeout: Duration = default(CONNECT_TIMEOUT, Span(100 * MILLISECOND..=MINUTE));
@@ -59,6 +61,14 @@ section! {
         /// How often an endpoint that was given up is tried with its oldest event; "off" leaves it to PUT and operators
         /// (D-06).
         slow_probe: Option<Duration> = default(Some(SLOW_PROBE), OrOff(Span(MINUTE..=7 * DAY)));
+        /// Pushes carry x-fapi-financial-id, the `org_id` of [bank]: required up to v4.0, and no longer asked for by v4.0.1
+        /// (D-01).
+        financial_id: bool = default(true, Flag);
+        /// How oyez proves itself in TLS to endpoints that ask for it: a certificate with its chain, in PEM. The standard
+        /// does not ask for that (D-13).
+        certificate: Option<PathBuf> = optional("\"oyez.crt\"", File("a certificate in PEM"));
+        /// The certificate's private key, in PEM.
+        key: Option<PathBuf> = optional("\"oyez.key\"", File("a private key in PEM"));
     }
 }
 

@@ -57,8 +57,7 @@ section! {
         put: bool = default(true, Flag);
         /// DELETE of event-subscriptions and callback-urls.
         delete: bool = default(true, Flag);
-        /// POST to the TPP's CallbackUrl: real-time notification. Off, a CallbackUrl is refused. Not there yet: on, what is
-        /// for a CallbackUrl waits.
+        /// POST to the TPP's CallbackUrl: real-time notification. Off, a CallbackUrl is refused.
         push: bool = default(true, Flag);
     }
 }

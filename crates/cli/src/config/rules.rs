@@ -18,7 +18,11 @@ impl Config {
     /// The rules, given the schemas of the bank's own event types in their order. Refused are the members of those types, as
     /// `[0].schema`: everything else was judged when the configuration was read.
     pub(crate) fn rules(&self, schemas: Vec<Option<Value>>) -> Result<Rules, Vec<Fault>> {
-        let versions = version_table(&self.versions).expect("reading refused what makes no table");
+        let mut versions =
+            version_table(&self.versions).expect("reading refused what makes no table");
+        if !self.push.financial_id {
+            versions = versions.omitting_financial_id();
+        }
         let catalogue = catalogue(&self.event_types.own, schemas, &versions)?;
         let resources =
             resource_table(&self.resources.own).expect("reading refused what makes no table");

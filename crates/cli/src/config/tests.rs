@@ -293,6 +293,7 @@ fn a_server_that_nobody_could_call_rightly_is_refused() {
         ),
         ("OYEZ_TOKENS__AUDIENCES", "[]", "tokens.audiences"),
         ("OYEZ_TOKENS__KEY", "a.key", "tokens.key"),
+        ("OYEZ_PUSH__CERTIFICATE", "a.crt", "push.certificate"),
         (
             "OYEZ_LIMITS__WAITING_MAX",
             "1",

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use oyez_domain::ids::ResourceId;
 use oyez_outbound::{HeaderName as Name, Target};
 use url::{Host, Url};
 
@@ -72,6 +73,20 @@ text!(
     ProxyUrl,
     |text| Url::parse(text).is_ok_and(|url| is_origin(&url))
 );
+text!(
+    /// A type of the resource table and an id, with a slash between.
+    ResourcePath,
+    |text| text.split_once('/').is_some_and(|(kind, id)| !kind.is_empty() && id.parse::<ResourceId>().is_ok())
+);
+
+impl ResourcePath {
+    /// The two parts.
+    pub(crate) fn kind_and_id(&self) -> (&str, &str) {
+        self.0
+            .split_once('/')
+            .expect("it was judged when it was read")
+    }
+}
 
 impl ProxyUrl {
     /// Host and port.

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::cast::Person;
 use super::premises::Premises;
+use super::story::retry_policy;
 use super::why::{Why, ensure, told};
 use crate::failure::Failure;
 use crate::internal_client::{InternalClient, Repeats, Server, Token};
@@ -90,6 +91,7 @@ impl Desk {
             "org_id": person.org_id,
             "software_id": person.software_id,
             "keys": {"jwks": keys},
+            "overrides": {"retry": retry_policy(person)},
         });
         let made = self.administrator.post(&["v1", "tpps"], &profile).await;
         made.map(|_| ()).map_err(|error| told(&error))
@@ -151,19 +153,47 @@ impl Desk {
 
     /// Returns when a poll waits.
     pub(super) async fn until_a_poll_waits(&self) -> Result<(), Why> {
-        for _ in 0..LOOKS_MAX {
+        until("the metrics never said that a poll waits", async || {
             let metrics = self.viewer.text(&["metrics"]).await;
             let metrics = metrics.map_err(|error| told(&error))?;
             let mut values = metrics
                 .lines()
                 .filter_map(|line| line.strip_prefix(WAITING));
-            if values.any(|value| value.trim() != "0") {
-                return Ok(());
-            }
-            sleep(BETWEEN_LOOKS).await;
-        }
-        Err(Why("the metrics never said that a poll waits".to_owned()))
+            Ok(values.any(|value| value.trim() != "0"))
+        })
+        .await
     }
+
+    /// Returns when nothing of a TPP's is outstanding: a push counts a moment after its answer.
+    pub(super) async fn until_settled(&self, person: Person) -> Result<(), Why> {
+        until("something stays outstanding", async || {
+            Ok(self.counts(person).await?.outstanding == 0)
+        })
+        .await
+    }
+
+    /// Returns when the bank says this of a TPP's endpoint.
+    pub(super) async fn until_endpoint(&self, person: Person, state: &str) -> Result<(), Why> {
+        let otherwise = format!("the endpoint of {} never was {state}", person.name);
+        until(&otherwise, async || {
+            let path = ["v1", "endpoints", person.client_id];
+            let endpoint = self.viewer.get(&path, &[]).await;
+            let endpoint = endpoint.map_err(|error| told(&error))?;
+            Ok(endpoint["state"] == state)
+        })
+        .await
+    }
+}
+
+/// Looks again and again, but not for ever.
+async fn until(otherwise: &str, holds: impl AsyncFn() -> Result<bool, Why>) -> Result<(), Why> {
+    for _ in 0..LOOKS_MAX {
+        if holds().await? {
+            return Ok(());
+        }
+        sleep(BETWEEN_LOOKS).await;
+    }
+    Err(Why(otherwise.to_owned()))
 }
 
 impl Counts {
@@ -194,6 +224,6 @@ pub(super) const UPDATED: &str = "urn:uk:org:openbanking:events:resource-update"
 pub(super) const REVOKED: &str = "urn:uk:org:openbanking:events:consent-authorization-revoked";
 
 const WAITING: &str = "oyez_polls_waiting ";
-/// A poll waits some milliseconds after it was sent; a second is for machines that are busy.
+/// What is waited for comes within milliseconds; seconds are for machines that are busy.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 const LOOKS_MAX: u32 = 1000;

@@ -121,18 +121,6 @@ impl Player {
         sound(bank.polls().poll(&request).await?.value)
     }
 
-    /// Says that these are safe, and asks for nothing.
-    pub(super) async fn acknowledge(&self, bank: &Bank, jtis: &[String]) -> Result<(), Why> {
-        let request = PollRequest {
-            max_events: Some(0),
-            return_immediately: Some(true),
-            ack: jtis.to_vec(),
-            ..PollRequest::default()
-        };
-        bank.polls().poll(&request).await?;
-        Ok(())
-    }
-
     /// Waits until there is something.
     pub(super) async fn wait(&self, bank: &Bank) -> Result<Vec<PolledSet>, Why> {
         let request = PollRequest {
@@ -195,6 +183,14 @@ pub(super) fn subscription(version: &str, types: Option<&[&str]>) -> Result<Subs
         callback_url: None,
         version: version.parse()?,
         event_types: types.map(|types| types.iter().map(|it| (*it).to_owned()).collect()),
+    })
+}
+
+/// Everything, pushed to this address.
+pub(super) fn pushed_subscription(url: &str) -> Result<SubscriptionWish, Why> {
+    Ok(SubscriptionWish {
+        callback_url: Some(url.to_owned()),
+        ..subscription("4.0", None)?
     })
 }
 

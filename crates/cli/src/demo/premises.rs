@@ -47,6 +47,7 @@ pub(super) struct Addresses {
     pub(super) tpp: SocketAddr,
     pub(super) internal: SocketAddr,
     pub(super) toy: SocketAddr,
+    pub(super) inbox: SocketAddr,
 }
 
 impl Premises {

@@ -4,6 +4,7 @@
 mod changing;
 mod opening;
 mod polling;
+mod pushing;
 mod strangers;
 mod subscribing;
 
@@ -11,6 +12,8 @@ use super::cast::Person;
 use super::teller::{Interrupted, Teller};
 use super::why::{Why, ensure, same};
 use super::world::Scene;
+
+pub(super) use pushing::retry_policy;
 
 /// Tells it.
 pub(super) async fn tell(teller: &mut Teller, scene: &Scene) -> Result<(), Interrupted> {
@@ -20,6 +23,7 @@ pub(super) async fn tell(teller: &mut Teller, scene: &Scene) -> Result<(), Inter
     changing::versions(teller, scene, &subscribed).await?;
     changing::tell(teller, scene, &subscribed).await?;
     changing::callback_urls(teller, scene).await?;
+    pushing::tell(teller, scene, &subscribed).await?;
     strangers::tell(teller, scene, &subscribed).await?;
     books(teller, scene).await
 }

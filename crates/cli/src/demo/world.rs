@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::cast::{ACME, BOLT, EVERYBODY, Method, Person, STRANGER};
 use super::desk::Desk;
+use super::inbox::Inbox;
 use super::player::{Player, Where};
 use super::premises::{Addresses, Premises};
 use super::toy::{self, Client, Proof, Toy};
@@ -28,13 +29,14 @@ use crate::clock::SystemClock;
 use crate::commands::{Surroundings, directory_of};
 use crate::config::{Config, Variables};
 use crate::failure::Failure;
-use crate::serve::{self, Door, Doors, Ends, Server};
+use crate::serve::{self, Door, Doors, Ends, Roles, Server};
 
 /// Everything there is, ready to live.
 pub(super) struct World {
     premises: Premises,
     server: Server,
-    toy: (Listener, Router),
+    /// Everybody else's servers: the toy, and the TPPs' endpoints.
+    others: [(Listener, Router); 2],
     tasks: TaskTracker,
     scene: Scene,
 }
@@ -47,6 +49,8 @@ pub(super) struct Scene {
     pub(super) stranger: Player,
     /// Whom the bank is to know, and by which keys.
     pub(super) registrations: [(Person, Jwks); 2],
+    /// Where the TPPs are pushed to.
+    pub(super) inbox: Inbox,
     pub(super) addresses: Addresses,
     pub(super) directory: PathBuf,
 }
@@ -64,15 +68,17 @@ impl World {
     pub(super) async fn build(around: &Surroundings, ports: Ports) -> Result<Self, Failure> {
         // Nobody else is on this thread yet.
         let premises = block_in_place(|| Premises::make(around))?;
-        let (tpp, internal, toy) = (
+        let (tpp, internal, toy, inbox) = (
             door(ports, TPP_PORT).await?,
             door(ports, INTERNAL_PORT).await?,
             door(ports, TOY_PORT).await?,
+            door(ports, INBOX_PORT).await?,
         );
         let addresses = Addresses {
             tpp: tpp.address,
             internal: internal.address,
             toy: toy.address,
+            inbox: inbox.address,
         };
         let (path, text) = premises.configure(&addresses)?;
         let none = Variables::default();
@@ -86,12 +92,17 @@ impl World {
             tpp: Some(tpp),
             internal: Some(internal),
         };
-        let toy = toy_of(&premises, &addresses, toy, around.random)?;
+        let scene = scene(&premises, addresses, &random, &tasks)?;
+        let the_toy = Arc::new(toy_of(&premises, &scene.addresses, around.random)?);
+        let others = [
+            (listener(&premises, toy)?, toy::router(the_toy)),
+            (listener(&premises, inbox)?, scene.inbox.router()),
+        ];
         Ok(Self {
-            server: serve::build(&config, doors, around.random)?,
-            scene: scene(&premises, addresses, &random, &tasks)?,
+            server: serve::build(&config, Roles::ALL, doors, around.random)?,
+            scene,
             premises,
-            toy,
+            others,
             tasks,
         })
     }
@@ -108,8 +119,9 @@ impl World {
             stop.cancel();
             ended
         };
-        let (listener, router) = self.toy;
-        let toying = Box::pin(listener.serve(router, stop.clone(), self.tasks.clone()));
+        let [toy, inbox] = self.others.map(|(listener, router)| {
+            Box::pin(listener.serve(router, stop.clone(), self.tasks.clone()))
+        });
         let playing = async {
             let died = || Failure::cut_off("the bank's server ended too soon", "report this");
             let played = tokio::select! {
@@ -119,7 +131,7 @@ impl World {
             stop.cancel();
             played
         };
-        let (served, (), played) = tokio::join!(serving, toying, playing);
+        let (served, (), (), played) = tokio::join!(serving, toy, inbox, playing);
         drop(self.premises);
         served.and(played)
     }
@@ -133,7 +145,7 @@ async fn door(ports: Ports, known: u16) -> Result<Door, Failure> {
     }
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Door::at(free).await.map_err(|error| {
-        let mend = "see the reason; the demonstration needs three ports of 127.0.0.1";
+        let mend = "see the reason; the demonstration needs four ports of 127.0.0.1";
         Failure::environment("cannot listen on any port", mend).because(&error)
     })
 }
@@ -156,22 +168,8 @@ fn sixteen(chance: fn() -> Result<[u8; 32], Failure>) -> [u8; 16] {
 fn toy_of(
     premises: &Premises,
     addresses: &Addresses,
-    door: Door,
     chance: fn() -> Result<[u8; 32], Failure>,
-) -> Result<(Listener, Router), Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let broken = |error: &dyn std::error::Error| {
-        Failure::environment("the certificates just made cannot be used", "report this")
-            .because(error)
-    };
-    let server = &premises.server;
-    let tls = Tls::from_pem(
-        server.certificate.as_bytes(),
-        server.key.as_bytes(),
-        Some(premises.authority.as_bytes()),
-        Arc::clone(&clock),
-    );
-    let tls = tls.map_err(|error| broken(&error))?;
+) -> Result<Toy, Failure> {
     let clients: Result<Vec<_>, Why> = EVERYBODY
         .into_iter()
         .map(|person| {
@@ -182,23 +180,38 @@ fn toy_of(
         .collect();
     let clients = clients
         .map_err(|Why(why)| Failure::environment("cannot set up the token endpoint", why))?;
-    let key = LocalKey::generate(KeyKind::P256);
-    let toy = Toy {
+    Ok(Toy {
         url: format!("https://{}", addresses.toy),
         audience: format!("https://{}", addresses.tpp),
-        key: key.map_err(|error| broken(&error))?,
+        key: LocalKey::generate(KeyKind::P256).map_err(|error| unusable(&error))?,
         clients,
-        clock,
+        clock: Arc::new(SystemClock),
         chance: Box::new(move || sixteen(chance)),
-    };
-    let listener = Listener {
+    })
+}
+
+/// A server that is not the bank's. It asks for a client certificate and does not insist.
+fn listener(premises: &Premises, door: Door) -> Result<Listener, Failure> {
+    let server = &premises.server;
+    let tls = Tls::from_pem(
+        server.certificate.as_bytes(),
+        server.key.as_bytes(),
+        Some(premises.authority.as_bytes()),
+        Arc::new(SystemClock) as Arc<dyn Clock>,
+    );
+    let tls = tls.map_err(|error| unusable(&error))?;
+    Ok(Listener {
         socket: door.into_socket(),
         tls: Some(watch::channel(Arc::new(tls)).1),
         gateway: None,
         bounds: Bounds::default(),
         connections: Connections::default(),
-    };
-    Ok((listener, toy::router(Arc::new(toy))))
+    })
+}
+
+fn unusable(error: &dyn std::error::Error) -> Failure {
+    let what = "the keys and certificates just made cannot be used";
+    Failure::environment(what, "report this").because(error)
 }
 
 fn proof(premises: &Premises, person: Person) -> Result<Proof, Why> {
@@ -240,6 +253,7 @@ fn scene(
         stranger: player(STRANGER)?,
         directory: premises.directory.path().to_owned(),
         registrations: [ACME, BOLT].map(|person| (person, premises.keys_of(person))),
+        inbox: Inbox::new(addresses.inbox),
         addresses,
     })
 }
@@ -248,5 +262,6 @@ fn scene(
 const TPP_PORT: u16 = 8443;
 const INTERNAL_PORT: u16 = 8081;
 const TOY_PORT: u16 = 8444;
+const INBOX_PORT: u16 = 8445;
 /// What is under way at the end is answered at once, or is of no interest any more.
 const DEADLINE: Duration = Duration::from_secs(5);

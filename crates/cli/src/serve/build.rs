@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use oyez_delivery::Delivery;
 use oyez_domain::ledger::history::Retention;
 use oyez_domain::rules::Rules;
 use oyez_domain::time::Clock;
@@ -20,12 +21,12 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::choices;
 use super::doors::{Door, Doors};
 use super::housekeeping::{BATCH_MAX, Housekeeping};
 use super::material::{Latest, Material, TlsFiles};
 use super::outward::Outward;
 use super::reload::Source;
+use super::{Roles, choices, pushing};
 use crate::clock::SystemClock;
 use crate::config::{Backend, Config};
 use crate::failure::Failure;
@@ -36,6 +37,8 @@ pub(crate) struct Server {
     pub(super) ledger: Arc<Ledger>,
     pub(super) path: PathBuf,
     pub(super) bank: Arc<Bank>,
+    /// Pushes, if this process does.
+    pub(super) delivery: Option<Arc<Delivery>>,
     pub(super) tpp: Option<Face>,
     pub(super) internal: Option<Face>,
     pub(super) housekeeping: Housekeeping,
@@ -56,7 +59,12 @@ pub(super) struct Face {
 type Chance = fn() -> Result<[u8; 32], Failure>;
 
 /// Makes the server of a configuration, with a side for each door.
-pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Server, Failure> {
+pub(crate) fn build(
+    config: &Config,
+    roles: Roles,
+    doors: Doors,
+    chance: Chance,
+) -> Result<Server, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskTracker::new();
     let mut material = Material::new();
@@ -75,6 +83,11 @@ pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Ser
         metrics: Arc::default(),
         store: Arc::clone(&store),
     });
+    store.listen(Arc::downgrade(&bank.waiters) as _);
+    let mut delivery = None;
+    if roles.delivery && config.features.push {
+        delivery = Some(pushing::delivery(config, &bank, &tasks)?);
+    }
     let draining = CancellationToken::new();
     let mut tpp = None;
     if let Some(door) = doors.tpp {
@@ -86,22 +99,22 @@ pub(crate) fn build(config: &Config, doors: Doors, chance: Chance) -> Result<Ser
             bank: Arc::clone(&bank),
             operators: material.operators(config)?,
             readiness: readiness(&draining),
+            options: choices::internal_options(config),
             tasks: tasks.clone(),
         };
         internal = Some(internal_face(config, door, setup, &mut material)?);
     }
     told(config, &keys.borrow());
-    let waiters = Arc::clone(&bank.waiters);
     Ok(Server {
         ledger,
         path: config.store.path.clone(),
         bank,
+        delivery,
         tpp,
         internal,
         housekeeping: Housekeeping {
             store,
             clock,
-            waiters,
             unacknowledged_for: config.retention.unacknowledged,
             retention: Retention {
                 settled_for: config.retention.settled,
@@ -283,9 +296,7 @@ fn told(config: &Config, keys: &KeySet) {
         signatures = ?config.signatures.policy,
         "policies"
     );
-    if config.features.push {
-        tracing::warn!(
-            "[features] push is on, and this oyez does not push yet: what is for a CallbackUrl waits"
-        );
+    if !config.features.push {
+        tracing::info!("[features] push is off: a CallbackUrl is refused");
     }
 }

@@ -7,7 +7,7 @@ use oyez_domain::polling::Policy;
 use oyez_issuer::Identity;
 use oyez_jose::Signatory;
 use oyez_web::listener::{Bounds, Gateway};
-use oyez_web::{polling, tpp};
+use oyez_web::{internal, polling, tpp};
 
 use crate::config::{Config, Registration};
 
@@ -51,6 +51,21 @@ pub(super) fn tpp_options(config: &Config) -> tpp::Options {
         header_profile: config.signing.header_profile,
         requests_per_second: config.limits.requests_per_second,
         jwks_max_age: config.signing.jwks_max_age,
+    }
+}
+
+/// The choices of the internal API.
+pub(super) fn internal_options(config: &Config) -> internal::Options {
+    let resource = config.test_event.resource.as_ref();
+    internal::Options {
+        retry: config.retry.policy(),
+        test_resource: resource.map(|resource| {
+            let (kind, id) = resource.kind_and_id();
+            internal::TestResource {
+                kind: kind.to_owned(),
+                id: id.to_owned(),
+            }
+        }),
     }
 }
 

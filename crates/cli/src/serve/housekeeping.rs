@@ -7,7 +7,6 @@ use std::time::Duration;
 use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::time::Clock;
 use oyez_store::{Error, Store};
-use oyez_web::polling::Waiters;
 use tokio::time::sleep;
 
 /// What is kept for how long.
@@ -15,7 +14,6 @@ use tokio::time::sleep;
 pub(super) struct Housekeeping {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) waiters: Arc<Waiters>,
     pub(super) unacknowledged_for: Duration,
     pub(super) retention: Retention,
 }
@@ -43,8 +41,6 @@ impl Housekeeping {
                 break;
             }
             tracing::warn!(expired, "events expired unacknowledged");
-            // Where events go strictly in order, what stood behind them is due now.
-            self.waiters.wake_all();
             sleep(PAUSE).await;
         }
         while self.store.sweep(self.retention, self.clock.now()).await? != Swept::default() {

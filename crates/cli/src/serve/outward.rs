@@ -2,6 +2,7 @@
 //! client of its own, so that what a TPP names is judged (D-12) and what the bank names is not.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::sync::Arc;
 
 use oyez_domain::address::{Policy, judge};
@@ -133,12 +134,38 @@ impl<'a> Outward<'a> {
         Arc::new(RemoteKeys::new(client, clock, self.tasks.clone(), options))
     }
 
+    /// Where what TPPs name may lead (D-12).
+    pub(super) fn tpp_addresses(&self) -> Policy {
+        Policy {
+            allowed: self.config.outbound.allowed_networks.clone(),
+        }
+    }
+
+    /// The way out, if there is only one.
+    pub(super) fn proxy(&self) -> Option<Proxy> {
+        self.proxy.clone()
+    }
+
+    /// Who is believed when pushing, and who we are then (D-13).
+    pub(super) fn push_tls(&self) -> Result<Tls, Failure> {
+        let push = &self.config.push;
+        let identity = identity(push.certificate.as_deref(), push.key.as_deref())?;
+        let tls = Tls::new(&self.anchors, identity, Arc::new(DefaultTimeProvider));
+        tls.map_err(|error| {
+            let mend = "oyez check says more";
+            Failure::environment("cannot push in TLS", mend).because(&error)
+        })
+    }
+
     fn client(&self, peers: &Peers, limits: Limits) -> Result<Arc<Client>, Failure> {
         let (identity, addresses, plain_http) = match peers {
-            Peers::AuthorisationServer => (self.identity()?, anywhere(), PlainHttp::OnLoopback),
+            Peers::AuthorisationServer => {
+                let tokens = &self.config.tokens;
+                let identity = identity(tokens.certificate.as_deref(), tokens.key.as_deref())?;
+                (identity, anywhere(), PlainHttp::OnLoopback)
+            }
             Peers::Tpps => {
-                let allowed = self.config.outbound.allowed_networks.clone();
-                let addresses = Policy { allowed };
+                let addresses = self.tpp_addresses();
                 let here = judge(IpAddr::V4(Ipv4Addr::LOCALHOST), &addresses).may_be_dialled();
                 let plain_http = if here {
                     PlainHttp::OnLoopback
@@ -163,16 +190,15 @@ impl<'a> Outward<'a> {
         let resolver = Arc::new(SystemResolver);
         Ok(Arc::new(Client::new(setup, resolver, self.tasks.clone())))
     }
+}
 
-    /// Who we are to the authorisation server.
-    fn identity(&self) -> Result<Option<Identity>, Failure> {
-        let tokens = &self.config.tokens;
-        let (Some(certificate), Some(key)) = (&tokens.certificate, &tokens.key) else {
-            return Ok(None);
-        };
-        let identity = Identity::from_pem(&bytes(certificate)?, &secret_bytes(key)?);
-        identity.map(Some).map_err(|error| no_tls(&error))
-    }
+/// Who we are to the other side, if it is to know.
+fn identity(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Identity>, Failure> {
+    let (Some(certificate), Some(key)) = (certificate, key) else {
+        return Ok(None);
+    };
+    let identity = Identity::from_pem(&bytes(certificate)?, &secret_bytes(key)?);
+    identity.map(Some).map_err(|error| no_tls(&error))
 }
 
 fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {

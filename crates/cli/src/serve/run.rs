@@ -1,7 +1,7 @@
 //! Running, and stopping in good order.
 //!
-//! The first signal is a request: the TPP listener takes nothing new, waiting polls are answered, what is in flight finishes;
-//! meanwhile the internal listener still says that the server is draining. Then it stops as well, the issuer keeps what it
+//! The first signal is a request: the TPP listener takes nothing new, waiting polls are answered, no push begins, and what
+//! is in flight finishes; meanwhile the internal listener still says that the server is draining. Then it stops as well, the issuer keeps what it
 //! signed, and the ledger is closed. All of it within the deadline. A second signal, or the deadline, cuts everything off:
 //! what was confirmed is in the ledger by then, whatever happens.
 
@@ -81,6 +81,10 @@ impl Server {
                 crew.start(name, listener.serve(router, stop, self.tasks.clone()));
             }
         }
+        if let Some(delivery) = self.delivery.take() {
+            let stop = self.draining.clone();
+            crew.start(DELIVERY, async move { delivery.run(stop).await });
+        }
         let hang_up = on(SignalKind::hangup())?;
         let sources = std::mem::take(&mut self.sources);
         let bank = &self.bank;
@@ -106,6 +110,7 @@ impl Server {
         self.draining.cancel();
         self.bank.waiters.drain();
         crew.until_gone(TPPS).await;
+        crew.until_gone(DELIVERY).await;
         no_more.cancel();
         crew.until_empty().await;
         let left = deadline.saturating_duration_since(Instant::now());
@@ -186,3 +191,4 @@ fn cut_off(why: &str) -> Failure {
 
 const TPPS: &str = "the listener for TPPs";
 const INTERNAL: &str = "the internal listener";
+const DELIVERY: &str = "delivery";

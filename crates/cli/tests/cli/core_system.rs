@@ -19,7 +19,11 @@ pub(crate) struct CoreSystem {
 impl CoreSystem {
     /// The TPP is called acme-1 and has subscribed to everything.
     pub(crate) async fn open() -> Self {
-        let bank = Bank::start().await;
+        Self::of(Bank::start().await).await
+    }
+
+    /// The same at another bank.
+    pub(crate) async fn of(bank: Bank) -> Self {
         let tpp = bank.tpp("acme-1").await;
         let wish = json!({"Data": {"Version": "4.0"}});
         let path = "/open-banking/v4.0/event-subscriptions";
@@ -34,7 +38,15 @@ impl CoreSystem {
 
     /// Runs a command as an administrator.
     pub(crate) fn run(&self, words: &str, stdin: &str) -> Done {
-        let variables = self.variables();
+        self.run_in(&self.variables(Role::Admin), words, stdin)
+    }
+
+    /// Runs a command as somebody else.
+    pub(crate) fn run_as(&self, role: Role, words: &str) -> Done {
+        self.run_in(&self.variables(role), words, "")
+    }
+
+    fn run_in(&self, variables: &[(&'static str, String)], words: &str, stdin: &str) -> Done {
         let variables: Vec<_> = variables
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
@@ -52,7 +64,7 @@ impl CoreSystem {
         Command::new(env!("CARGO_BIN_EXE_oyez"))
             .args(words.split_whitespace())
             .env_clear()
-            .envs(self.variables())
+            .envs(self.variables(Role::Admin))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -68,8 +80,8 @@ impl CoreSystem {
         answer.json()
     }
 
-    fn variables(&self) -> [(&'static str, String); 2] {
-        let colleague = self.bank.colleague(Role::Admin);
+    fn variables(&self, role: Role) -> [(&'static str, String); 2] {
+        let colleague = self.bank.colleague(role);
         let token = colleague.token().unwrap().to_owned();
         [("OYEZ_URL", colleague.url()), ("OYEZ_TOKEN", token)]
     }

@@ -22,10 +22,14 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "publish --help",
         "events list --help",
         "events show --help",
+        "events push --help",
+        "endpoints --help",
+        "endpoints list --help",
         "bench --help",
         "bench accept --help",
         "bench poll --help",
         "bench long-poll --help",
+        "bench push --help",
         "verify --help",
     ];
     assert_session!(Desk::empty().session(&commands));
@@ -42,6 +46,7 @@ fn what_makes_no_sense_is_refused_with_code_2_on_standard_error() {
         "serve --roles delivery",
         "bench accept --batch 0",
         "publish",
+        "bench push --rate 1000 --at-half",
     ];
     assert_session!(Desk::empty().session(&commands));
 }

@@ -37,6 +37,7 @@ fn notice(types: &[&str]) -> Notice {
         happenings: types.iter().map(|urn| happening(urn)).collect(),
         toe: Timestamp::from_unix_seconds(1_516_239_022),
         txn: Some(TransactionId::new("dfc51628-3479-4b81-ad60-210b43d02306").unwrap()),
+        test: false,
     }
 }
 

@@ -40,6 +40,8 @@ pub struct EventSummary {
     pub position: u64,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// It tells of nothing that happened: an operator's test (I-04).
+    pub test: bool,
     /// Its types as published.
     pub event_types: Vec<EventType>,
     /// The resource's type.

@@ -1,5 +1,7 @@
 //! Who pushes to whom: nodes hold leases, lanes name their owner, and an endpoint's health outlives both (D-05, D-06).
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClientId, NodeId};
@@ -26,7 +28,7 @@ pub struct Lane {
 }
 
 /// What is known of a TPP's endpoint. Counters run per outage: from the first failure to an acknowledgement (D-06).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// Nothing is held back.
@@ -40,6 +42,8 @@ pub enum Health {
         failures: u32,
         /// When the oldest event probes it next.
         next_probe_at: Timestamp,
+        /// What went wrong last.
+        reason: Reason,
     },
     /// The policy is exhausted: only the slow probe, an operator or a PUT brings it back.
     Unresponsive {
@@ -51,12 +55,152 @@ pub enum Health {
         failures: u32,
         /// The slow probe; `None` when it is switched off.
         next_probe_at: Option<Timestamp>,
+        /// What went wrong last.
+        reason: Reason,
     },
     /// An operator paused it.
     Paused {
         /// Since when.
         since: Timestamp,
     },
+}
+
+impl Health {
+    /// Which of the four it is.
+    pub const fn state(&self) -> HealthState {
+        match self {
+            Self::Responsive => HealthState::Responsive,
+            Self::Failing { .. } => HealthState::Failing,
+            Self::Unresponsive { .. } => HealthState::Unresponsive,
+            Self::Paused { .. } => HealthState::Paused,
+        }
+    }
+
+    /// When an endpoint that is held back is tried again by itself; `None` when it is not held back, or for good.
+    pub const fn next_probe_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Failing { next_probe_at, .. } => Some(*next_probe_at),
+            Self::Unresponsive { next_probe_at, .. } => *next_probe_at,
+            Self::Responsive | Self::Paused { .. } => None,
+        }
+    }
+}
+
+/// Why an endpoint is held back, for people: the error's class or the status, and words (D-06). Never longer than
+/// [`Reason::CHARS_MAX`], since part of it is what the other side said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct Reason(String);
+
+impl Reason {
+    /// A line on a screen; the attempts have the rest.
+    pub const CHARS_MAX: usize = 200;
+
+    /// As much of a text as is kept.
+    pub fn new(text: &str) -> Self {
+        Self(text.chars().take(Self::CHARS_MAX).collect())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The four healths without their details: what is counted and filtered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthState {
+    /// See [`Health::Responsive`].
+    Responsive,
+    /// See [`Health::Failing`].
+    Failing,
+    /// See [`Health::Unresponsive`].
+    Unresponsive,
+    /// See [`Health::Paused`].
+    Paused,
+}
+
+impl HealthState {
+    /// Every state, in their order.
+    pub const ALL: [Self; 4] = [
+        Self::Responsive,
+        Self::Failing,
+        Self::Unresponsive,
+        Self::Paused,
+    ];
+}
+
+impl fmt::Display for HealthState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Responsive => "responsive",
+            Self::Failing => "failing",
+            Self::Unresponsive => "unresponsive",
+            Self::Paused => "paused",
+        })
+    }
+}
+
+/// Which lanes to list. Each `Some` narrows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneFilter {
+    /// Of endpoints in one state.
+    pub state: Option<HealthState>,
+}
+
+/// One line of a list of lanes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneStatus {
+    /// The TPP it delivers to.
+    pub client_id: ClientId,
+    /// What is known of the endpoint.
+    pub health: Health,
+    /// When it is worth claiming; `None`: only when news comes.
+    pub wake_at: Option<Timestamp>,
+    /// The node that has it and whose lease holds.
+    pub owner: Option<NodeId>,
+    /// The TPP's events that nobody has settled, those that are not pushed included.
+    pub outstanding: u64,
+}
+
+/// How many lanes there are of each health, and how much waits for all TPPs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneTotals {
+    /// See [`Health::Responsive`].
+    pub responsive: u64,
+    /// See [`Health::Failing`].
+    pub failing: u64,
+    /// See [`Health::Unresponsive`].
+    pub unresponsive: u64,
+    /// See [`Health::Paused`].
+    pub paused: u64,
+    /// Events of all TPPs that nobody has settled, those that are not pushed included.
+    pub outstanding: u64,
+}
+
+impl LaneTotals {
+    /// The number of one state, to be counted.
+    pub const fn of(&mut self, state: HealthState) -> &mut u64 {
+        match state {
+            HealthState::Responsive => &mut self.responsive,
+            HealthState::Failing => &mut self.failing,
+            HealthState::Unresponsive => &mut self.unresponsive,
+            HealthState::Paused => &mut self.paused,
+        }
+    }
 }
 
 /// What a lane's owner writes back.
@@ -77,7 +221,7 @@ pub enum Hold {
     Keep,
     /// It waits for longer than it is worth holding; claim it again at this moment, or when news comes.
     LetGo {
-        /// `None`: only when an event is accepted for it.
+        /// `None`: only when news comes.
         wake_at: Option<Timestamp>,
     },
 }

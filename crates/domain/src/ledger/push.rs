@@ -75,12 +75,12 @@ pub enum Answer {
 pub enum Verdict {
     /// The TPP has it.
     Acknowledged,
-    /// The event was refused (D-04): it backs off by itself; polls may have it at once.
+    /// The event was refused (D-04): it backs off by itself and is charged for it; polls may have it at once.
     Refused {
         /// When it may be pushed again; `None` when its own policy is exhausted: poll only (D-07).
         again_at: Option<Timestamp>,
     },
-    /// The endpoint failed (D-04): the lane backs off; the event is not charged for it.
+    /// The endpoint failed (D-04): the lane backs off. The event's own policy is not charged for it, and it keeps its turn.
     EndpointFailed,
 }
 

@@ -18,6 +18,12 @@ pub struct Work {
     pub position: u64,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// How often its pushes were refused, since its counters last began (D-07).
+    pub refusals: u32,
+    /// When the first of those refusals was recorded.
+    pub refused_since: Option<Timestamp>,
+    /// How many of its pushes failed because the endpoint did (D-04), since its counters last began.
+    pub endpoint_failures: u32,
     /// What is there of its SET.
     pub set: SetState,
 }

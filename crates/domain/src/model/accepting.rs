@@ -91,6 +91,7 @@ impl Ledger {
                 .insert((client_id.clone(), first.key), remembered);
         }
         self.minute(&client_id, now).accepted += 1;
+        self.news_of(&client_id).polls = true;
         if push_at.is_some() {
             self.news(&client_id, now);
         }
@@ -104,6 +105,10 @@ impl Outstanding {
             due_at,
             push_at,
             polled_until: Timestamp::from_unix_ms(0),
+            flight: None,
+            refusals: 0,
+            refused_since: None,
+            endpoint_failures: 0,
             errors: 0,
             hand_outs: 0,
         }

@@ -27,8 +27,12 @@ impl Ledger {
             None if revision != Some(signed.revision) => {
                 if let (Purpose::HandOut { .. }, Some(outstanding)) =
                     (&signed.purpose, &mut event.outstanding)
+                    && let Some(push_at) = outstanding.release(now)
                 {
-                    outstanding.release(now);
+                    self.news_of(&signed.client_id).polls = true;
+                    if let Some(push_at) = push_at {
+                        self.news(&signed.client_id, push_at);
+                    }
                 }
                 return Kept::ChooseAgain;
             }
@@ -77,11 +81,23 @@ impl Ledger {
 }
 
 impl Outstanding {
-    /// Nothing was handed out, so the choice does not hold the event back any more.
-    fn release(&mut self, now: Timestamp) {
-        if self.due_at == self.polled_until && self.due_at > now {
-            self.due_at = now;
-            self.polled_until = now;
+    /// Nothing was handed out, so the choice does not hold the event back any more, neither from polls nor from pushes.
+    /// A push in flight still does. Answers when it is pushed now, if it was held back.
+    fn release(&mut self, now: Timestamp) -> Option<Option<Timestamp>> {
+        let held_until = self.polled_until;
+        if self.due_at != held_until || held_until <= now {
+            return None;
         }
+        let free_at = self.flight.map_or(now, |flight| flight.until.max(now));
+        self.due_at = free_at;
+        self.polled_until = now;
+        self.push_at = self.push_at.map(|push_at| {
+            if push_at == held_until {
+                free_at
+            } else {
+                push_at
+            }
+        });
+        Some(self.push_at)
     }
 }

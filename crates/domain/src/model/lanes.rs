@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Ledger, Note, json};
-use crate::actor::Actor;
+use super::Ledger;
+use super::looking_back::page;
 use crate::ids::{ClientId, NodeId};
-use crate::ledger::lanes::{Health, Hold, Lane, LaneReport, Lease, Reported};
+use crate::ledger::history::Page;
+use crate::ledger::lanes::{
+    Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use crate::time::Timestamp;
 
 /// A node's place.
@@ -19,10 +22,10 @@ pub(super) struct LeaseRow {
 /// A TPP's lane.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LaneRow {
-    health: Health,
+    pub(super) health: Health,
     owner: Option<(NodeId, u64)>,
     /// When to claim it.
-    wake_at: Option<Timestamp>,
+    pub(super) wake_at: Option<Timestamp>,
     /// The first news since it was claimed: its owner may not have looked since.
     news_at: Option<Timestamp>,
 }
@@ -70,6 +73,15 @@ impl Ledger {
         })
     }
 
+    /// Whether a lease holds and this lane is its own.
+    pub(super) fn owns(&self, lease: &Lease, client_id: &ClientId, clock: Timestamp) -> bool {
+        let lane = self.lanes.get(client_id);
+        let owner = lane.and_then(|lane| lane.owner.as_ref());
+        let is_owner = owner
+            .is_some_and(|(node_id, epoch)| (node_id, *epoch) == (&lease.node_id, lease.epoch));
+        is_owner && self.is_live(&lease.node_id, lease.epoch, clock)
+    }
+
     /// Claims free lanes that have something to do now, longest waiting first.
     pub fn claim_lanes(
         &mut self,
@@ -102,7 +114,7 @@ impl Ledger {
                 lane.news_at = None;
                 Lane {
                     client_id,
-                    health: lane.health,
+                    health: lane.health.clone(),
                 }
             })
             .collect()
@@ -134,75 +146,58 @@ impl Ledger {
         let lane = self.lanes.get(client_id)?;
         Some(Lane {
             client_id: client_id.clone(),
-            health: lane.health,
+            health: lane.health.clone(),
         })
     }
 
-    /// An operator pauses an endpoint; `false` if the TPP is not known.
-    pub fn pause_endpoint(&mut self, actor: Actor, client_id: &ClientId, now: Timestamp) -> bool {
-        if !self.tpps.contains_key(client_id) {
-            return false;
+    /// Lanes by client_id, those after `after`.
+    pub fn list_lanes(
+        &self,
+        filter: LaneFilter,
+        after: Option<&ClientId>,
+        rows_max: u32,
+        clock: Timestamp,
+    ) -> Page<LaneStatus, ClientId> {
+        let wanted = |(client_id, lane): &(&ClientId, &LaneRow)| {
+            after.is_none_or(|after| *client_id > after)
+                && filter
+                    .state
+                    .is_none_or(|state| lane.health.state() == state)
+        };
+        let rows = self.lanes.iter().filter(wanted).map(|(client_id, lane)| {
+            let owner = lane.owner.as_ref();
+            let owner = owner.filter(|(node_id, epoch)| self.is_live(node_id, *epoch, clock));
+            LaneStatus {
+                client_id: client_id.clone(),
+                health: lane.health.clone(),
+                wake_at: lane.wake_at,
+                owner: owner.map(|(node_id, _)| node_id.clone()),
+                outstanding: self.outstanding_of(client_id).len() as u64,
+            }
+        });
+        page(rows.collect(), rows_max, |lane| lane.client_id.clone())
+    }
+
+    /// How many lanes there are of each health.
+    pub fn lane_totals(&self) -> LaneTotals {
+        let mut totals = LaneTotals::default();
+        for lane in self.lanes.values() {
+            *totals.of(lane.health.state()) += 1;
         }
+        let outstanding = self
+            .events
+            .values()
+            .filter(|event| event.outstanding.is_some());
+        totals.outstanding = outstanding.count() as u64;
+        totals
+    }
+
+    /// There is something to push from a moment on. A lane that is held back sleeps until its probe for all that (D-06).
+    pub(super) fn news(&mut self, client_id: &ClientId, at: Timestamp) {
         let lane = self.lanes.entry(client_id.clone()).or_default();
-        if !matches!(lane.health, Health::Paused { .. }) {
-            let before = lane.health;
-            lane.become_free(Health::Paused { since: now });
-            lane.wake_at = None;
-            let health = lane.health;
-            self.note_health(actor, "endpoint.paused", client_id, (before, health), now);
-        }
-        true
-    }
-
-    /// An operator ends a pause or an outage; `false` if the TPP is not known.
-    pub fn resume_endpoint(&mut self, actor: Actor, client_id: &ClientId, now: Timestamp) -> bool {
-        if !self.tpps.contains_key(client_id) {
-            return false;
-        }
-        if let Some(lane) = self.lanes.get_mut(client_id)
-            && lane.health != Health::Responsive
-        {
-            let before = lane.health;
-            lane.become_free(Health::Responsive);
-            lane.wake_at = Some(now);
-            self.note_health(
-                actor,
-                "endpoint.resumed",
-                client_id,
-                (before, Health::Responsive),
-                now,
-            );
-        }
-        true
-    }
-
-    fn note_health(
-        &mut self,
-        actor: Actor,
-        action: &'static str,
-        client_id: &ClientId,
-        (before, after): (Health, Health),
-        now: Timestamp,
-    ) {
-        self.note(
-            Note {
-                actor,
-                action,
-                client_id: Some(client_id),
-                before: json(&before),
-                after: json(&after),
-            },
-            now,
-        );
-    }
-
-    /// There is something to push. A lane that is held back is left alone: it comes back by its own wake-up (D-06).
-    pub(super) fn news(&mut self, client_id: &ClientId, now: Timestamp) {
-        let lane = self.lanes.entry(client_id.clone()).or_default();
-        lane.news_at = earlier(lane.news_at, Some(now));
-        if lane.health == Health::Responsive {
-            lane.wake_at = earlier(lane.wake_at, Some(now));
-        }
+        lane.news_at = earlier(lane.news_at, Some(at));
+        lane.wake_at = earlier(lane.wake_at, lane.health.heeds(at));
+        self.news_of(client_id).pushes = true;
     }
 
     pub(super) fn news_if_pushable(&mut self, client_id: &ClientId, now: Timestamp) {
@@ -218,30 +213,50 @@ impl Ledger {
     /// The TPP put its registration anew: whatever was held against its endpoint is over (D-06), but not an operator's pause.
     pub(super) fn mend_lane(&mut self, client_id: &ClientId) {
         if let Some(lane) = self.lanes.get_mut(client_id)
-            && !matches!(lane.health, Health::Responsive | Health::Paused { .. })
+            && !matches!(lane.health, Health::Paused { .. })
+            && lane.become_free(Health::Responsive) != Health::Responsive
         {
-            lane.become_free(Health::Responsive);
+            self.news_of(client_id).pushes = true;
+        }
+    }
+
+    /// Something changed that the lane's owner may have read: it has to claim again and read again.
+    pub(super) fn free_lane(&mut self, client_id: &ClientId) {
+        let lane = self.lanes.get_mut(client_id);
+        if lane.is_some_and(|lane| lane.owner.take().is_some()) {
+            self.news_of(client_id).free();
+        }
+    }
+}
+
+impl Health {
+    /// When a lane wakes that hears of something to push at a moment: never before its probe, if it is held back.
+    fn heeds(&self, at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Responsive => Some(at),
+            Self::Failing { .. } | Self::Unresponsive { .. } => {
+                self.next_probe_at().map(|probe_at| probe_at.max(at))
+            }
+            Self::Paused { .. } => None,
         }
     }
 }
 
 impl LaneRow {
     fn report(&mut self, report: &LaneReport) {
-        self.health = report.health;
+        self.health = report.health.clone();
         if let Hold::LetGo { wake_at } = report.hold {
-            self.wake_at = match self.health {
-                Health::Responsive => earlier(wake_at, self.news_at),
-                _ => wake_at,
-            };
+            let heard = self.news_at.and_then(|news_at| self.health.heeds(news_at));
+            self.wake_at = earlier(wake_at, heard);
             self.owner = None;
             self.news_at = None;
         }
     }
 
-    /// Health was changed over its owner's head: the owner's next report must not undo it.
-    fn become_free(&mut self, health: Health) {
-        self.health = health;
+    /// Health was changed over its owner's head: the owner's next report must not undo it. Answers what it was.
+    pub(super) fn become_free(&mut self, health: Health) -> Health {
         self.owner = None;
+        std::mem::replace(&mut self.health, health)
     }
 }
 

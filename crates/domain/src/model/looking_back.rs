@@ -134,6 +134,7 @@ impl EventRow {
             client_id: self.notice.client_id.clone(),
             position: self.position,
             accepted_at: self.accepted_at,
+            test: self.notice.test,
             event_types: self
                 .notice
                 .happenings
@@ -184,7 +185,7 @@ fn wants<T>(filter: &Option<T>, agrees: impl FnOnce(&T) -> bool) -> bool {
     filter.as_ref().is_none_or(agrees)
 }
 
-fn page<T, C>(mut rows: Vec<T>, rows_max: u32, cursor: impl Fn(&T) -> C) -> Page<T, C> {
+pub(super) fn page<T, C>(mut rows: Vec<T>, rows_max: u32, cursor: impl Fn(&T) -> C) -> Page<T, C> {
     let more = rows.len() > rows_max as usize;
     rows.truncate(rows_max as usize);
     let next = rows.last().filter(|_| more).map(cursor);

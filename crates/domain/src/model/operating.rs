@@ -58,13 +58,8 @@ impl Ledger {
         profile: Profile,
         now: Timestamp,
     ) -> Option<Tpp> {
-        let before = self.tpps.get(client_id)?.order();
         let rewrite = |tpp: &mut Tpp| tpp.profile = profile;
-        let tpp = self.rewrite_tpp(actor, client_id, "tpp.changed", rewrite, now);
-        if self.tpps[client_id].order() != before {
-            self.news_if_pushable(client_id, now);
-        }
-        tpp
+        self.rewrite_tpp(actor, client_id, "tpp.changed", rewrite, now)
     }
 
     /// Serves a TPP or stops serving it. `None` if it is not known.
@@ -79,11 +74,7 @@ impl Ledger {
             Standing::Active => "tpp.enabled",
             Standing::Disabled { .. } => "tpp.disabled",
         };
-        let tpp = self.rewrite_tpp(actor, client_id, action, |tpp| tpp.standing = standing, now)?;
-        if tpp.standing == Standing::Active {
-            self.news_if_pushable(client_id, now);
-        }
-        Some(tpp)
+        self.rewrite_tpp(actor, client_id, action, |tpp| tpp.standing = standing, now)
     }
 
     fn rewrite_tpp(
@@ -108,6 +99,9 @@ impl Ledger {
                 after: json(&after),
             };
             self.note(note, now);
+            self.news_of(client_id).polls = true;
+            self.free_lane(client_id);
+            self.news_if_pushable(client_id, now);
         }
         self.find_tpp(client_id)
     }
@@ -147,10 +141,10 @@ impl Ledger {
         let mut retried: Vec<Jti> = Vec::new();
         for jti in jtis.iter().filter(|_| has_address) {
             let event = self.own_event(client_id, *jti);
-            if let Some(outstanding) = event.and_then(|event| event.outstanding.as_mut())
+            if let Some(event) = event.filter(|event| event.outstanding.is_some())
                 && !retried.contains(jti)
             {
-                outstanding.push_at = Some(now);
+                event.begin_anew(now);
                 retried.push(*jti);
             }
         }
@@ -191,6 +185,9 @@ impl Ledger {
         let requeued: Vec<Jti> = wanted.into_iter().map(|(_, jti)| jti).collect();
         for jti in &requeued {
             self.event(*jti).outstanding = Some(Outstanding::new(now, push_at));
+        }
+        if !requeued.is_empty() {
+            self.news_of(client_id).polls = true;
         }
         if push_at.is_some() && !requeued.is_empty() {
             self.news(client_id, now);

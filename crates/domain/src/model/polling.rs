@@ -193,10 +193,16 @@ impl Ledger {
                 }
             },
         };
+        let event = &self.events[&jti];
+        let outstanding = event.outstanding.as_ref();
+        let outstanding = outstanding.expect("it was chosen among the outstanding");
         Some(Work {
             jti,
             position: event.position,
             accepted_at: event.accepted_at,
+            refusals: outstanding.refusals,
+            refused_since: outstanding.refused_since,
+            endpoint_failures: outstanding.endpoint_failures,
             set,
         })
     }

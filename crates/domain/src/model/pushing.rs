@@ -1,7 +1,8 @@
 //! Pushing: what to send next, and what came of it (D-01 … D-14, P-14).
 
-use super::Ledger;
+use super::{EventRow, Flight, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
+use crate::ledger::lanes::Lease;
 use crate::ledger::push::{Attempt, DueForPush, Recorded, Verdict};
 use crate::ledger::sets::Look;
 use crate::life::{Acknowledged, State};
@@ -10,14 +11,24 @@ use crate::time::Timestamp;
 use crate::tpp::{DeliveryOrder, Standing};
 
 impl Ledger {
-    /// Chooses work for pushing to one TPP.
-    pub fn due_for_push(&mut self, client_id: &ClientId, look: Look, now: Timestamp) -> DueForPush {
+    /// Chooses work for pushing to one TPP; `None` if this lease does not own its lane. `clock` is the moment that leases go
+    /// by.
+    pub fn due_for_push(
+        &mut self,
+        lease: &Lease,
+        client_id: &ClientId,
+        look: Look,
+        (now, clock): (Timestamp, Timestamp),
+    ) -> Option<DueForPush> {
+        if !self.owns(lease, client_id, clock) {
+            return None;
+        }
         let Some(callback_url) = self.push_address(client_id) else {
-            return DueForPush {
+            return Some(DueForPush {
                 callback_url: None,
                 work: Vec::new(),
                 next_at: None,
-            };
+            });
         };
         let mut due: Vec<(Timestamp, Jti)> = self
             .pushable(client_id)
@@ -35,6 +46,10 @@ impl Ledger {
             let outstanding = self.outstanding(jti);
             outstanding.due_at = outstanding.due_at.max(in_flight_until);
             outstanding.push_at = Some(in_flight_until);
+            outstanding.flight = Some(Flight {
+                until: in_flight_until,
+                overtaken: false,
+            });
             work.push(chosen);
         }
         let next_at = self
@@ -42,11 +57,11 @@ impl Ledger {
             .into_iter()
             .map(|(push_at, _)| push_at)
             .min();
-        DueForPush {
+        Some(DueForPush {
             callback_url: Some(callback_url),
             work,
             next_at,
-        }
+        })
     }
 
     /// Where a TPP is pushed to, while it is served.
@@ -91,6 +106,30 @@ impl Ledger {
             .collect()
     }
 
+    /// Gives back what was chosen for pushing and not tried; answers how many.
+    pub fn put_back(&mut self, client_id: &ClientId, jtis: &[Jti], now: Timestamp) -> u64 {
+        let mut put_back = 0;
+        for jti in jtis {
+            let Some(event) = self.own_event(client_id, *jti) else {
+                continue;
+            };
+            let accepted_at = event.accepted_at;
+            let outstanding = event.outstanding.as_mut();
+            let Some(outstanding) = outstanding.filter(|it| it.flight.is_some()) else {
+                continue;
+            };
+            let turn = outstanding.turn(accepted_at, now);
+            let push_at = outstanding.push_at.map(|_| turn);
+            outstanding.lands(push_at, now);
+            put_back += 1;
+            self.news_of(client_id).polls = true;
+            if push_at.is_some() {
+                self.news(client_id, now.max(turn));
+            }
+        }
+        put_back
+    }
+
     fn record_attempt(
         &mut self,
         client_id: &ClientId,
@@ -104,30 +143,90 @@ impl Ledger {
         event.attempts.push(attempt);
         let before = event.state();
         self.minute(client_id, now).pushed += 1;
-        let again_at = match verdict {
-            Verdict::Acknowledged => {
-                let news = self.acknowledge(client_id, jti, Acknowledged::Push, now);
-                return if news {
-                    Recorded::Applied
-                } else {
-                    already(before)
-                };
-            }
-            Verdict::Refused { again_at } => again_at,
-            Verdict::EndpointFailed => Some(now),
-        };
+        if verdict == Verdict::Acknowledged {
+            let news = self.acknowledge(client_id, jti, Acknowledged::Push, now);
+            return if news {
+                Recorded::Applied
+            } else {
+                already(before)
+            };
+        }
         let State::Outstanding = before else {
             return already(before);
         };
-        let outstanding = self.outstanding(jti);
-        let polled_until = outstanding.polled_until;
-        outstanding.due_at = now.max(polled_until);
+        let event = self.event(jti);
+        let accepted_at = event.accepted_at;
+        let outstanding = event.outstanding.as_mut().expect("it is outstanding");
+        let push_at = outstanding.charge(verdict, accepted_at, now);
         // What was made poll only, or lost its address, while this attempt ran stays so.
-        outstanding.push_at = outstanding
-            .push_at
-            .and(again_at)
-            .map(|again_at| again_at.max(polled_until));
+        let push_at = outstanding.push_at.and(push_at);
+        outstanding.lands(push_at, now);
+        if let Some(push_at) = push_at {
+            self.news(client_id, now.max(push_at));
+        }
+        self.news_of(client_id).polls = true;
         Recorded::Applied
+    }
+}
+
+impl EventRow {
+    /// Pushing begins anew: at the event's old turn, with nothing held against it. Who pushes it just now goes on, and what
+    /// comes of that is not charged. Answers whether that changed anything.
+    pub(super) fn begin_anew(&mut self, now: Timestamp) -> bool {
+        let accepted_at = self.accepted_at;
+        let Some(outstanding) = &mut self.outstanding else {
+            return false;
+        };
+        let before = outstanding.clone();
+        let turn = outstanding.turn(accepted_at, now);
+        let flight = outstanding.flight.as_mut().filter(|it| it.until > now);
+        outstanding.push_at = Some(flight.as_ref().map_or(turn, |it| turn.max(it.until)));
+        if let Some(flight) = flight {
+            flight.overtaken = true;
+        }
+        outstanding.refusals = 0;
+        outstanding.refused_since = None;
+        outstanding.endpoint_failures = 0;
+        *outstanding != before
+    }
+}
+
+impl Outstanding {
+    /// Its place in the order of its TPP: by its acceptance, but not while a poll may still bring its acknowledgement.
+    fn turn(&self, accepted_at: Timestamp, now: Timestamp) -> Timestamp {
+        accepted_at.min(now).max(self.polled_until)
+    }
+
+    /// Counts a failed attempt; answers when the event is pushed again.
+    fn charge(
+        &mut self,
+        verdict: Verdict,
+        accepted_at: Timestamp,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let turn = self.turn(accepted_at, now);
+        if self.flight.is_some_and(|flight| flight.overtaken) {
+            return Some(turn);
+        }
+        match verdict {
+            Verdict::Acknowledged => None,
+            Verdict::Refused { again_at } => {
+                self.refusals += 1;
+                self.refused_since = self.refused_since.or(Some(now));
+                again_at.map(|again_at| again_at.max(self.polled_until))
+            }
+            Verdict::EndpointFailed => {
+                self.endpoint_failures += 1;
+                Some(turn)
+            }
+        }
+    }
+
+    /// It is in flight no more: polls may have it at once, unless one was handed it meanwhile.
+    fn lands(&mut self, push_at: Option<Timestamp>, now: Timestamp) {
+        self.due_at = now.max(self.polled_until);
+        self.push_at = push_at;
+        self.flight = None;
     }
 }
 

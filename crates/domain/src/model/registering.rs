@@ -183,6 +183,7 @@ impl Ledger {
         self.note(note, now);
         let withdrawn = self.withdraw_unwanted(actor, client_id, after, now);
         self.follow_address(client_id, &before, after, change, now);
+        self.news_of(client_id).polls = true;
         Effect { withdrawn }
     }
 
@@ -219,16 +220,14 @@ impl Ledger {
         let (had_address, has_address) = (old.is_some(), new.is_some());
         let mut pushable = false;
         for jti in self.outstanding_of(client_id) {
-            let outstanding = self.outstanding(jti);
-            let at_once = now.max(outstanding.polled_until);
-            outstanding.push_at = match (has_address, outstanding.push_at) {
-                (false, _) => None,
-                (true, Some(push_at)) if change == Change::Replaced => Some(push_at.min(at_once)),
-                (true, None) if change == Change::Replaced || !had_address => Some(at_once),
-                (true, unchanged) => unchanged,
-            };
-            pushable |= outstanding.push_at.is_some();
+            if !has_address {
+                self.outstanding(jti).push_at = None;
+            } else if change == Change::Replaced || !had_address {
+                self.event(jti).begin_anew(now);
+            }
+            pushable |= self.outstanding(jti).push_at.is_some();
         }
+        self.free_lane(client_id);
         if is_fresh {
             self.mend_lane(client_id);
         }

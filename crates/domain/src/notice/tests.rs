@@ -152,6 +152,19 @@ fn the_content_of_an_item_is_what_was_said_in_any_order_and_without_the_key() {
     assert_ne!(content(&untimed, NOW), content(&item(), NOW));
 }
 
+// I-04, I-02
+#[test]
+fn a_test_says_so_and_is_other_content() {
+    let mut test = item();
+    test["test"] = json!(true);
+    let read = |item: &Value| read(&rules(), item, NOW).unwrap();
+    assert!(read(&test).notice.test);
+    assert!(!read(&item()).notice.test);
+    assert_ne!(read(&test).content, read(&item()).content);
+    test["test"] = json!("yes");
+    assert_eq!(faults(&test), [("test".to_owned(), Code::FieldInvalid)]);
+}
+
 // I-01
 #[test]
 fn all_that_is_wrong_with_an_item_is_said_at_once() {

@@ -24,6 +24,7 @@ fn notice(types: &[&str]) -> Notice {
         happenings: types.iter().map(|urn| happening(urn)).collect(),
         toe: Timestamp::from_unix_seconds(1),
         txn: None,
+        test: false,
     }
 }
 

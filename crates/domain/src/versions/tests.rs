@@ -93,6 +93,16 @@ fn a_version_covers_resources_from_its_own_up_or_only_its_own() {
     assert!(exact.covers(version("4.0.1"), new));
 }
 
+// D-01
+#[test]
+fn pushes_carry_the_banks_id_where_a_version_asks_for_it_unless_that_is_switched_off() {
+    assert_eq!(table().financial_id(), FinancialId::Sent);
+    let off = table().omitting_financial_id();
+    assert_eq!(off.financial_id(), FinancialId::Omitted);
+    let elsewhere = VersionTable::new(vec![payments_nz()], Vec::new()).unwrap();
+    assert_eq!(elsewhere.financial_id(), FinancialId::Omitted);
+}
+
 // G-01
 #[test]
 fn the_served_set_is_configuration() {

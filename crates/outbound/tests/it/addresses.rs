@@ -1,9 +1,13 @@
 //! Where connections go, and where they never go.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use oyez_domain::address::Policy;
-use oyez_outbound::{Class, Client, Peer, PlainHttp, Sent, StatusCode, Target};
+use oyez_outbound::{Addresses, Class, Client, Peer, PlainHttp, Resolve, Sent, StatusCode, Target};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::certificates::Authority;
@@ -13,6 +17,23 @@ use crate::world::{FakeResolver, NAME, client, post, send, setup};
 const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
 const ACCEPTED_ONCE: &str =
     "HTTP/1.1 202 Accepted\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// As the system does with a name whose servers are silent.
+#[derive(Debug, Default)]
+struct Hangs {
+    asked: AtomicUsize,
+    gives_up: Notify,
+}
+
+impl Resolve for Hangs {
+    fn resolve<'a>(&'a self, _: &'a str) -> Addresses<'a> {
+        Box::pin(async {
+            self.asked.fetch_add(1, Ordering::AcqRel);
+            self.gives_up.notified().await;
+            Err(io::ErrorKind::TimedOut.into())
+        })
+    }
+}
 
 /// Dials 127.0.0.1 alone, and resolves as told.
 fn strict(authority: &Authority, answers: &[&[&str]]) -> (Client, Arc<FakeResolver>) {
@@ -44,6 +65,32 @@ async fn a_name_that_changes_its_answer_is_judged_anew_at_each_connection() {
     );
     assert_eq!(server.connections(), 1);
     assert_eq!(resolver.asked(), [NAME, NAME]);
+}
+
+// D-09, D-11
+#[tokio::test]
+async fn a_name_that_is_never_answered_costs_as_many_lookups_as_it_may_and_no_more() {
+    let authority = Authority::new();
+    let mut setup = setup(&authority);
+    setup.limits.lookups_max = 2;
+    setup.limits.connect = Duration::from_millis(20);
+    let (resolver, tracker) = (Arc::new(Hangs::default()), TaskTracker::new());
+    let client = Client::new(setup, Arc::clone(&resolver) as _, tracker.clone());
+    let target = Target::parse(&format!("https://{NAME}/events")).unwrap();
+    for _ in 0..10 {
+        let error = client.send(&post(target.clone())).await.unwrap_err();
+        assert_eq!((error.class, error.sent), (Class::Timeout, Sent::Nothing));
+    }
+    assert_eq!(resolver.asked.load(Ordering::Acquire), 2);
+    resolver.gives_up.notify_waiters();
+    tracker.close();
+    tracker.wait().await;
+    client.send(&post(target)).await.unwrap_err();
+    assert_eq!(
+        resolver.asked.load(Ordering::Acquire),
+        3,
+        "there is place again"
+    );
 }
 
 // D-12

@@ -47,8 +47,10 @@ pub(super) fn accept(
             },
         );
     }
-    for addressee in addressees.into_values().flatten() {
-        finish(unit, &addressee, now)?;
+    for (client_id, addressee) in &addressees {
+        if let Some(addressee) = addressee {
+            finish(unit, client_id, addressee, now)?;
+        }
     }
     Ok(outcomes)
 }
@@ -164,7 +166,12 @@ fn take_in(
 }
 
 /// Gives the positions that were drawn away for good.
-fn finish(unit: &mut Unit, addressee: &Addressee, now: Timestamp) -> Result<(), Error> {
+fn finish(
+    unit: &mut Unit,
+    client_id: &ClientId,
+    addressee: &Addressee,
+    now: Timestamp,
+) -> Result<(), Error> {
     if addressee.accepted == 0 {
         return Ok(());
     }
@@ -175,8 +182,9 @@ fn finish(unit: &mut Unit, addressee: &Addressee, now: Timestamp) -> Result<(), 
         .execute(params![tpp, addressee.accepted])?;
     expect_rows(changed, 1, "drawing positions")?;
     unit.tally.flow(tpp, now).accepted += addressee.accepted;
+    unit.news.of((tpp, client_id)).polls = true;
     if addressee.has_news {
-        lanes::news(unit, tpp, now)?;
+        lanes::news(unit, (tpp, client_id), now)?;
     }
     Ok(())
 }

@@ -171,6 +171,7 @@ fn read(row: &Row<'_>) -> Result<Listed, Error> {
             client_id,
             position: row.get(3)?,
             accepted_at: moment(row, 4)?,
+            test: notice.test,
             event_types: types.map(|each| each.event_type.clone()).collect(),
             resource_kind: notice.resource.kind.clone(),
             resource_id: notice.resource.id.clone(),

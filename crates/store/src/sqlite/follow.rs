@@ -1,17 +1,19 @@
 //! What follows from a change of registration: the trail, what is no longer wanted, where the rest goes (S-05, S-12, C-07a, D-06,
 //! D-07).
 
+use std::sync::Arc;
+
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::registering::{Effect, Kind};
 use oyez_domain::registration::Registrations;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
-use rusqlite::params;
 
 use super::audit::{self, Change};
 use super::errors::expect_rows;
 use super::lanes;
+use super::push;
 use super::registrations::of;
 use super::tpps::TppId;
 use super::withdraw;
@@ -53,6 +55,7 @@ pub(super) fn finish(
         withdraw::unwanted(unit, owner, done.actor, &after, now)?
     };
     follow_address(unit, done, before, &after, now)?;
+    unit.news.of((done.tpp, done.client_id)).polls = true;
     Ok(Effect { withdrawn })
 }
 
@@ -72,30 +75,28 @@ fn wants_the_same(before: &Registrations, after: &Registrations) -> bool {
 /// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-07). An outage
 /// is one endpoint's: it ends with a PUT, and with the address (D-06).
 fn follow_address(
-    unit: &Unit,
+    unit: &mut Unit,
     done: &Done<'_>,
     before: &Registrations,
     after: &Registrations,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let old = routing::push_address(&unit.rules, before);
-    let new = routing::push_address(&unit.rules, after);
+    let rules = Arc::clone(&unit.rules);
+    let old = routing::push_address(&rules, before);
+    let new = routing::push_address(&rules, after);
     let is_fresh = done.is_replacement || old != new;
-    let db = &unit.db;
+    let owner = (done.tpp, done.client_id);
+    lanes::free(unit, owner)?;
     if is_fresh {
-        lanes::mend(unit, done.tpp)?;
+        lanes::mend(unit, owner)?;
     }
     if new.is_none() {
-        db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
-    } else if done.is_replacement {
-        db.prepare_cached(PUSH_ALL)?
-            .execute(params![done.tpp, now.unix_ms()])?;
-    } else if old.is_none() {
-        db.prepare_cached(PUSH_UNPUSHED)?
-            .execute(params![done.tpp, now.unix_ms()])?;
+        unit.db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
+    } else if done.is_replacement || old.is_none() {
+        push::begin_anew(unit, done.tpp, now)?;
     }
     if is_fresh {
-        lanes::news_if_pushable(unit, done.tpp, now)?;
+        lanes::news_if_pushable(unit, owner, now)?;
     }
     Ok(())
 }
@@ -104,10 +105,3 @@ const BUMP_REVISION: &str = "UPDATE queues SET revision = revision + 1 WHERE tpp
 
 const PUSH_NONE: &str =
     "UPDATE outstanding SET push_at = NULL WHERE tpp = ?1 AND push_at IS NOT NULL";
-
-const PUSH_ALL: &str = "
-    UPDATE outstanding SET push_at = max(?2, polled_until)
-    WHERE tpp = ?1 AND (push_at IS NULL OR push_at > max(?2, polled_until))";
-
-const PUSH_UNPUSHED: &str = "
-    UPDATE outstanding SET push_at = max(?2, polled_until) WHERE tpp = ?1 AND push_at IS NULL";

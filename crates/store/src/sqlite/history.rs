@@ -13,10 +13,10 @@ use oyez_domain::life::Settlement;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::attempts::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
 use super::codes::{self, moment, moment_or_null, parse};
 use super::errors::contradiction;
 use super::event_list::{self, Listed};
-use super::push::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
 use super::tpps::know;
 use crate::Error;
 

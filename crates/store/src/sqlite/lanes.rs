@@ -1,18 +1,24 @@
 //! Lanes: who pushes to whom, and what is known of endpoints (D-05, D-06).
 //!
 //! A wake-up is never lost: news is written into the lane whoever owns it, and an owner that lets go is woken again by news
-//! that came since it claimed. A lane that is held back is left alone by news.
+//! that came since it claimed. News of a lane that is held back wakes it at its probe, and no sooner.
+//!
+//! Whatever an owner may have read of its TPP takes the lane away from it when it changes: its next choice finds nothing, its
+//! report is not written, and the next owner reads anew.
 
-use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
-use oyez_domain::ledger::lanes::{Health, Hold, Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::history::Page;
+use oyez_domain::ledger::lanes::{
+    Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::audit::{self, Change};
+use super::codes::{moment_or_null, parse};
 use super::errors::expect_rows;
-use super::health::{HealthColumns, lane};
+use super::health::{self, HealthColumns, lane};
+use super::history::{page, rows_wanted};
 use super::leases::{clock, is_live};
 use super::registrations;
 use super::tpps::{TppId, know};
@@ -70,7 +76,7 @@ fn report_one(
     tpp: TppId,
     report: &LaneReport,
 ) -> Result<Reported, Error> {
-    let columns = HealthColumns::of(report.health);
+    let columns = HealthColumns::of(&report.health);
     let (let_go, wake_at) = match report.hold {
         Hold::Keep => (false, None),
         Hold::LetGo { wake_at } => (true, wake_at.map(Timestamp::unix_ms)),
@@ -85,7 +91,8 @@ fn report_one(
         columns.failures,
         columns.next_probe_at,
         let_go,
-        wake_at
+        wake_at,
+        columns.reason
     ])?;
     Ok(if changed == 1 {
         Reported::Written
@@ -101,81 +108,93 @@ pub(super) fn find(db: &Connection, client_id: &ClientId) -> Result<Option<Lane>
     rows.next()?.map(lane).transpose()
 }
 
-/// See [`crate::Store::pause_endpoint`].
-pub(super) fn pause(
-    unit: &Unit,
-    actor: &Actor,
-    client_id: &ClientId,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let Some(known) = know(&unit.db, client_id)? else {
-        return Ok(false);
-    };
-    unit.db.prepare_cached(MAKE_LANE)?.execute([known.id])?;
-    let before = health_of(&unit.db, client_id)?;
-    if !matches!(before, Health::Paused { .. }) {
-        let paused = Health::Paused { since: now };
-        set_health_over(unit, known.id, paused, None)?;
-        note_health(
-            unit,
-            actor,
-            "endpoint.paused",
-            known.id,
-            (before, paused),
-            now,
-        )?;
-    }
-    Ok(true)
+/// Whether a lease holds and this lane is its own.
+pub(super) fn owns(unit: &Unit, lease: &Lease, tpp: TppId) -> Result<bool, Error> {
+    let clock = clock(&unit.db)?;
+    let key = params![tpp, lease.node_id.as_str(), lease.epoch, clock.unix_ms()];
+    Ok(unit
+        .db
+        .prepare_cached(OWNS)?
+        .query_row(key, |row| row.get(0))?)
 }
 
-/// See [`crate::Store::resume_endpoint`].
-pub(super) fn resume(
-    unit: &Unit,
-    actor: &Actor,
-    client_id: &ClientId,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let Some(known) = know(&unit.db, client_id)? else {
-        return Ok(false);
-    };
-    let before = health_of(&unit.db, client_id)?;
-    if before != Health::Responsive {
-        let resumed = Health::Responsive;
-        set_health_over(unit, known.id, resumed, Some(now))?;
-        note_health(
-            unit,
-            actor,
-            "endpoint.resumed",
-            known.id,
-            (before, resumed),
-            now,
-        )?;
+/// See [`crate::Store::list_lanes`].
+pub(super) fn list(
+    db: &Connection,
+    filter: LaneFilter,
+    after: Option<&ClientId>,
+    rows_max: u32,
+) -> Result<Page<LaneStatus, ClientId>, Error> {
+    let mut statement = db.prepare_cached(LIST_LANES)?;
+    let mut rows = statement.query(params![
+        after.map_or("", ClientId::as_str),
+        filter.state.map(health::state_code),
+        clock(db)?.unix_ms(),
+        rows_wanted(rows_max) + 1
+    ])?;
+    let mut lanes = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Lane { client_id, health } = lane(row)?;
+        let owner: Option<String> = row.get(9)?;
+        lanes.push(LaneStatus {
+            client_id,
+            health,
+            wake_at: moment_or_null(row, 8)?,
+            owner: owner.map(|owner| parse(&owner, "node id")).transpose()?,
+            outstanding: row.get(10)?,
+        });
     }
-    Ok(true)
+    Ok(page(lanes, rows_max, |lane| lane.client_id.clone()))
 }
 
-/// There is something to push.
-pub(super) fn news(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+/// See [`crate::Store::lane_totals`].
+pub(super) fn totals(db: &Connection) -> Result<LaneTotals, Error> {
+    let mut statement = db.prepare_cached(LANE_TOTALS)?;
+    let mut rows = statement.query([])?;
+    let mut totals = LaneTotals::default();
+    while let Some(row) = rows.next()? {
+        *totals.of(health::state(row.get(0)?)?) = row.get(1)?;
+    }
+    let mut outstanding = db.prepare_cached(OUTSTANDING)?;
+    totals.outstanding = outstanding.query_row([], |row| row.get(0))?;
+    Ok(totals)
+}
+
+/// There is something to push from a moment on.
+pub(super) fn news(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    at: Timestamp,
+) -> Result<(), Error> {
     unit.db
         .prepare_cached(NEWS)?
-        .execute(params![tpp, now.unix_ms()])?;
+        .execute(params![tpp, at.unix_ms()])?;
+    unit.news.of((tpp, owner)).pushes = true;
     Ok(())
 }
 
 /// There is something to push if any outstanding event is pushed at all.
-pub(super) fn news_if_pushable(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn news_if_pushable(
+    unit: &mut Unit,
+    owner: (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
     let pushable: bool = unit
         .db
         .prepare_cached(IS_PUSHABLE)?
-        .query_row([tpp], |row| row.get(0))?;
+        .query_row([owner.0], |row| row.get(0))?;
     if pushable {
-        news(unit, tpp, now)?;
+        news(unit, owner, now)?;
     }
     Ok(())
 }
 
 /// In strict order an end is news for the lane, if there is one: whatever stood behind the oldest may go now (D-10).
-pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+pub(super) fn next_in_line(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
     let is_pushed_strictly = match unit.pushed_strictly.get(&tpp) {
         Some(known) => *known,
         None => {
@@ -188,58 +207,31 @@ pub(super) fn next_in_line(unit: &mut Unit, tpp: TppId, now: Timestamp) -> Resul
         }
     };
     if is_pushed_strictly {
-        news(unit, tpp, now)?;
+        news(unit, (tpp, owner), now)?;
+    }
+    Ok(())
+}
+
+/// Something changed that the lane's owner may have read: whoever claims it next reads anew.
+pub(super) fn free(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Error> {
+    let freed = unit.db.prepare_cached(FREE_LANE)?.execute([owner.0])?;
+    if freed > 0 {
+        unit.news.of(owner).free();
     }
     Ok(())
 }
 
 /// The TPP put its registration anew, or pushes go elsewhere: what was held against its endpoint is over (D-06), but not an operator's pause.
-pub(super) fn mend(unit: &Unit, tpp: TppId) -> Result<(), Error> {
-    unit.db.prepare_cached(MEND_LANE)?.execute([tpp])?;
+pub(super) fn mend(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Error> {
+    let mended = unit.db.prepare_cached(MEND_LANE)?.execute([owner.0])?;
+    if mended > 0 {
+        unit.news.of(owner).pushes = true;
+    }
     Ok(())
 }
 
-/// Changes health over the owner's head. The lane is free then, so that the owner's next report cannot undo it.
-fn set_health_over(
-    unit: &Unit,
-    tpp: TppId,
-    health: Health,
-    wake_at: Option<Timestamp>,
-) -> Result<(), Error> {
-    let columns = HealthColumns::of(health);
-    let changed = unit.db.prepare_cached(SET_HEALTH)?.execute(params![
-        tpp,
-        columns.state,
-        columns.since,
-        wake_at.map(Timestamp::unix_ms)
-    ])?;
-    expect_rows(changed, 1, "changing an endpoint's health")
-}
-
-fn note_health(
-    unit: &Unit,
-    actor: &Actor,
-    action: &'static str,
-    tpp: TppId,
-    (before, after): (Health, Health),
-    now: Timestamp,
-) -> Result<(), Error> {
-    let change = Change {
-        actor,
-        action,
-        tpp: Some(tpp),
-        before: Some(before),
-        after: Some(after),
-    };
-    audit::note(unit, &change, now)
-}
-
-fn health_of(db: &Connection, client_id: &ClientId) -> Result<Health, Error> {
-    Ok(find(db, client_id)?.map_or(Health::Responsive, |lane| lane.health))
-}
-
 const FREE_LANES: &str = "
-    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason
     FROM lanes l CROSS JOIN tpps t USING (tpp)
     WHERE l.wake_at <= ?1 AND NOT EXISTS (
         SELECT 1 FROM nodes n
@@ -248,31 +240,55 @@ const FREE_LANES: &str = "
 
 const CLAIM_LANE: &str = "UPDATE lanes SET owner = ?2, epoch = ?3, news_at = NULL WHERE tpp = ?1";
 
-// A lane that is let go sleeps until its owner's moment, or, if its endpoint is well, until news it may not have seen.
+// A lane that is let go sleeps until its owner's moment, or until news it may not have seen: at once if its endpoint is well,
+// at its probe if it is held back. max() and min() of a NULL are NULL.
 const REPORT_LANE: &str = "
     UPDATE lanes SET
-        health = ?4, since = ?5, declared_at = ?6, failures = ?7, next_probe_at = ?8,
+        health = ?4, since = ?5, declared_at = ?6, failures = ?7, next_probe_at = ?8, reason = ?11,
         owner = iif(?9, NULL, owner), epoch = iif(?9, NULL, epoch),
-        wake_at = CASE
-            WHEN NOT ?9 THEN wake_at
-            WHEN ?4 = 0 THEN coalesce(min(?10, news_at), ?10, news_at)
-            ELSE ?10 END,
+        wake_at = iif(?9,
+            coalesce(min(?10, iif(?4 = 0, news_at, max(?8, news_at))), ?10,
+                iif(?4 = 0, news_at, max(?8, news_at))),
+            wake_at),
         news_at = iif(?9, NULL, news_at)
     WHERE tpp = ?1 AND owner = ?2 AND epoch = ?3";
 
 const FIND_LANE: &str = "
-    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason
     FROM tpps t JOIN lanes l USING (tpp) WHERE t.client_id = ?1";
-
-const MAKE_LANE: &str = "INSERT INTO lanes (tpp) VALUES (?1) ON CONFLICT DO NOTHING";
 
 // The condition spares a busy lane a write per request: its first news says it all.
 const NEWS: &str = "
     INSERT INTO lanes (tpp, wake_at, news_at) VALUES (?1, ?2, ?2)
     ON CONFLICT (tpp) DO UPDATE SET
         news_at = coalesce(min(news_at, ?2), ?2),
-        wake_at = iif(health = 0, coalesce(min(wake_at, ?2), ?2), wake_at)
-    WHERE news_at IS NULL OR news_at > ?2 OR (health = 0 AND (wake_at IS NULL OR wake_at > ?2))";
+        wake_at = coalesce(min(wake_at, iif(health = 0, ?2, max(next_probe_at, ?2))), wake_at,
+            iif(health = 0, ?2, max(next_probe_at, ?2)))
+    WHERE news_at IS NULL OR news_at > ?2 OR coalesce(
+        wake_at > iif(health = 0, ?2, max(next_probe_at, ?2)),
+        iif(health = 0, ?2, max(next_probe_at, ?2)) IS NOT NULL)";
+
+pub(super) const OWNS: &str = "
+    SELECT EXISTS (
+        SELECT 1 FROM lanes l CROSS JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
+        WHERE l.tpp = ?1 AND l.owner = ?2 AND l.epoch = ?3 AND n.expires_at > ?4)";
+
+// What is outstanding is derived from the totals: nothing is counted.
+pub(super) const LIST_LANES: &str = "
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason,
+        l.wake_at, n.node_id, q.accepted - q.acknowledged - q.failed - q.expired - q.withdrawn
+    FROM tpps t CROSS JOIN lanes l USING (tpp) CROSS JOIN queues q USING (tpp)
+    LEFT JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > ?3
+    WHERE t.client_id > ?1 AND (?2 IS NULL OR l.health = ?2)
+    ORDER BY t.client_id LIMIT ?4";
+
+const LANE_TOTALS: &str = "SELECT health, count(*) FROM lanes GROUP BY health";
+
+const OUTSTANDING: &str = "
+    SELECT coalesce(sum(accepted - acknowledged - failed - expired - withdrawn), 0) FROM queues";
+
+const FREE_LANE: &str =
+    "UPDATE lanes SET owner = NULL, epoch = NULL WHERE tpp = ?1 AND owner IS NOT NULL";
 
 const IS_STRICT: &str = "
     SELECT strict_order AND EXISTS (SELECT 1 FROM lanes WHERE tpp = ?1) FROM tpps WHERE tpp = ?1";
@@ -282,10 +298,5 @@ const IS_PUSHABLE: &str = "
 
 const MEND_LANE: &str = "
     UPDATE lanes SET health = 0, since = NULL, declared_at = NULL, failures = 0, next_probe_at = NULL,
-        owner = NULL, epoch = NULL
+        reason = NULL
     WHERE tpp = ?1 AND health IN (1, 2)";
-
-const SET_HEALTH: &str = "
-    UPDATE lanes SET health = ?2, since = ?3, declared_at = NULL, failures = 0, next_probe_at = NULL,
-        wake_at = ?4, owner = NULL, epoch = NULL
-    WHERE tpp = ?1";

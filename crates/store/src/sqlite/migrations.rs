@@ -19,10 +19,16 @@ pub(super) struct Migration {
 }
 
 /// The steps, oldest first; the number of a step is its place, from 1.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "ledger",
-    sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "ledger",
+        sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
+    },
+    Migration {
+        name: "pushing",
+        sql: include_str!("../../migrations/sqlite/0002_pushing.sql"),
+    },
+];
 
 /// The schema this binary works with.
 pub(super) fn newest() -> u32 {

@@ -14,7 +14,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::codes::{family_code, jti, moment};
+use super::codes::{family_code, moment};
 use super::errors::expect_rows;
 use super::hand_outs::{HandOuts, Handed};
 use super::registrations;
@@ -229,25 +229,20 @@ fn visible(poll: &Poll) -> impl Iterator<Item = i64> {
         .map(family_code)
 }
 
-/// A choice from `due_at, family, position, event, jti, accepted_at, hand_outs`.
+/// A choice from `due_at, family` and the columns of [`Chosen::read`].
 fn chosen(row: &Row<'_>) -> rusqlite::Result<(Timestamp, i64, Chosen)> {
-    let chosen = Chosen {
-        position: row.get(2)?,
-        event: row.get(3)?,
-        jti: jti(row, 4)?,
-        accepted_at: moment(row, 5)?,
-        hand_outs: row.get(6)?,
-    };
-    Ok((moment(row, 0)?, row.get(1)?, chosen))
+    Ok((moment(row, 0)?, row.get(1)?, Chosen::read(row, 2)?))
 }
 
 pub(super) const CHOOSE: &str = "
-    SELECT due_at, family, position, event, jti, accepted_at, hand_outs
+    SELECT due_at, family, position, event, jti, accepted_at, hand_outs, refusals,
+        refused_since, endpoint_failures
     FROM outstanding INDEXED BY outstanding_due
     WHERE tpp = ?1 AND family = ?2 AND due_at <= ?3 ORDER BY due_at, position LIMIT ?4";
 
 pub(super) const OLDEST: &str = "
-    SELECT due_at, family, position, event, jti, accepted_at, hand_outs
+    SELECT due_at, family, position, event, jti, accepted_at, hand_outs, refusals,
+        refused_since, endpoint_failures
     FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1";
 
 pub(super) const NEXT_DUE: &str = "

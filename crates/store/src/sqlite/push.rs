@@ -1,19 +1,18 @@
-//! Pushing: what to send next, and what came of it (D-01 … D-14, P-14).
+//! Pushing: what to send next, what was chosen and not tried, and where pushing begins anew (D-01 … D-10, P-14).
 
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::push::{Answer, Attempt, DueForPush, Recorded, Verdict};
+use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::push::DueForPush;
 use oyez_domain::ledger::sets::Look;
-use oyez_domain::life::{Acknowledged, Settlement};
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, params};
 
-use super::codes::{jti, moment, moment_or_null};
+use super::codes::moment_or_null;
 use super::errors::expect_rows;
-use super::history;
+use super::lanes;
 use super::registrations;
-use super::settle;
 use super::tpps::{Known, TppId, know};
 use super::work::{Chosen, Signer};
 use super::writer::Unit;
@@ -22,22 +21,25 @@ use crate::Error;
 /// See [`crate::Store::due_for_push`].
 pub(super) fn due(
     unit: &mut Unit,
+    lease: &Lease,
     client_id: &ClientId,
     look: Look,
     now: Timestamp,
-) -> Result<DueForPush, Error> {
-    let nothing = DueForPush {
-        callback_url: None,
-        work: Vec::new(),
-        next_at: None,
+) -> Result<Option<DueForPush>, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(None);
     };
-    let Some(known) = know(&unit.db, client_id)?.filter(|known| known.served) else {
-        return Ok(nothing);
-    };
+    if !lanes::owns(unit, lease, known.id)? {
+        return Ok(None);
+    }
     let registrations = registrations::of(&unit.db, known.id)?;
-    let Some(callback_url) = routing::push_address(&unit.rules, &registrations).map(str::to_owned)
-    else {
-        return Ok(nothing);
+    let callback_url = routing::push_address(&unit.rules, &registrations);
+    let Some(callback_url) = callback_url.filter(|_| known.served).map(str::to_owned) else {
+        return Ok(Some(DueForPush {
+            callback_url: None,
+            work: Vec::new(),
+            next_at: None,
+        }));
     };
     let in_flight_until = now + look.in_flight_for;
     let mut signer = Signer::new(known.id, client_id, registrations);
@@ -54,167 +56,69 @@ pub(super) fn due(
         expect_rows(changed, 1, "putting an event in flight")?;
         work.push(ready);
     }
-    Ok(DueForPush {
+    Ok(Some(DueForPush {
         callback_url: Some(callback_url),
         work,
         next_at: next_push_at(unit, known)?,
-    })
+    }))
 }
 
-/// See [`crate::Store::record_attempts`].
-pub(super) fn record(
+/// See [`crate::Store::put_back`].
+pub(super) fn put_back(
     unit: &mut Unit,
     client_id: &ClientId,
-    attempts: &[Attempt],
+    jtis: &[Jti],
     now: Timestamp,
-) -> Result<Vec<Recorded>, Error> {
+) -> Result<u64, Error> {
     let Some(known) = know(&unit.db, client_id)? else {
-        return Ok(vec![Recorded::Unknown; attempts.len()]);
+        return Ok(0);
     };
-    attempts
-        .iter()
-        .map(|attempt| record_one(unit, (known.id, client_id), attempt, now))
-        .collect()
-}
-
-/// Where an attempted event stands.
-enum Standing {
-    /// Outstanding.
-    Open(Open),
-    /// Set aside as failed: an acknowledgement still counts.
-    Failed(i64),
-    /// Ended for good.
-    Settled(i64),
-}
-
-/// An outstanding event, as far as a verdict needs it.
-struct Open {
-    event: i64,
-    position: u64,
-    polled_until: Timestamp,
-}
-
-fn record_one(
-    unit: &mut Unit,
-    (tpp, owner): (TppId, &ClientId),
-    attempt: &Attempt,
-    now: Timestamp,
-) -> Result<Recorded, Error> {
-    let Some(standing) = standing(unit, tpp, attempt.jti)? else {
-        return Ok(Recorded::Unknown);
-    };
-    let (Standing::Open(Open { event, .. }) | Standing::Failed(event) | Standing::Settled(event)) =
-        standing;
-    insert_attempt(unit, event, attempt)?;
-    unit.tally.flow(tpp, now).pushed += 1;
-    match (standing, attempt.verdict) {
-        (Standing::Open(_) | Standing::Failed(_), Verdict::Acknowledged) => {
-            let how = Acknowledged::Push;
-            let news = settle::acknowledge(unit, (tpp, owner), attempt.jti, how, now)?;
-            expect_rows(usize::from(news), 1, "acknowledging a push")?;
-            Ok(Recorded::Applied)
-        }
-        (Standing::Open(open), Verdict::Refused { again_at }) => {
-            give_back(unit, tpp, &open, again_at, now)
-        }
-        (Standing::Open(open), Verdict::EndpointFailed) => {
-            give_back(unit, tpp, &open, Some(now), now)
-        }
-        (Standing::Failed(event) | Standing::Settled(event), _) => {
-            let last = last_settlement(unit, event, owner)?;
-            Ok(Recorded::AlreadySettled(last))
+    let mut put_back = 0;
+    let mut next_push_at: Option<Timestamp> = None;
+    for jti in jtis {
+        let key = params![known.id, jti.as_bytes(), now.unix_ms()];
+        let push_at = unit
+            .db
+            .prepare_cached(PUT_BACK)?
+            .query_row(key, |row| moment_or_null(row, 0));
+        if let Some(push_at) = push_at.optional()? {
+            put_back += 1;
+            next_push_at = next_push_at.into_iter().chain(push_at).min();
         }
     }
+    if put_back > 0 {
+        unit.news.of((known.id, client_id)).polls = true;
+    }
+    news_of(unit, (known.id, client_id), next_push_at, now)?;
+    Ok(put_back)
 }
 
-/// The event may be polled at once and pushed again at its moment, but neither before a poll's hand-out lapses. What was
-/// made poll only meanwhile, or lost its address, stays so.
-fn give_back(
+/// Pushing begins anew for everything outstanding of a TPP that has an address: each event at its old turn, with nothing held
+/// against it. Who pushes one just now goes on, and what comes of that is not charged. Answers how many that changed.
+pub(super) fn begin_anew(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<usize, Error> {
+    let mut statement = unit.db.prepare_cached(BEGIN_ANEW)?;
+    Ok(statement.execute(params![tpp, now.unix_ms()])?)
+}
+
+/// As [`begin_anew`], for one event; answers whether it is outstanding.
+pub(super) fn begin_one_anew(
     unit: &Unit,
     tpp: TppId,
-    open: &Open,
-    again_at: Option<Timestamp>,
+    jti: Jti,
     now: Timestamp,
-) -> Result<Recorded, Error> {
-    let changed = unit.db.prepare_cached(GIVE_BACK)?.execute(params![
-        tpp,
-        open.position,
-        now.max(open.polled_until).unix_ms(),
-        again_at.map(|again_at| again_at.max(open.polled_until).unix_ms())
-    ])?;
-    expect_rows(changed, 1, "giving an event back")?;
-    Ok(Recorded::Applied)
+) -> Result<bool, Error> {
+    let mut statement = unit.db.prepare_cached(BEGIN_ONE_ANEW)?;
+    Ok(statement.execute(params![tpp, now.unix_ms(), jti.as_bytes()])? == 1)
 }
 
-fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error> {
-    let key = params![tpp, jti.as_bytes()];
-    let open = unit.db.prepare_cached(OPEN)?.query_row(key, |row| {
-        Ok(Open {
-            event: row.get(0)?,
-            position: row.get(1)?,
-            polled_until: moment(row, 2)?,
-        })
-    });
-    if let Some(open) = open.optional()? {
-        return Ok(Some(Standing::Open(open)));
-    }
-    let event = |statement| -> Result<Option<i64>, Error> {
-        let found = unit
-            .db
-            .prepare_cached(statement)?
-            .query_row(key, |row| row.get(0));
-        Ok(found.optional()?)
-    };
-    if let Some(failed) = event(FAILED)? {
-        return Ok(Some(Standing::Failed(failed)));
-    }
-    Ok(event(SETTLED)?.map(Standing::Settled))
-}
-
-fn last_settlement(unit: &Unit, event: i64, owner: &ClientId) -> Result<Settlement, Error> {
-    let settlements = history::settlements(&unit.db, event, owner)?;
-    let last = settlements.into_iter().next_back();
-    last.ok_or_else(|| super::errors::contradiction(format!("event {event} ended without an end")))
-}
-
-fn insert_attempt(unit: &Unit, event: i64, attempt: &Attempt) -> Result<(), Error> {
-    let (status, body_head, deviation, class, detail) = match &attempt.answer {
-        Answer::Response {
-            status,
-            body_head,
-            deviation,
-        } => (
-            Some(*status),
-            Some(body_head),
-            deviation.as_ref(),
-            None,
-            None,
-        ),
-        Answer::Error { class, detail } => (None, None, None, Some(class), Some(detail)),
-    };
-    let (verdict, again_at) = match attempt.verdict {
-        Verdict::Acknowledged => (ACKNOWLEDGED, None),
-        Verdict::Refused { again_at } => (REFUSED, again_at),
-        Verdict::EndpointFailed => (ENDPOINT_FAILED, None),
-    };
-    let peer = &attempt.peer;
-    unit.db.prepare_cached(INSERT_ATTEMPT)?.execute(params![
-        event,
-        attempt.started_at.unix_ms(),
-        u64::try_from(attempt.latency.as_nanos()).unwrap_or(u64::MAX >> 1),
-        attempt.interaction_id.as_str(),
-        peer.address.map(|address| address.to_string()),
-        peer.tls_version,
-        peer.certificate_thumbprint,
-        status,
-        body_head,
-        deviation,
-        class,
-        detail,
-        verdict,
-        again_at.map(Timestamp::unix_ms)
-    ])?;
-    Ok(())
+/// Whoever has the lane, it hears of what came back to it.
+pub(super) fn news_of(
+    unit: &mut Unit,
+    owner: (TppId, &ClientId),
+    next_push_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    next_push_at.map_or(Ok(()), |push_at| lanes::news(unit, owner, push_at.max(now)))
 }
 
 fn choose(
@@ -228,7 +132,9 @@ fn choose(
         DeliveryOrder::Strict => OLDEST_DUE,
     };
     let mut statement = unit.db.prepare_cached(statement)?;
-    let rows = statement.query_map(params![known.id, now.unix_ms(), events_max], chosen)?;
+    let rows = statement.query_map(params![known.id, now.unix_ms(), events_max], |row| {
+        Chosen::read(row, 0)
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -244,27 +150,13 @@ fn next_push_at(unit: &Unit, known: Known) -> Result<Option<Timestamp>, Error> {
     Ok(next.optional()?.flatten())
 }
 
-/// A choice from `position, event, jti, accepted_at, hand_outs`.
-fn chosen(row: &Row<'_>) -> rusqlite::Result<Chosen> {
-    Ok(Chosen {
-        position: row.get(0)?,
-        event: row.get(1)?,
-        jti: jti(row, 2)?,
-        accepted_at: moment(row, 3)?,
-        hand_outs: row.get(4)?,
-    })
-}
-
-pub(super) const ACKNOWLEDGED: i64 = 0;
-pub(super) const REFUSED: i64 = 1;
-pub(super) const ENDPOINT_FAILED: i64 = 2;
-
 pub(super) const DUE: &str = "
-    SELECT position, event, jti, accepted_at, hand_outs FROM outstanding INDEXED BY outstanding_push
+    SELECT position, event, jti, accepted_at, hand_outs, refusals, refused_since, endpoint_failures
+    FROM outstanding INDEXED BY outstanding_push
     WHERE tpp = ?1 AND push_at <= ?2 ORDER BY push_at, position LIMIT ?3";
 
 pub(super) const OLDEST_DUE: &str = "
-    SELECT position, event, jti, accepted_at, hand_outs
+    SELECT position, event, jti, accepted_at, hand_outs, refusals, refused_since, endpoint_failures
     FROM (SELECT * FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1)
     WHERE push_at <= ?2 AND due_at <= ?2 LIMIT ?3";
 
@@ -277,21 +169,35 @@ pub(super) const OLDEST_PUSH: &str =
     "SELECT max(push_at, due_at) FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1";
 
 pub(super) const TAKE_OFF: &str = "
-    UPDATE outstanding SET due_at = max(due_at, ?3), push_at = ?3 WHERE tpp = ?1 AND position = ?2";
-
-pub(super) const GIVE_BACK: &str = "
-    UPDATE outstanding SET due_at = ?3, push_at = iif(push_at IS NULL, NULL, ?4)
+    UPDATE outstanding SET due_at = max(due_at, ?3), push_at = ?3, flight_until = ?3, is_overtaken = 0
     WHERE tpp = ?1 AND position = ?2";
 
-pub(super) const OPEN: &str =
-    "SELECT event, position, polled_until FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+// An event's turn is by its acceptance, though not while a poll may still bring its acknowledgement. A clock that was set back
+// makes nobody wait for the moment of acceptance.
+pub(super) const PUT_BACK: &str = "
+    UPDATE outstanding SET due_at = max(?3, polled_until),
+        push_at = iif(push_at IS NULL, NULL, max(min(accepted_at, ?3), polled_until)),
+        flight_until = NULL, is_overtaken = 0
+    WHERE jti = ?2 AND tpp = ?1 AND flight_until IS NOT NULL RETURNING push_at";
 
-const FAILED: &str = "SELECT event FROM failed WHERE jti = ?2 AND tpp = ?1";
+macro_rules! begin_anew {
+    ($which:literal) => {
+        concat!(
+            "
+    UPDATE outstanding SET
+        push_at = max(min(accepted_at, ?2), polled_until, iif(flight_until > ?2, flight_until, 0)),
+        refusals = 0, refused_since = NULL, endpoint_failures = 0,
+        is_overtaken = iif(flight_until > ?2, 1, is_overtaken)
+    WHERE tpp = ?1 AND ",
+            $which
+        )
+    };
+}
 
-// +tpp: by the jti, not by all of a TPP's history.
-pub(super) const SETTLED: &str = "SELECT event FROM events WHERE jti = ?2 AND +tpp = ?1";
+// What began anew already is not written again: after an outage that is almost everything.
+pub(super) const BEGIN_ANEW: &str = begin_anew!(
+    "(refusals > 0 OR endpoint_failures > 0 OR (flight_until > ?2 AND NOT is_overtaken) OR push_at IS NOT
+        max(min(accepted_at, ?2), polled_until, iif(flight_until > ?2, flight_until, 0)))"
+);
 
-pub(super) const INSERT_ATTEMPT: &str = "
-    INSERT INTO attempts (event, started_at, latency_ns, interaction_id, address, tls_version, thumbprint,
-        status, body_head, deviation, error_class, error_detail, verdict, again_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+pub(super) const BEGIN_ONE_ANEW: &str = begin_anew!("jti = ?3");

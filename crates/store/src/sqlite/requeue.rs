@@ -12,6 +12,7 @@ use rusqlite::params;
 use super::codes::jti;
 use super::errors::expect_rows;
 use super::lanes;
+use super::push;
 use super::registrations;
 use super::settle;
 use super::tpps::{TppId, know};
@@ -22,7 +23,7 @@ use crate::Error;
 
 /// See [`crate::Store::retry_pushes`].
 pub(super) fn retry_pushes(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     jtis: &[Jti],
@@ -36,14 +37,12 @@ pub(super) fn retry_pushes(
     }
     let mut retried: Vec<Jti> = Vec::new();
     for jti in jtis {
-        let key = params![known.id, jti.as_bytes(), now.unix_ms()];
-        let changed = unit.db.prepare_cached(PUSH_NOW)?.execute(key)?;
-        if changed > 0 && !retried.contains(jti) {
+        if !retried.contains(jti) && push::begin_one_anew(unit, known.id, *jti, now)? {
             retried.push(*jti);
         }
     }
     if !retried.is_empty() {
-        lanes::news(unit, known.id, now)?;
+        lanes::news(unit, (known.id, client_id), now)?;
     }
     note_events(unit, (known.id, actor), "event.retried", &retried, now)
 }
@@ -77,8 +76,9 @@ pub(super) fn requeue_failed(
     if !requeued.is_empty() {
         let events = u64::try_from(requeued.len()).unwrap_or(u64::MAX);
         unit.tally.left_failed(known.id, events);
+        unit.news.of((known.id, client_id)).polls = true;
         if is_pushed {
-            lanes::news(unit, known.id, now)?;
+            lanes::news(unit, (known.id, client_id), now)?;
         }
     }
     note_events(unit, (known.id, actor), "event.requeued", &requeued, now)?;
@@ -121,8 +121,6 @@ fn wanted(
     }
     Ok(wanted)
 }
-
-const PUSH_NOW: &str = "UPDATE outstanding SET push_at = ?3 WHERE jti = ?2 AND tpp = ?1";
 
 const FAILED_OF_TPP: &str = "
     SELECT position, event, jti, ends FROM failed

@@ -8,9 +8,11 @@ use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use super::codes::moment_or_null;
 use super::errors::{contradiction, expect_rows};
 use super::hand_outs::{HandOuts, Handed};
 use super::keys;
+use super::lanes;
 use super::registrations;
 use super::tpps::{TppId, know};
 use super::work::kept;
@@ -105,8 +107,7 @@ fn keep_one(
             None if is_current => return Ok(Kept::KeyDisowned),
             None => {
                 if matches!(signed.purpose, Purpose::HandOut { .. }) {
-                    let release = params![tpp, position, now.unix_ms()];
-                    unit.db.prepare_cached(RELEASE)?.execute(release)?;
+                    release(unit, (tpp, &signed.client_id), position, now)?;
                 }
                 return Ok(Kept::ChooseAgain);
             }
@@ -132,6 +133,29 @@ fn keep_one(
         hand_outs.record(unit, &handed, *cap, interaction_id, now)?;
     }
     Ok(Kept::Send(bytes))
+}
+
+/// Nothing was handed out, so the choice does not hold the event back any more, neither from polls nor from pushes. A push in
+/// flight still does.
+fn release(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    position: u64,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let release = params![tpp, position, now.unix_ms()];
+    let push_at = unit
+        .db
+        .prepare_cached(RELEASE)?
+        .query_row(release, |row| moment_or_null(row, 0))
+        .optional()?;
+    if let Some(push_at) = push_at {
+        unit.news.of((tpp, owner)).polls = true;
+        if let Some(push_at) = push_at {
+            lanes::news(unit, (tpp, owner), push_at)?;
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the bytes unless there are some, or their key is disowned (M-06).
@@ -179,7 +203,8 @@ pub(super) const FIND_OUTSTANDING: &str =
 pub(super) const COUNT_HAND_OUT: &str =
     "UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2";
 
-/// Nothing was handed out, so the choice does not hold the event back any more.
 pub(super) const RELEASE: &str = "
-    UPDATE outstanding SET due_at = ?3, polled_until = ?3
-    WHERE tpp = ?1 AND position = ?2 AND due_at = polled_until AND due_at > ?3";
+    UPDATE outstanding SET due_at = max(?3, coalesce(flight_until, 0)), polled_until = ?3,
+        push_at = iif(push_at = polled_until, max(?3, coalesce(flight_until, 0)), push_at)
+    WHERE tpp = ?1 AND position = ?2 AND due_at = polled_until AND due_at > ?3
+    RETURNING push_at";

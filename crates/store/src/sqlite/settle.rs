@@ -15,10 +15,11 @@ use crate::Error;
 
 /// An event that just left `outstanding` or `failed`.
 #[derive(Debug, Clone, Copy)]
-struct Left {
-    position: u64,
-    event: i64,
-    ends: u32,
+pub(super) struct Left {
+    pub(super) position: u64,
+    pub(super) event: i64,
+    /// How many ends it has behind it.
+    pub(super) ends: u32,
 }
 
 /// An end that is about to be written.
@@ -46,9 +47,10 @@ pub(super) fn acknowledge(
     if settle(unit, &end, jti, now)? {
         return Ok(true);
     }
-    let Some(left) = take(unit, &FAILED_ROWS, tpp, jti)? else {
+    let Some(left) = find(unit, &FAILED_ROWS, tpp, jti)? else {
         return Ok(false);
     };
+    remove(unit, &FAILED_ROWS, tpp, left)?;
     supersede(unit, left.event, left.ends)?;
     unit.tally.left_failed(tpp, 1);
     write_end(unit, &end, left, now)?;
@@ -62,12 +64,24 @@ pub(super) fn settle(
     jti: Jti,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let Some(left) = take(unit, &OUTSTANDING, end.tpp, jti)? else {
+    let Some(left) = find(unit, &OUTSTANDING, end.tpp, jti)? else {
         return Ok(false);
     };
-    write_end(unit, end, left, now)?;
-    lanes::next_in_line(unit, end.tpp, now)?;
+    settle_found(unit, end, left, now)?;
     Ok(true)
+}
+
+/// As [`settle`], of an event that was found outstanding in this unit.
+pub(super) fn settle_found(
+    unit: &mut Unit,
+    end: &End<'_>,
+    left: Left,
+    now: Timestamp,
+) -> Result<(), Error> {
+    remove(unit, &OUTSTANDING, end.tpp, left)?;
+    write_end(unit, end, left, now)?;
+    unit.news.of((end.tpp, end.owner)).ends = true;
+    lanes::next_in_line(unit, (end.tpp, end.owner), now)
 }
 
 /// Sets an outstanding event aside as failed (P-12).
@@ -101,8 +115,8 @@ pub(super) fn supersede(unit: &Unit, event: i64, ends: u32) -> Result<(), Error>
     expect_rows(changed, 1, "superseding a failure")
 }
 
-/// Finds a row and removes it by its key: measured faster than one DELETE that returns what it removed.
-fn take(unit: &Unit, rows: &Rows, tpp: TppId, jti: Jti) -> Result<Option<Left>, Error> {
+/// Finds a row, to remove it by its key: measured faster than one DELETE that returns what it removed.
+fn find(unit: &Unit, rows: &Rows, tpp: TppId, jti: Jti) -> Result<Option<Left>, Error> {
     let found = unit
         .db
         .prepare_cached(rows.find)?
@@ -113,15 +127,15 @@ fn take(unit: &Unit, rows: &Rows, tpp: TppId, jti: Jti) -> Result<Option<Left>, 
                 ends: row.get(2)?,
             })
         });
-    let Some(left) = found.optional()? else {
-        return Ok(None);
-    };
+    Ok(found.optional()?)
+}
+
+fn remove(unit: &Unit, rows: &Rows, tpp: TppId, left: Left) -> Result<(), Error> {
     let changed = unit
         .db
         .prepare_cached(rows.delete)?
         .execute(params![tpp, left.position])?;
-    expect_rows(changed, 1, "taking an event out")?;
-    Ok(Some(left))
+    expect_rows(changed, 1, "taking an event out")
 }
 
 fn write_end(unit: &mut Unit, end: &End<'_>, left: Left, now: Timestamp) -> Result<(), Error> {

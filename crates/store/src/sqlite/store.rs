@@ -1,6 +1,7 @@
 //! The trait's methods: each one line, to the writer or to a reader.
 
 use std::ops::Range;
+use std::sync::Weak;
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -10,7 +11,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
-use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{
+    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -21,10 +24,10 @@ use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
 use super::{
-    Ledger, accept, audit, event_list, history, keys, lanes, leases, migrations, poll, push,
-    registrations, requeue, retention, sets, tpps, withdraw,
+    Ledger, accept, attempts, audit, endpoints, event_list, history, keys, lanes, leases,
+    migrations, poll, push, registrations, requeue, retention, sets, tpps, withdraw,
 };
-use crate::{Answer, Store};
+use crate::{Answer, Listen, Store};
 
 impl Store for Ledger {
     fn register_tpp(
@@ -125,11 +128,12 @@ impl Store for Ledger {
 
     fn due_for_push(
         &self,
+        lease: Lease,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
-    ) -> Answer<'_, DueForPush> {
-        Box::pin(self.write(move |unit| push::due(unit, &client_id, look, now)))
+    ) -> Answer<'_, Option<DueForPush>> {
+        Box::pin(self.write(move |unit| push::due(unit, &lease, &client_id, look, now)))
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
@@ -146,7 +150,11 @@ impl Store for Ledger {
         attempts: Vec<Attempt>,
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
-        Box::pin(self.write(move |unit| push::record(unit, &client_id, &attempts, now)))
+        Box::pin(self.write(move |unit| attempts::record(unit, &client_id, &attempts, now)))
+    }
+
+    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64> {
+        Box::pin(self.write(move |unit| push::put_back(unit, &client_id, &jtis, now)))
     }
 
     fn withdraw(
@@ -217,13 +225,26 @@ impl Store for Ledger {
         Box::pin(self.read(move |db| lanes::find(db, &client_id)))
     }
 
+    fn list_lanes(
+        &self,
+        filter: LaneFilter,
+        after: Option<ClientId>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<LaneStatus, ClientId>> {
+        Box::pin(self.read(move |db| lanes::list(db, filter, after.as_ref(), rows_max)))
+    }
+
+    fn lane_totals(&self) -> Answer<'_, LaneTotals> {
+        Box::pin(self.read(lanes::totals))
+    }
+
     fn pause_endpoint(
         &self,
         actor: Actor,
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(self.write(move |unit| lanes::pause(unit, &actor, &client_id, now)))
+        Box::pin(self.write(move |unit| endpoints::pause(unit, &actor, &client_id, now)))
     }
 
     fn resume_endpoint(
@@ -232,7 +253,11 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(self.write(move |unit| lanes::resume(unit, &actor, &client_id, now)))
+        Box::pin(self.write(move |unit| endpoints::resume(unit, &actor, &client_id, now)))
+    }
+
+    fn listen(&self, listener: Weak<dyn Listen>) {
+        self.listeners.add(listener);
     }
 
     fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>> {

@@ -4,6 +4,7 @@ mod files;
 mod groups;
 mod plans;
 mod reads;
+mod restart;
 mod schema;
 
 use std::path::Path;

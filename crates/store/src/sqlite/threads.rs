@@ -18,7 +18,7 @@ use super::file::Lock;
 use super::queue::Message;
 use super::readers::{self, Reader};
 use super::writer::{self, Bounds, Unit};
-use crate::Error;
+use crate::{Error, Listeners};
 
 /// The end of all threads, to be waited for.
 pub(super) struct Threads {
@@ -27,9 +27,16 @@ pub(super) struct Threads {
     drop_wait_max: Duration,
 }
 
+/// What the writer's thread works with.
+pub(super) struct Writing {
+    pub(super) unit: Unit,
+    pub(super) queue: Receiver<Message<Unit>>,
+    pub(super) listeners: Arc<Listeners>,
+}
+
 /// Starts the writer and the readers, each with its end of a queue.
 pub(super) fn start(
-    (unit, writes): (Unit, Receiver<Message<Unit>>),
+    writing: Writing,
     (readers, reads): (Vec<Reader>, Receiver<Message<Reader>>),
     lock: Lock,
     options: Options,
@@ -49,7 +56,7 @@ pub(super) fn start(
     let (outcome_sender, outcome) = watch::channel(None);
     let (alive, running) = mpsc::channel();
     spawn("oyez-ledger-writer", move || {
-        let db = writer::serve(unit, writes, bounds);
+        let db = writer::serve(writing, bounds);
         let ended = end(db, reading);
         drop(lock);
         outcome_sender.send_replace(Some(ended));

@@ -97,29 +97,21 @@ pub(super) fn register(
     Ok(Some(tpp))
 }
 
-/// See [`crate::Store::change_tpp`]. Another order of delivery makes another event the next one.
+/// See [`crate::Store::change_tpp`].
 pub(super) fn change(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     profile: Profile,
     now: Timestamp,
 ) -> Result<Option<Tpp>, Error> {
-    let Some(before) = know(&unit.db, client_id)? else {
-        return Ok(None);
-    };
     let rewrite = |tpp: &mut Tpp| tpp.profile = profile;
-    let tpp = rewrite_tpp(unit, actor, "tpp.changed", client_id, rewrite, now)?;
-    let after = know(&unit.db, client_id)?;
-    if after.is_some_and(|after| after.order != before.order) {
-        lanes::news_if_pushable(unit, before.id, now)?;
-    }
-    Ok(tpp)
+    rewrite_tpp(unit, actor, "tpp.changed", client_id, rewrite, now)
 }
 
-/// See [`crate::Store::set_standing`]. A TPP that is served again is pushed what waited.
+/// See [`crate::Store::set_standing`].
 pub(super) fn set_standing(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
     standing: Standing,
@@ -130,15 +122,12 @@ pub(super) fn set_standing(
         Standing::Disabled { .. } => "tpp.disabled",
     };
     let rewrite = |tpp: &mut Tpp| tpp.standing = standing;
-    let tpp = rewrite_tpp(unit, actor, action, client_id, rewrite, now)?;
-    if let Some(known) = know(&unit.db, client_id)?.filter(|known| known.served) {
-        lanes::news_if_pushable(unit, known.id, now)?;
-    }
-    Ok(tpp)
+    rewrite_tpp(unit, actor, action, client_id, rewrite, now)
 }
 
+/// Whoever pushes to the TPP has to read it anew: another event may be the next one, or what waited may go now.
 fn rewrite_tpp(
-    unit: &Unit,
+    unit: &mut Unit,
     actor: &Actor,
     action: &'static str,
     client_id: &ClientId,
@@ -176,6 +165,9 @@ fn rewrite_tpp(
         after: Some(&after),
     };
     audit::note(unit, &change, now)?;
+    unit.news.of((known.id, client_id)).polls = true;
+    lanes::free(unit, (known.id, client_id))?;
+    lanes::news_if_pushable(unit, (known.id, client_id), now)?;
     Ok(Some(after))
 }
 

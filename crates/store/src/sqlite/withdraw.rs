@@ -141,7 +141,8 @@ fn all(
     let gone = unit.db.prepare_cached(DELETE_ALL)?.execute([tpp])?;
     let gone = u64::try_from(gone).unwrap_or(u64::MAX);
     unit.tally.ended(tpp, Ending::Withdrawn, gone, now);
-    lanes::next_in_line(unit, tpp, now)?;
+    unit.news.of((tpp, owner)).ends = true;
+    lanes::next_in_line(unit, (tpp, owner), now)?;
     Ok(gone)
 }
 

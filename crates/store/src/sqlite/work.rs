@@ -8,9 +8,9 @@ use oyez_domain::life::{Outcome, Withdrawn};
 use oyez_domain::registration::Registrations;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::codes::from_json;
+use super::codes::{from_json, jti, moment, moment_or_null};
 use super::registrations;
 use super::settle::{self, End};
 use super::tpps::TppId;
@@ -25,6 +25,26 @@ pub(super) struct Chosen {
     pub(super) jti: Jti,
     pub(super) accepted_at: Timestamp,
     pub(super) hand_outs: u32,
+    pub(super) refusals: u32,
+    pub(super) refused_since: Option<Timestamp>,
+    pub(super) endpoint_failures: u32,
+}
+
+impl Chosen {
+    /// A choice from `position, event, jti, accepted_at, hand_outs, refusals, refused_since, endpoint_failures`, which begin
+    /// at a column.
+    pub(super) fn read(row: &Row<'_>, from: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            position: row.get(from)?,
+            event: row.get(from + 1)?,
+            jti: jti(row, from + 2)?,
+            accepted_at: moment(row, from + 3)?,
+            hand_outs: row.get(from + 4)?,
+            refusals: row.get(from + 5)?,
+            refused_since: moment_or_null(row, from + 6)?,
+            endpoint_failures: row.get(from + 7)?,
+        })
+    }
 }
 
 /// What the chosen events of one TPP are reduced by before they are signed.
@@ -72,6 +92,9 @@ impl<'a> Signer<'a> {
             jti: chosen.jti,
             position: chosen.position,
             accepted_at: chosen.accepted_at,
+            refusals: chosen.refusals,
+            refused_since: chosen.refused_since,
+            endpoint_failures: chosen.endpoint_failures,
             set,
         }))
     }

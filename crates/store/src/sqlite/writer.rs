@@ -2,7 +2,7 @@
 //!
 //! A group is whatever had queued up while the last one was committed; nobody is ever waited for, so a lone caller pays for
 //! one commit and no delay. A request that fails is rolled back alone and told so at once. If the commit fails, everybody in
-//! the group is told, and none of it happened.
+//! the group is told, and none of it happened. Those who listen hear of a group once it is committed, before its callers do.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,8 +14,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
 use super::file::Place;
+use super::newsboard::Newsboard;
 use super::queue::{Job, Message};
 use super::tally::Tally;
+use super::threads::Writing;
 use super::tpps::TppId;
 use crate::Error;
 
@@ -29,6 +31,8 @@ pub(super) struct Unit {
     pub(super) rules: Arc<Rules>,
     /// What this request counts.
     pub(super) tally: Tally,
+    /// Whom this request concerns.
+    pub(super) news: Newsboard,
     /// Which TPPs are pushed to in strict order, as far as this request has asked.
     pub(super) pushed_strictly: HashMap<TppId, bool>,
 }
@@ -43,25 +47,22 @@ pub(super) struct Bounds {
 }
 
 /// Serves the queue until it is closed and empty; hands the connection back to be closed.
-pub(super) fn serve(
-    mut unit: Unit,
-    mut queue: Receiver<Message<Unit>>,
-    bounds: Bounds,
-) -> Connection {
-    while let Some(message) = queue.blocking_recv() {
+pub(super) fn serve(mut writing: Writing, bounds: Bounds) -> Connection {
+    while let Some(message) = writing.queue.blocking_recv() {
         match message {
-            Message::Job(first) => serve_group(&mut unit, first, &mut queue, bounds),
-            Message::Close => queue.close(),
+            Message::Job(first) => serve_group(&mut writing, first, bounds),
+            Message::Close => writing.queue.close(),
         }
     }
-    unit.db
+    writing.unit.db
 }
 
-/// The requests of a group that were done and wait for its commit, and what they counted.
+/// The requests of a group that were done and wait for its commit, what they counted, and whom they concern.
 #[derive(Default)]
 struct Group {
     done: Vec<Box<dyn Job<Unit>>>,
     tally: Tally,
+    news: Newsboard,
 }
 
 impl Group {
@@ -72,12 +73,12 @@ impl Group {
     }
 }
 
-fn serve_group(
-    unit: &mut Unit,
-    first: Box<dyn Job<Unit>>,
-    queue: &mut Receiver<Message<Unit>>,
-    bounds: Bounds,
-) {
+fn serve_group(writing: &mut Writing, first: Box<dyn Job<Unit>>, bounds: Bounds) {
+    let Writing {
+        unit,
+        queue,
+        listeners,
+    } = writing;
     let started = Instant::now();
     let begun = unit
         .place
@@ -97,6 +98,9 @@ fn serve_group(
     }
     // Looked at once more: what went into a file that is gone by now was not kept.
     let fate = commit(unit, &mut group.tally).and_then(|()| unit.place.prove());
+    if fate.is_ok() {
+        listeners.tell(&group.news.take());
+    }
     group.answer(&fate);
 }
 
@@ -114,6 +118,7 @@ fn next_job(queue: &mut Receiver<Message<Unit>>) -> Option<Box<dyn Job<Unit>>> {
 /// Does one request. The error is the group's: its transaction is gone.
 fn serve_one(unit: &mut Unit, mut job: Box<dyn Job<Unit>>, group: &mut Group) -> Result<(), Error> {
     unit.tally = Tally::default();
+    unit.news = Newsboard::default();
     unit.pushed_strictly.clear();
     let result = run(&unit.db, "SAVEPOINT request")
         .and_then(|()| job.run(unit))
@@ -121,6 +126,7 @@ fn serve_one(unit: &mut Unit, mut job: Box<dyn Job<Unit>>, group: &mut Group) ->
     match result {
         Ok(()) => {
             group.tally.absorb(std::mem::take(&mut unit.tally));
+            group.news.absorb(std::mem::take(&mut unit.news));
             group.done.push(job);
             Ok(())
         }

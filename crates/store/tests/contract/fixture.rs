@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use oyez_domain::actor::Actor;
 use oyez_domain::event::{Family, Notice};
-use oyez_domain::ids::{ClientId, Jti, RegistrationId};
+use oyez_domain::ids::{ClientId, Jti, NodeId, RegistrationId};
 use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{Counts, EventFile};
+use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::poll::{Limits, Patience, Poll, Polled, SetError};
-use oyez_domain::ledger::push::{Answer, Attempt, Peer, Recorded, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, DueForPush, Peer, Recorded, Verdict};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, Look, Purpose, SetState, Signed, Work};
 use oyez_domain::life::{Acknowledged, Outcome, State};
@@ -24,6 +25,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 use oyez_domain::version::ApiVersion;
 use oyez_store::Store;
+use tokio::sync::OnceCell;
 
 use oyez_testkit::making::{DAWN, Jtis, client, interaction, notice, profile, submission};
 
@@ -42,6 +44,8 @@ struct Inner {
     now_ms: AtomicI64,
     jtis: Jtis,
     registrations_made: AtomicU64,
+    /// Of the node that pushes where a test does not say which.
+    lease: OnceCell<Lease>,
     _lives_in: Box<dyn Any + Send + Sync>,
 }
 
@@ -59,6 +63,7 @@ impl Ledger {
             now_ms: AtomicI64::new(DAWN.unix_ms()),
             jtis: Jtis::from(1),
             registrations_made: AtomicU64::new(0),
+            lease: OnceCell::new(),
             _lives_in: backend.lives_in,
         }))
     }
@@ -80,6 +85,14 @@ impl Ledger {
     pub(crate) fn registration_id(&self) -> RegistrationId {
         let made = self.0.registrations_made.fetch_add(1, Ordering::Relaxed);
         RegistrationId::new(format!("registration-{made}")).unwrap()
+    }
+
+    async fn lease(&self) -> &Lease {
+        let join = || async {
+            let (node_id, ttl) = (NodeId::new("pusher").unwrap(), Duration::from_secs(3_600));
+            self.hold_lease(node_id, None, ttl).await.unwrap().unwrap()
+        };
+        self.0.lease.get_or_init(join).await
     }
 
     /// Registers a TPP that has subscribed to nothing.
@@ -325,12 +338,43 @@ impl Tpp {
 impl Tpp {
     /// Chooses up to a hundred events and keeps their SETs; the jtis that a POST now leaves for.
     pub(crate) async fn is_pushed(&self) -> Vec<Jti> {
-        let due = self
-            .ledger
-            .due_for_push(self.id.clone(), look(), self.ledger.now())
-            .await;
-        let sent = self.sends(due.unwrap().work, &Purpose::Push).await;
+        self.goes_out(self.looks(100).await).await
+    }
+
+    /// The same by a node that may own the lane.
+    pub(crate) async fn is_pushed_by(&self, lease: &Lease) -> Vec<Jti> {
+        self.goes_out(self.looks_as(lease, 100).await).await
+    }
+
+    async fn goes_out(&self, due: Option<DueForPush>) -> Vec<Jti> {
+        let work = due.map(|due| due.work).unwrap_or_default();
+        let sent = self.sends(work, &Purpose::Push).await;
         sent.into_iter().map(|(jti, _)| jti).collect()
+    }
+
+    /// A choice by a node that claims every lane it can; `None` if this one sleeps or is another's.
+    pub(crate) async fn looks(&self, events_max: u32) -> Option<DueForPush> {
+        let lease = self.ledger.lease().await;
+        let now = self.ledger.now();
+        let claimed = self.ledger.claim_lanes(lease.clone(), 100, now).await;
+        claimed.unwrap();
+        self.looks_as(lease, events_max).await
+    }
+
+    pub(crate) async fn looks_as(&self, lease: &Lease, events_max: u32) -> Option<DueForPush> {
+        let look = Look {
+            events_max,
+            ..look()
+        };
+        let (lease, now) = (lease.clone(), self.ledger.now());
+        let due = self.ledger.due_for_push(lease, self.id.clone(), look, now);
+        due.await.unwrap()
+    }
+
+    pub(crate) async fn puts_back(&self, jtis: &[Jti]) -> u64 {
+        let now = self.ledger.now();
+        let put_back = self.ledger.put_back(self.id.clone(), jtis.to_vec(), now);
+        put_back.await.unwrap()
     }
 
     pub(crate) async fn answers(&self, jti: Jti, verdict: Verdict) -> Recorded {
@@ -344,28 +388,12 @@ impl Tpp {
 
     /// Where pushes go now.
     pub(crate) async fn address(&self) -> Option<String> {
-        let look = Look {
-            events_max: 0,
-            ..look()
-        };
-        let due = self
-            .ledger
-            .due_for_push(self.id.clone(), look, self.ledger.now())
-            .await;
-        due.unwrap().callback_url
+        self.looks(0).await?.callback_url
     }
 
     /// When the lane should look again.
     pub(crate) async fn next_push_at(&self) -> Option<Timestamp> {
-        let look = Look {
-            events_max: 0,
-            ..look()
-        };
-        let due = self
-            .ledger
-            .due_for_push(self.id.clone(), look, self.ledger.now())
-            .await;
-        due.unwrap().next_at
+        self.looks(0).await?.next_at
     }
 }
 

@@ -2,12 +2,15 @@
 
 mod accepting;
 mod acknowledging;
+mod flights;
 mod isolation;
 mod keeping;
 mod keys;
 mod lanes;
+mod listening;
 mod looking_back;
 mod operating;
+mod owning;
 mod passing;
 mod polling;
 mod pushing;

@@ -25,6 +25,7 @@ impl Player<'_> {
             self.compare_lists(None).await;
             both!(self, |it| it.list_tpps(None, 1_000), whole).unwrap();
             both!(self, |it| it.keys_in_use(), whole).unwrap();
+            self.list_lanes(None, None, 1_000).await;
             self.compare_wakes().await;
         }
         for tpp in 0..TPPS {
@@ -42,7 +43,7 @@ impl Player<'_> {
                     events_max: 2,
                     in_flight_for: Duration::from_secs(10),
                 };
-                self.look(tpp, look).await;
+                self.look(0, tpp, look).await;
                 self.poll(last_poll(tpp, Patience::WaitForDue)).await;
                 self.poll(last_poll(tpp, Patience::Immediate)).await;
             }

@@ -8,8 +8,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::poll::{Poll, Polled, SetError};
 use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
 use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
+use oyez_domain::time::Timestamp;
 
-use super::{Player, both, whole};
+use super::{Company, Player, agree, both, whole};
 use crate::step::{Bytes, EventOf, Item, PollOf, VerdictOf};
 use oyez_testkit::making::{UPDATE, interaction, keyed, notice, submission};
 
@@ -61,6 +62,7 @@ impl Player<'_> {
             description: String::new(),
         };
         let named = |event: EventOf| self.named(poll.tpp, &[event])[0];
+        let tpp = poll.tpp;
         let poll = Poll {
             client_id: self.name(poll.tpp),
             acks: self.named(poll.tpp, &poll.acks),
@@ -84,7 +86,9 @@ impl Player<'_> {
             answer.settled.sort_unstable();
             format!("{answer:#?}")
         });
-        self.remember(&poll.client_id, polled.unwrap().work);
+        let work = polled.unwrap().work;
+        self.learned = (!work.is_empty()).then(|| (tpp, now + poll.limits.redelivery_delay));
+        self.remember(&poll.client_id, work);
     }
 
     fn remember(&mut self, client_id: &ClientId, work: Vec<Work>) {
@@ -121,9 +125,27 @@ impl Player<'_> {
         both!(self, |it| it.keep_sets(signed.clone(), now), whole).unwrap();
     }
 
-    pub(super) async fn look(&mut self, tpp: usize, look: Look) {
-        let now = self.now;
-        let due = both!(self, |it| it.due_for_push(self.name(tpp), look, now), whole).unwrap();
+    /// In company the shared node claims whatever wakes ever, so that nobody's clock matters to the others.
+    pub(super) async fn look(&mut self, node: usize, tpp: usize, look: Look) {
+        let Some([first, second]) = self.leases[node].clone() else {
+            return;
+        };
+        let [model, backend] = self.ledgers;
+        let claims_at = match self.company {
+            Company::Alone => self.now,
+            Company::Among { .. } => Timestamp::MAX,
+        };
+        for (ledger, lease) in [(model, &first), (backend, &second)] {
+            let claimed = ledger.claim_lanes(lease.clone(), 1_000, claims_at);
+            claimed.await.unwrap();
+        }
+        let (id, now) = (self.name(tpp), self.now);
+        let first = model.due_for_push(first, id.clone(), look, now).await;
+        let second = backend.due_for_push(second, id, look, now).await;
+        agree(&whole(&first), &whole(&second));
+        let Some(due) = first.unwrap() else {
+            return;
+        };
         let spins = due.next_at.is_some_and(|next_at| next_at <= now);
         assert!(
             look.events_max == 0 || !due.work.is_empty() || !spins,

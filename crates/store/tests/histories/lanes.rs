@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use oyez_domain::ids::NodeId;
 use oyez_domain::ledger::history::{Retention, Swept};
-use oyez_domain::ledger::lanes::LaneReport;
+use oyez_domain::ledger::lanes::{HealthState, LaneFilter, LaneReport};
 
-use super::{Player, agree, whole};
+use super::{Player, agree, both, whole};
 use crate::step::Turn;
 
 impl Player<'_> {
@@ -40,6 +40,22 @@ impl Player<'_> {
                 agree(&whole(&first), &whole(&second));
             }
         }
+    }
+
+    pub(super) async fn list_lanes(
+        &self,
+        state: Option<HealthState>,
+        after: Option<usize>,
+        rows_max: u32,
+    ) {
+        let (filter, after) = (LaneFilter { state }, after.map(|tpp| self.name(tpp)));
+        both!(
+            self,
+            |it| it.list_lanes(filter, after.clone(), rows_max),
+            whole
+        )
+        .unwrap();
+        both!(self, |it| it.lane_totals(), whole).unwrap();
     }
 
     /// Renews the epochs that are named, or joins anew.

@@ -6,8 +6,10 @@
 mod comparing;
 mod delivering;
 mod lanes;
+mod listening;
 mod operating;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::ids::{ClientId, Jti};
@@ -18,7 +20,9 @@ use oyez_domain::version::ApiVersion;
 use oyez_store::{Error, Store};
 
 use crate::step::{Act, Change, EventOf, NODES, Step, TPPS, WishOf};
+use listening::Known;
 use oyez_testkit::making::{DAWN, Jtis, client, interaction};
+use oyez_testkit::notebook::Notebook;
 
 /// The two ledgers, and the names that a history's numbers stand for.
 pub(crate) struct Player<'a> {
@@ -34,16 +38,25 @@ pub(crate) struct Player<'a> {
     /// Chosen, unsigned and not kept yet, oldest choice first.
     chosen: Vec<(ClientId, Jti, u64)>,
     interactions: u64,
+    notebooks: [Arc<Notebook>; 2],
+    /// What those know who wait, by TPP.
+    known: [Known; TPPS],
+    /// Until when at most the last poll, of this TPP, holds back what it chose: it tells those who wait.
+    learned: Option<(usize, Timestamp)>,
     /// Each node's lease, as each of the two ledgers granted it.
     leases: Vec<Option<[Lease; 2]>>,
 }
 
 /// Whether a history has the backend to itself. In company it keeps to its own TPPs and to what is asked of one TPP at a time:
 /// then it must go as if it were alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Company {
     Alone,
-    Among { nth: u64 },
+    /// The lease is everybody's.
+    Among {
+        nth: u64,
+        lease: Lease,
+    },
 }
 
 /// An answer as it is compared.
@@ -85,10 +98,17 @@ fn whole<T: std::fmt::Debug>(answer: &Result<T, Error>) -> Said {
 }
 
 impl<'a> Player<'a> {
-    pub(crate) fn new(model: &'a dyn Store, backend: &'a dyn Store, company: Company) -> Self {
-        let first = match company {
-            Company::Alone => 1,
-            Company::Among { nth } => (nth + 1) << 32,
+    pub(crate) async fn new(
+        model: &'a dyn Store,
+        backend: &'a dyn Store,
+        company: Company,
+    ) -> Self {
+        let (first, leases) = match &company {
+            Company::Alone => (1, vec![None; NODES]),
+            Company::Among { nth, lease } => {
+                let leases = [crate::join(model).await, lease.clone()];
+                ((nth + 1) << 32, vec![Some(leases); NODES])
+            }
         };
         Self {
             company,
@@ -100,7 +120,10 @@ impl<'a> Player<'a> {
             registrations_made: first,
             chosen: Vec::new(),
             interactions: 0,
-            leases: vec![None; NODES],
+            notebooks: [model, backend].map(Notebook::of),
+            known: Default::default(),
+            learned: None,
+            leases,
         }
     }
 
@@ -127,7 +150,13 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// Plays a step on both, and sees that what it changed was told.
     pub(crate) async fn play(&mut self, step: Step) {
+        self.ask(step.clone()).await;
+        self.check_news(&step).await;
+    }
+
+    async fn ask(&mut self, step: Step) {
         let now = self.now;
         match step {
             Step::Expire { .. } | Step::Sweep(_) if self.company != Company::Alone => {}
@@ -156,7 +185,14 @@ impl<'a> Player<'a> {
                 let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
                 both!(self, |it| it.recheck(id.clone(), jtis.clone()), whole).ok();
             }
-            Step::Look(tpp, look) => self.look(tpp, look).await,
+            Step::Look(node, tpp, look) => self.look(node, tpp, look).await,
+            Step::ListLanes(state, after, rows_max) => {
+                self.list_lanes(state, after, rows_max).await;
+            }
+            Step::PutBack(tpp, events) => {
+                let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
+                both!(self, |it| it.put_back(id.clone(), jtis.clone(), now), whole).unwrap();
+            }
             Step::Attempt(tpp, event, verdict) => self.attempt(tpp, event, &verdict).await,
             Step::Expire {
                 accepted_ago,
@@ -170,17 +206,17 @@ impl<'a> Player<'a> {
     }
 
     fn name(&self, tpp: usize) -> ClientId {
-        match self.company {
+        match &self.company {
             Company::Alone => client(&format!("tpp-{tpp}")),
-            Company::Among { nth } => client(&format!("of-{nth}-tpp-{tpp}")),
+            Company::Among { nth, .. } => client(&format!("of-{nth}-tpp-{tpp}")),
         }
     }
 
     /// A key by its number; in company each has keys of its own.
     fn kid(&self, key: usize) -> String {
-        match self.company {
+        match &self.company {
             Company::Alone => format!("key-{key}"),
-            Company::Among { nth } => format!("of-{nth}-key-{key}"),
+            Company::Among { nth, .. } => format!("of-{nth}-key-{key}"),
         }
     }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use oyez_domain::event::Family;
 use oyez_domain::ledger::history::Retention;
-use oyez_domain::ledger::lanes::{Health, Hold};
+use oyez_domain::ledger::lanes::{Health, HealthState, Hold, Reason};
 use oyez_domain::ledger::poll::{Limits, Patience};
 use oyez_domain::ledger::registering::Kind;
 use oyez_domain::ledger::sets::Look;
+use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_domain::version::ApiVersion;
 use proptest::collection::vec;
@@ -38,7 +39,10 @@ pub(crate) enum Step {
         handed_out: Option<Option<NonZeroU32>>,
     },
     Recheck(usize, Vec<EventOf>),
-    Look(usize, Look),
+    /// A node claims what it can and chooses for a TPP.
+    Look(usize, usize, Look),
+    PutBack(usize, Vec<EventOf>),
+    ListLanes(Option<HealthState>, Option<usize>, u32),
     Attempt(usize, EventOf, VerdictOf),
     Expire {
         accepted_ago: Duration,
@@ -181,10 +185,10 @@ pub(crate) fn history(steps_max: usize, nodes: Lanes) -> impl Strategy<Value = V
         Lanes::LeftOut => operators().boxed(),
     };
     let step = prop_oneof![
-        30 => events(),
-        10 => delivery(),
-        8 => registrations(),
-        5 => operators(),
+        30 => events().boxed(),
+        10 => delivery().boxed(),
+        8 => registrations().boxed(),
+        5 => operators().boxed(),
         8 => of_lanes,
         12 => span().prop_map(Step::Pass),
         2 => retention(),
@@ -217,9 +221,10 @@ fn delivery() -> impl Strategy<Value = Step> {
         in_flight_for,
     });
     prop_oneof![
-        (tpp(), look).prop_map(|(tpp, look)| Step::Look(tpp, look)),
-        (tpp(), event(), verdict)
+        5 => (0..NODES, tpp(), look).prop_map(|(node, tpp, look)| Step::Look(node, tpp, look)),
+        5 => (tpp(), event(), verdict)
             .prop_map(|(tpp, event, verdict)| Step::Attempt(tpp, event, verdict)),
+        2 => (tpp(), vec(event(), 1..4)).prop_map(|(tpp, events)| Step::PutBack(tpp, events)),
     ]
 }
 
@@ -265,10 +270,18 @@ fn lanes() -> impl Strategy<Value = Step> {
     let ttl = || prop_oneof![6 => Just(LONG), 1 => Just(Duration::ZERO)];
     let health = prop_oneof![
         2 => Just(Health::Responsive),
-        1 => (1..5_u32).prop_map(|failures| Health::Failing {
+        2 => (1..5_u32, probe_at()).prop_map(|(failures, next_probe_at)| Health::Failing {
             since: DAWN,
             failures,
-            next_probe_at: DAWN + LONG,
+            next_probe_at,
+            reason: Reason::new("503"),
+        }),
+        1 => option::of(probe_at()).prop_map(|next_probe_at| Health::Unresponsive {
+            since: DAWN,
+            declared_at: DAWN + LONG,
+            failures: 9,
+            next_probe_at,
+            reason: Reason::new("connect: refused"),
         }),
     ];
     let wake_at = option::of(span().prop_map(|after| DAWN + after));
@@ -284,7 +297,16 @@ fn lanes() -> impl Strategy<Value = Step> {
         6 => (tpp(), health, hold)
             .prop_map(|(tpp, health, hold)| Turn::Report { tpp, health, hold }),
     ];
-    (0..NODES, turn).prop_map(|(node, turn)| Step::Lane(node, turn))
+    let state = option::of(prop::sample::select(HealthState::ALL.to_vec()));
+    prop_oneof![
+        12 => (0..NODES, turn.boxed()).prop_map(|(node, turn)| Step::Lane(node, turn)),
+        1 => (state, option::of(tpp()), 1..4_u32)
+            .prop_map(|(state, after, rows_max)| Step::ListLanes(state, after, rows_max)),
+    ]
+}
+
+fn probe_at() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![span(), Just(LONG)].prop_map(|after| DAWN + after)
 }
 
 fn retention() -> impl Strategy<Value = Step> {

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use oyez_domain::actor::Actor;
 use oyez_domain::event::{Family, Submission};
-use oyez_domain::ids::{Jti, RegistrationId, ResourceId};
+use oyez_domain::ids::{Jti, NodeId, RegistrationId, ResourceId};
 use oyez_domain::ledger::acceptance::Acceptance;
+use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::poll::{Limits, Patience, Poll, SetError};
 use oyez_domain::ledger::push::{Answer, Attempt, Peer, Recorded, Verdict};
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
@@ -54,12 +55,13 @@ pub(crate) async fn run(path: PathBuf, round: Round) {
         promised: AtomicU64::new(0),
     });
     victim.begin().await;
+    let lease = victim.joins().await;
     let mut dice = Dice::new(round.seed);
     let mut tasks = JoinSet::new();
     for tpp in 0..TPPS {
         tasks.spawn(Arc::clone(&victim).publish(tpp, dice.split()));
         tasks.spawn(Arc::clone(&victim).poll(tpp, dice.split()));
-        tasks.spawn(Arc::clone(&victim).push(tpp, dice.split()));
+        tasks.spawn(Arc::clone(&victim).push(tpp, lease.clone(), dice.split()));
     }
     tasks.spawn(Arc::clone(&victim).publish_across(dice.split()));
     tasks.spawn(Arc::clone(&victim).register(round.registered, dice.split()));
@@ -110,6 +112,13 @@ impl Victim {
                 made.await.unwrap().ok();
             }
         }
+    }
+
+    /// The lease of a node that was killed is over when the node joins again.
+    async fn joins(&self) -> Lease {
+        let node_id = NodeId::new("victim").unwrap();
+        let lease = self.ledger.hold_lease(node_id, None, LEASE_TTL);
+        lease.await.unwrap().unwrap()
     }
 
     async fn publish(self: Arc<Self>, tpp: usize, mut dice: Dice) {
@@ -243,18 +252,24 @@ impl Victim {
             .collect()
     }
 
-    async fn push(self: Arc<Self>, tpp: usize, mut dice: Dice) {
+    async fn push(self: Arc<Self>, tpp: usize, lease: Lease, mut dice: Dice) {
         let look = Look {
             events_max: 8,
             in_flight_for: Duration::from_millis(100),
         };
         loop {
+            let claimed = self.ledger.claim_lanes(lease.clone(), 100, self.now());
+            claimed.await.unwrap();
             let due = self
                 .ledger
-                .due_for_push(client_of(tpp), look, self.now())
-                .await
-                .unwrap();
-            let sent = self.send(tpp, due.work, &Purpose::Push).await;
+                .due_for_push(lease.clone(), client_of(tpp), look, self.now());
+            let Some(due) = due.await.unwrap() else {
+                continue;
+            };
+            let mut sent = self.send(tpp, due.work, &Purpose::Push).await;
+            let not_tried = sent.split_off(sent.len() - sent.len().min(dice.below(3)));
+            let put_back = self.ledger.put_back(client_of(tpp), not_tried, self.now());
+            put_back.await.unwrap();
             let attempts: Vec<Attempt> = sent
                 .into_iter()
                 .map(|jti| self.attempt(jti, &mut dice))
@@ -348,3 +363,6 @@ impl Victim {
         }
     }
 }
+
+/// Longer than any round.
+const LEASE_TTL: Duration = Duration::from_secs(3_600);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use oyez_domain::rules::Rules;
 use oyez_jose::key_set::{KeyEntry, KeySet, Manifest};
 use oyez_jose::{LocalKey, Sign, UnixTime};
+use oyez_web::internal::{self, TestResource};
 use oyez_web::tokens::ValidateTokens;
 use oyez_web::tpp::Options;
 use oyez_web::tpp::options::JWKS_MAX_AGE;
@@ -51,6 +52,13 @@ impl Builder {
                 bounds: listener::Bounds::default(),
                 gateway: None,
                 waiters: polling::Options::default(),
+                internal: internal::Options {
+                    test_resource: Some(TestResource {
+                        kind: "domestic-payment".to_owned(),
+                        id: "test".to_owned(),
+                    }),
+                    ..internal::Options::default()
+                },
                 tokens: None,
                 base_url: BASE_URL.to_owned(),
                 rsa_certificate: false,
@@ -83,6 +91,12 @@ impl Builder {
     /// Other bounds of waiting polls.
     pub fn waiters(mut self, change: impl FnOnce(&mut polling::Options)) -> Self {
         change(&mut self.plan.waiters);
+        self
+    }
+
+    /// Other choices of the internal API.
+    pub fn internal(mut self, change: impl FnOnce(&mut internal::Options)) -> Self {
+        change(&mut self.plan.internal);
         self
     }
 

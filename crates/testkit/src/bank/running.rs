@@ -42,6 +42,7 @@ pub struct Plan {
     pub(super) bounds: listener::Bounds,
     pub(super) gateway: Option<listener::Gateway>,
     pub(super) waiters: polling::Options,
+    pub(super) internal: internal::Options,
     pub(super) tokens: Option<Arc<dyn ValidateTokens>>,
     pub(super) base_url: String,
     pub(super) rsa_certificate: bool,
@@ -71,6 +72,7 @@ impl Running {
         let ledger = Arc::new(ledger);
         let store = Arc::new(FaultyStore::new(Arc::clone(&ledger) as Arc<dyn Store>));
         let web = Arc::new(plan.web(Arc::clone(&store) as _, rules, keys, site));
+        store.listen(Arc::downgrade(&web.waiters) as _);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let router = tpp::router(tpp::Setup {
             bank: Arc::clone(&web),
@@ -86,6 +88,7 @@ impl Running {
             bank: Arc::clone(&web),
             operators: watch::Sender::new(Arc::new(Operators::new(staff()))).subscribe(),
             readiness: Readiness::default(),
+            options: plan.internal.clone(),
             tasks: tasks.clone(),
         });
         let listener = plain_listener(&web.metrics).await;

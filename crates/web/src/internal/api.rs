@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
+use oyez_domain::retry;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::Tpp;
 use tokio::sync::{Semaphore, watch};
@@ -20,7 +21,7 @@ use super::operators::{Operator, Operators};
 use super::problem::Problem;
 use super::publish::LONG_READS_MAX;
 use super::routes::{Access, Operation, Route};
-use super::{Readiness, Setup};
+use super::{Options, Readiness, Setup, TestResource};
 use crate::Bank;
 use crate::listener::Peer;
 use crate::panics::{caught, text_of};
@@ -29,6 +30,8 @@ use crate::panics::{caught, text_of};
 pub(super) struct Api {
     pub(super) bank: Arc<Bank>,
     pub(super) readiness: Readiness,
+    pub(super) retry: retry::Policy,
+    pub(super) test_resource: Option<TestResource>,
     operators: watch::Receiver<Arc<Operators>>,
     /// One permit for each long body that may be read now.
     pub(super) long_reads: Arc<Semaphore>,
@@ -57,9 +60,15 @@ pub(super) struct Call {
 
 impl Api {
     pub(super) fn new(setup: Setup) -> Self {
+        let Options {
+            retry,
+            test_resource,
+        } = setup.options;
         Self {
             bank: setup.bank,
             readiness: setup.readiness,
+            retry,
+            test_resource,
             operators: setup.operators,
             long_reads: Arc::new(Semaphore::new(LONG_READS_MAX)),
             tasks: setup.tasks,
@@ -111,6 +120,12 @@ impl Api {
             Operation::ListEvents => self.list_events(&call).await,
             Operation::ReadEvent => self.read_event(&call).await,
             Operation::WithdrawEvent => self.withdraw_event(&call).await,
+            Operation::PushEventAgain => self.push_event_again(&call).await,
+            Operation::SendTestEvent => self.send_test_event(&call, body).await,
+            Operation::ListEndpoints => self.list_endpoints(&call).await,
+            Operation::ReadEndpoint => self.read_endpoint(&call).await,
+            Operation::PauseEndpoint => self.pause_endpoint(&call).await,
+            Operation::ResumeEndpoint => self.resume_endpoint(&call).await,
             Operation::RegisterTpp => self.register_tpp(&call, body).await,
             Operation::ListTpps => self.list_tpps(&call).await,
             Operation::ReadTpp => self.read_tpp(&call).await,
@@ -126,7 +141,7 @@ impl Api {
             Operation::ListAudit => self.list_audit(&call).await,
             Operation::TellLive => Ok(Answer::ok(&serde_json::json!({"status": "live"}))),
             Operation::TellReady => Ok(self.tell_ready(call.now).await),
-            Operation::ReadMetrics => Ok(self.read_metrics()),
+            Operation::ReadMetrics => Ok(self.read_metrics().await),
         }
     }
 
@@ -150,15 +165,6 @@ impl Api {
         } else {
             Err(Problem::Forbidden)
         }
-    }
-
-    /// Does work to its end though the caller may leave: what was changed is also told.
-    pub(super) async fn to_the_end<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let done = self.tasks.spawn(work).await;
-        done.unwrap_or_else(|error| Err(Problem::Broken(panicked(error))))
     }
 
     /// The TPP that the path names.

@@ -1,12 +1,10 @@
-//! Events: found again, taken back, queued again (I-03, I-04).
-
-use std::sync::Arc;
+//! Events: found again, taken back, pushed again, queued again (I-03, I-04).
 
 use axum::body::Body;
 use oyez_domain::event::EventType;
 use oyez_domain::ids::Jti;
 use oyez_domain::json::members::{Faults, Members};
-use oyez_domain::ledger::history::{EventFile, EventFilter, StateFilter};
+use oyez_domain::ledger::history::{EventFile, EventFilter, EventSummary, StateFilter};
 use oyez_domain::life::{Ending, Outcome, Settlement, State, Withdrawn};
 use oyez_domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -40,28 +38,38 @@ impl Api {
         Ok(Answer::ok(&json!({"events": events, "next": page.next})))
     }
 
-    /// `GET /v1/events/{jti}`.
+    /// `GET /v1/events/{jti}`. Of an event that is outstanding it says too by which ways its TPP can get it now.
     pub(super) async fn read_event(&self, call: &Call) -> Result<Answer, Problem> {
         let file = self.event(call).await?;
-        Ok(Answer::ok(&files::whole(&file)))
+        let mut whole = files::whole(&file);
+        whole["delivery"] = self.ways_of(&file.summary).await?;
+        Ok(Answer::ok(&whole))
+    }
+
+    /// `POST /v1/events/{jti}/push`: again at once, also when it was given up to polls (D-07). Whether it was queued: an
+    /// event that had ended is not, nor one whose TPP has no address. Where its endpoint is held back it waits for that.
+    pub(super) async fn push_event_again(&self, call: &Call) -> Result<Answer, Problem> {
+        let event = self.event(call).await?.summary;
+        // Asked before, since an answer that fails would deny what was done.
+        let ways = self.ways_of(&event).await?;
+        let store = &self.bank.store;
+        let (actor, client_id) = (call.actor.clone(), event.client_id.clone());
+        let retried = store.retry_pushes(actor, client_id, vec![event.jti], call.now);
+        let queued = retried.await? > 0;
+        let event = files::summary(&event);
+        Ok(Answer::ok(
+            &json!({"queued": queued, "event": event, "delivery": ways}),
+        ))
     }
 
     /// `POST /v1/events/{jti}/withdraw`. Whether that changed anything, and how the event stands now: one that had ended
-    /// stays as it ended. Polls that wait are woken: in strict order the next is let out.
+    /// stays as it ended.
     pub(super) async fn withdraw_event(&self, call: &Call) -> Result<Answer, Problem> {
         let mut event = self.event(call).await?.summary;
-        let (bank, jti, client_id) = (Arc::clone(&self.bank), event.jti, event.client_id.clone());
-        let (actor, now) = (call.actor.clone(), call.now);
-        let withdrawing = async move {
-            let store = &bank.store;
-            let withdrawn = store.withdraw(actor, client_id.clone(), vec![jti], now);
-            let withdrawn = withdrawn.await? > 0;
-            if withdrawn {
-                bank.waiters.wake(&client_id);
-            }
-            Ok(withdrawn)
-        };
-        let withdrawn = self.to_the_end(withdrawing).await?;
+        let (actor, client_id, now) = (call.actor.clone(), event.client_id.clone(), call.now);
+        let store = &self.bank.store;
+        let withdrawing = store.withdraw(actor, client_id, vec![event.jti], now);
+        let withdrawn = withdrawing.await? > 0;
         if withdrawn {
             // As the ledger keeps it. To ask once more could fail, and the answer would deny what was done.
             event.state = State::Settled(Settlement {
@@ -96,18 +104,9 @@ impl Api {
             Some((from?..before?, limit?))
         });
         let (accepted, limit) = read.await?;
-        let bank = Arc::clone(&self.bank);
-        let (actor, now) = (call.actor.clone(), call.now);
-        let requeueing = async move {
-            let store = &bank.store;
-            let requeued = store.requeue_failed(actor, client_id.clone(), accepted, limit, now);
-            let jtis = requeued.await?;
-            if !jtis.is_empty() {
-                bank.waiters.wake(&client_id);
-            }
-            Ok(jtis)
-        };
-        let jtis = self.to_the_end(requeueing).await?;
+        let (actor, store) = (call.actor.clone(), &self.bank.store);
+        let requeueing = store.requeue_failed(actor, client_id, accepted, limit, call.now);
+        let jtis = requeueing.await?;
         Ok(Answer::ok(&json!({"requeued": jtis})))
     }
 
@@ -115,6 +114,14 @@ impl Api {
     async fn event(&self, call: &Call) -> Result<EventFile, Problem> {
         let jti = call.parameter.parse().map_err(|_| NO_EVENT)?;
         self.bank.store.find_event(jti).await?.ok_or(NO_EVENT)
+    }
+
+    /// By which ways an outstanding event gets to its TPP.
+    async fn ways_of(&self, event: &EventSummary) -> Result<Value, Problem> {
+        match event.state {
+            State::Outstanding => self.ways_to(&event.client_id).await,
+            State::Settled(_) => Ok(Value::Null),
+        }
     }
 
     /// A type by any of its names.

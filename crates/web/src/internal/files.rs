@@ -19,6 +19,7 @@ pub(super) fn summary(event: &EventSummary) -> Value {
         "tpp": event.client_id,
         "position": event.position,
         "accepted_at": event.accepted_at.to_string(),
+        "test": event.test,
         "types": event.event_types,
         "resource": {"type": event.resource_kind, "id": event.resource_id},
         "state": state,

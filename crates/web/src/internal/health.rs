@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use oyez_domain::ledger::lanes::LaneTotals;
 use oyez_domain::time::Timestamp;
 use oyez_jose::UnixTime;
 use serde_json::json;
@@ -13,7 +14,7 @@ use serde_json::json;
 use super::api::Api;
 use super::leaving::Answer;
 use crate::error_chain::chain;
-use crate::metrics::CONTENT_TYPE;
+use crate::metrics::{CONTENT_TYPE, Levels};
 
 /// How a part of the process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,14 +82,30 @@ impl Api {
     }
 
     /// `GET /metrics`.
-    pub(super) fn read_metrics(&self) -> Answer {
+    pub(super) async fn read_metrics(&self) -> Answer {
         let bank = &self.bank;
-        let waiting = bank.waiters.counts().waiting;
-        let text = bank.metrics.text(bank.issuer.queued(), waiting);
+        let text = bank.metrics.text(Levels {
+            sets_to_sign: bank.issuer.queued(),
+            polls_waiting: bank.waiters.counts().waiting,
+            endpoints: self.endpoints().await,
+        });
         Answer {
             status: StatusCode::OK,
             content_type: CONTENT_TYPE,
             body: Bytes::from(text),
+        }
+    }
+
+    /// How many endpoints there are in each state; `None` when the ledger does not say: the scrape has all the rest.
+    async fn endpoints(&self) -> Option<LaneTotals> {
+        let asked = self.bank.store.lane_totals();
+        match tokio::time::timeout(ANSWER_WAIT_MAX, asked).await {
+            Ok(Ok(totals)) => Some(totals),
+            Ok(Err(error)) => {
+                tracing::warn!(cause = chain(&error), "endpoints are not counted");
+                None
+            }
+            Err(_) => None,
         }
     }
 
@@ -123,5 +140,5 @@ impl Api {
 
 const UNREADABLE: &str = "it does not answer";
 const UNWRITABLE: &str = "it cannot be written to";
-/// Balancers wait for some seconds; the answer must come before.
+/// Balancers and scrapers wait for some seconds; the answer must come before.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);

@@ -2,6 +2,7 @@
 //! changed and sent back. What is read besides (standing, dates) may not be sent: it has acts of its own, or none.
 
 use std::collections::BTreeSet;
+use std::error::Error as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
@@ -11,6 +12,7 @@ use oyez_domain::json::members::{Faults, Members, Place};
 use oyez_domain::rules::Rules;
 use oyez_domain::tpp::{KeySource, Overrides, Profile, Standing, Tpp};
 use oyez_jose::{Jwk, Jwks, KeyUse, SkipReason};
+use oyez_outbound::Anchors;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -201,12 +203,36 @@ fn read_overrides(place: &Place<'_>, faults: &mut Faults) -> Option<Overrides> {
             sound = false;
         }
     }
-    sound
+    let overrides: Overrides = sound
         .then(|| serde_json::from_value(place.value.clone()).ok())
-        .flatten()
+        .flatten()?;
+    if let Some(pem) = &overrides.trust_anchors
+        && let Some(what) = anchors_fault(pem)
+    {
+        faults.invalid(&format!("{}.trust_anchors", place.path), what);
+    }
+    Some(overrides)
+}
+
+/// What is wrong with certificates that are to be believed. As with keys, whoever sent a private one must be told.
+fn anchors_fault(pem: &str) -> Option<String> {
+    if pem.len() > ANCHORS_BYTES_MAX {
+        return Some("64 KiB of PEM are the most".to_owned());
+    }
+    if pem.contains("PRIVATE KEY-----") {
+        let what = "there is a private key among them: it is burnt, its owner must replace it";
+        return Some(what.to_owned());
+    }
+    let error = Anchors::from_pem(pem.as_bytes()).err()?;
+    Some(match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    })
 }
 
 /// Names of companies are shorter, ids of directories much shorter.
 const TEXT_CHARS: RangeInclusive<usize> = 1..=200;
+/// Some 30 certificates: a TPP has one authority, or two while they change.
+const ANCHORS_BYTES_MAX: usize = 64 * 1024;
 /// As for a CallbackUrl.
 const URL_BYTES_MAX: usize = 2048;

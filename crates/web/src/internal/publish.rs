@@ -1,10 +1,9 @@
 //! Taking events in (I-01, I-02). A body is one item, or `{"items": […]}` with up to [`ITEMS_MAX`] of them; the answer has one
 //! outcome per item, in order, and is always 200: that an item is refused is an outcome of the item.
 //!
-//! One request is one unit of the ledger, durable before the answer. Polls that wait are woken after that, also when the
-//! publisher has gone meanwhile. Nothing here is done once per item that could be done once per request.
+//! One request is one unit of the ledger, durable before the answer, and done to its end though the publisher may leave once
+//! it is queued there. Nothing here is done once per item that could be done once per request.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use oyez_domain::event::{Idempotency, Submission};
 use oyez_domain::fault::Fault;
-use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ids::Jti;
 use oyez_domain::json::members::{Faults, Place};
 use oyez_domain::json::{self, DEPTH_MAX};
 use oyez_domain::ledger::acceptance::Acceptance;
@@ -32,11 +31,12 @@ use crate::metrics::Publication;
 pub const ITEMS_MAX: usize = 1000;
 
 /// What was read of a request.
-struct Batch {
+#[derive(Default)]
+pub(super) struct Batch {
     /// What is to be accepted, in order.
-    submissions: Vec<Submission>,
+    pub(super) submissions: Vec<Submission>,
     /// The items that are not fit to be, by their place among all.
-    rejected: Vec<(usize, Vec<Fault>)>,
+    pub(super) rejected: Vec<(usize, Vec<Fault>)>,
 }
 
 impl Api {
@@ -56,15 +56,40 @@ impl Api {
             let read = reading.await;
             read.unwrap_or_else(|error| Err(Problem::Broken(panicked(error))))?
         };
+        self.accept(batch, call.now).await
+    }
+
+    /// Makes what was read durable, and answers an outcome for each item.
+    pub(super) async fn accept(&self, batch: Batch, now: Timestamp) -> Result<Answer, Problem> {
         let Batch {
             submissions,
             rejected,
         } = batch;
-        let bank = Arc::clone(&self.bank);
-        let accepting = accept(bank, submissions, call.now);
-        let acceptances = self.to_the_end(accepting).await?;
+        let acceptances = if submissions.is_empty() {
+            Vec::new()
+        } else {
+            self.bank.store.accept(submissions, now).await?
+        };
         let body = write(&self.bank, &acceptances, &rejected);
         Ok(Answer::json(StatusCode::OK, body))
+    }
+}
+
+impl Batch {
+    /// With one item more.
+    pub(super) fn add(
+        &mut self,
+        bank: &Bank,
+        item: Result<notice::Item, Vec<Fault>>,
+        now: Timestamp,
+    ) {
+        match item {
+            Ok(item) => self.submissions.push(submission(bank, item, now)),
+            Err(faults) => {
+                let place = self.submissions.len() + self.rejected.len();
+                self.rejected.push((place, faults));
+            }
+        }
     }
 }
 
@@ -75,11 +100,8 @@ fn read(bank: &Bank, bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
         submissions: Vec::with_capacity(items.len()),
         rejected: Vec::new(),
     };
-    for (index, item) in items.iter().enumerate() {
-        match notice::read(&bank.rules, item, now) {
-            Ok(item) => batch.submissions.push(submission(bank, item, now)),
-            Err(faults) => batch.rejected.push((index, faults)),
-        }
+    for item in items {
+        batch.add(bank, notice::read(&bank.rules, item, now), now);
     }
     Ok(batch)
 }
@@ -114,33 +136,6 @@ fn submission(bank: &Bank, item: notice::Item, now: Timestamp) -> Submission {
         notice: item.notice,
         idempotency,
     }
-}
-
-/// Makes them durable, then wakes whoever waits for one.
-async fn accept(
-    bank: Arc<Bank>,
-    submissions: Vec<Submission>,
-    now: Timestamp,
-) -> Result<Vec<Acceptance>, Problem> {
-    if submissions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let clients: Vec<ClientId> = submissions
-        .iter()
-        .map(|submission| submission.notice.client_id.clone())
-        .collect();
-    let acceptances = bank.store.accept(submissions, now).await?;
-    let accepted: BTreeSet<&ClientId> = clients
-        .iter()
-        .zip(&acceptances)
-        .filter_map(|(client, acceptance)| {
-            matches!(acceptance, Acceptance::Accepted(_)).then_some(client)
-        })
-        .collect();
-    for client in accepted {
-        bank.waiters.wake(client);
-    }
-    Ok(acceptances)
 }
 
 /// Writes the outcomes in the order of the items, and counts them.

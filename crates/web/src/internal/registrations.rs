@@ -1,7 +1,5 @@
 //! What a TPP has registered, read and removed by operators (I-04).
 
-use std::sync::Arc;
-
 use oyez_domain::ledger::registering::{Kind, Refusal};
 use oyez_domain::registration::Registrations;
 use serde_json::{Value, json};
@@ -28,23 +26,17 @@ impl Api {
         self.remove(call, Kind::CallbackUrl).await
     }
 
-    /// Answers how many events were withdrawn with it. Polls that wait are woken: there may be nothing more to wait for.
+    /// Answers how many events were withdrawn with it.
     async fn remove(&self, call: &Call, kind: Kind) -> Result<Answer, Problem> {
         let client_id = self.tpp(call).await?.client_id;
-        let (bank, actor, now) = (Arc::clone(&self.bank), call.actor.clone(), call.now);
-        let removing = async move {
-            let store = &bank.store;
-            let removed = store.remove_registration(actor, client_id.clone(), kind, now);
-            let effect = removed.await?.map_err(|refusal| match refusal {
-                Refusal::NotServed => NO_TPP,
-                Refusal::NotFound | Refusal::AnotherTpps | Refusal::AlreadyExists => {
-                    Problem::NotFound("this TPP has registered nothing of this kind")
-                }
-            })?;
-            bank.waiters.wake(&client_id);
-            Ok(effect)
-        };
-        let effect = self.to_the_end(removing).await?;
+        let store = &self.bank.store;
+        let removed = store.remove_registration(call.actor.clone(), client_id, kind, call.now);
+        let effect = removed.await?.map_err(|refusal| match refusal {
+            Refusal::NotServed => NO_TPP,
+            Refusal::NotFound | Refusal::AnotherTpps | Refusal::AlreadyExists => {
+                Problem::NotFound("this TPP has registered nothing of this kind")
+            }
+        })?;
         Ok(Answer::ok(&json!({"withdrawn": effect.withdrawn})))
     }
 }

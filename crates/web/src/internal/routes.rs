@@ -35,6 +35,12 @@ pub enum Operation {
     ListEvents,
     ReadEvent,
     WithdrawEvent,
+    PushEventAgain,
+    SendTestEvent,
+    ListEndpoints,
+    ReadEndpoint,
+    PauseEndpoint,
+    ResumeEndpoint,
     RegisterTpp,
     ListTpps,
     ReadTpp,
@@ -69,6 +75,7 @@ impl Operation {
                 "cursor",
                 "limit",
             ],
+            Self::ListEndpoints => &["state", "cursor", "limit"],
             Self::ListTpps => &["cursor", "limit"],
             Self::ListMinutes => &["from", "before"],
             Self::ListAudit => &["tpp", "cursor", "limit"],
@@ -157,7 +164,7 @@ const fn route(
 
 /// All of it.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 20] = {
+pub static ROUTES: [Route; 26] = {
     use Access::{Act, Administer, Anyone, Publish, View};
     use Operation as Op;
     const DELETE: Method = Method::DELETE;
@@ -169,6 +176,12 @@ pub static ROUTES: [Route; 20] = {
         route(Op::ListEvents, "list_events", GET, "/v1/events", View),
         route(Op::ReadEvent, "read_event", GET, "/v1/events/{jti}", View),
         route(Op::WithdrawEvent, "withdraw_event", POST, "/v1/events/{jti}/withdraw", Act),
+        route(Op::PushEventAgain, "push_event_again", POST, "/v1/events/{jti}/push", Act),
+        route(Op::SendTestEvent, "send_test_event", POST, "/v1/test-events", Act),
+        route(Op::ListEndpoints, "list_endpoints", GET, "/v1/endpoints", View),
+        route(Op::ReadEndpoint, "read_endpoint", GET, "/v1/endpoints/{client_id}", View),
+        route(Op::PauseEndpoint, "pause_endpoint", POST, "/v1/endpoints/{client_id}/pause", Act),
+        route(Op::ResumeEndpoint, "resume_endpoint", POST, "/v1/endpoints/{client_id}/resume", Act),
         route(Op::RegisterTpp, "register_tpp", POST, "/v1/tpps", Administer),
         route(Op::ListTpps, "list_tpps", GET, "/v1/tpps", View),
         route(Op::ReadTpp, "read_tpp", GET, "/v1/tpps/{client_id}", View),

@@ -1,22 +1,17 @@
 //! TPPs: who is known, whether it is served, and whether it hears anything (I-04, A-09).
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::StatusCode;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::history::Counts;
-use oyez_domain::registration::Registrations;
-use oyez_domain::routing;
-use oyez_domain::rules::Rules;
-use oyez_domain::tpp::{Standing, Tpp};
+use oyez_domain::tpp::Standing;
 use serde_json::{Value, json};
 
 use super::api::{Api, Call, NO_TPP};
 use super::input;
 use super::leaving::Answer;
 use super::problem::Problem;
-use super::{profiles, registrations};
+use super::{endpoints, profiles, registrations};
 
 impl Api {
     /// `POST /v1/tpps`.
@@ -79,20 +74,11 @@ impl Api {
         self.set_standing(call, Standing::Active).await
     }
 
-    /// Polls that wait are woken: those of a TPP that is not served any more end, those of one that is again see what
-    /// waited.
     async fn set_standing(&self, call: &Call, standing: Standing) -> Result<Answer, Problem> {
         let client_id = call.client_id()?;
-        let bank = Arc::clone(&self.bank);
-        let (actor, now) = (call.actor.clone(), call.now);
-        let set = async move {
-            let store = &bank.store;
-            let changed = store.set_standing(actor, client_id.clone(), standing, now);
-            let tpp = changed.await?.ok_or(NO_TPP)?;
-            bank.waiters.wake(&client_id);
-            Ok(tpp)
-        };
-        let tpp = self.to_the_end(set).await?;
+        let store = &self.bank.store;
+        let changed = store.set_standing(call.actor.clone(), client_id, standing, call.now);
+        let tpp = changed.await?.ok_or(NO_TPP)?;
         Ok(Answer::ok(&Value::Object(profiles::render(&tpp))))
     }
 
@@ -115,8 +101,9 @@ impl Api {
         let counts = store.counts(tpp.client_id.clone()).await?;
         let mut whole = profiles::render(&tpp);
         whole.insert("counts".to_owned(), render_counts(counts));
-        let hearing = hearing(&self.bank.rules, &tpp, &registered);
-        whole.insert("delivery".to_owned(), hearing);
+        let health = self.health_of(&tpp.client_id).await?;
+        let ways = endpoints::ways(&self.bank.rules, &tpp, &registered, &health);
+        whole.insert("delivery".to_owned(), ways);
         let registered = registrations::render(&registered);
         whole.insert("registrations".to_owned(), registered);
         Ok(Answer::ok(&Value::Object(whole)))
@@ -128,30 +115,6 @@ impl Api {
         let counts = self.bank.store.counts(tpp.client_id).await?;
         Ok(Answer::ok(&render_counts(counts)))
     }
-}
-
-/// By which ways a TPP gets its events, and where it gets none, why.
-fn hearing(rules: &Rules, tpp: &Tpp, registered: &Registrations) -> Value {
-    let push_address = routing::push_address(rules, registered);
-    let may_poll = routing::may_poll(rules, registered).is_ok();
-    let has_any = registered.subscription.is_some() || registered.callback_url.is_some();
-    let silenced_by = [
-        (
-            matches!(tpp.standing, Standing::Disabled { .. }),
-            "an operator disabled this TPP",
-        ),
-        (
-            !has_any && !may_poll,
-            "the TPP has registered neither an event-subscription nor a callback-url",
-        ),
-        (
-            has_any && !may_poll && push_address.is_none(),
-            "push is switched off, and a callback-url alone does not let it poll",
-        ),
-    ];
-    let silenced_by = silenced_by.into_iter().filter(|(holds, _)| *holds);
-    let silenced_by: Vec<&str> = silenced_by.map(|(_, why)| why).collect();
-    json!({"pushed_to": push_address, "may_poll": may_poll, "silenced_by": silenced_by})
 }
 
 fn render_counts(counts: Counts) -> Value {

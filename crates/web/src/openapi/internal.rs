@@ -68,6 +68,28 @@ fn shape(operation: Operation) -> Shape {
         Op::ListEvents => ("Events, newest first", Nothing, "Events"),
         Op::ReadEvent => ("All that is kept of an event", Nothing, "EventFile"),
         Op::WithdrawEvent => ("Take an outstanding event back", Nothing, "Withdrawal"),
+        Op::PushEventAgain => (
+            "Push an outstanding event again at once, one that was given up to polls too",
+            Nothing,
+            "Retry",
+        ),
+        Op::SendTestEvent => (
+            "Try the way to a TPP: tell it of the resource that is configured for that",
+            Always("TestEvent"),
+            "Outcomes",
+        ),
+        Op::ListEndpoints => ("Endpoints by client_id", Nothing, "Endpoints"),
+        Op::ReadEndpoint => (
+            "A TPP's endpoint, and how it stands",
+            Nothing,
+            "EndpointFile",
+        ),
+        Op::PauseEndpoint => ("Push nothing to a TPP", Nothing, "EndpointFile"),
+        Op::ResumeEndpoint => (
+            "Push to a TPP again: ends a pause, and an outage",
+            Nothing,
+            "EndpointFile",
+        ),
         Op::RegisterTpp => ("Make a TPP known", Always("NewTpp"), "Tpp"),
         Op::ListTpps => ("TPPs by client_id", Nothing, "Tpps"),
         Op::ReadTpp => ("A TPP, and how it stands", Nothing, "TppFile"),
@@ -145,6 +167,7 @@ fn of_parameter(operation: Operation, name: &str) -> Value {
         ("cursor", Operation::ListAudit) => json!({ "type": "integer", "minimum": 0 }),
         ("client_id" | "tpp" | "cursor", _) => reference("ClientId"),
         ("limit", _) => json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }),
+        ("state", Operation::ListEndpoints) => reference("EndpointState"),
         ("state", _) => reference("State"),
         ("type", _) => {
             json!({ "type": "string", "description": "An event type by any of its names." })
@@ -203,8 +226,12 @@ fn refusals(route: &Route, shape: &Shape) -> Vec<Refusal> {
     if route.path.contains('{') {
         refusals.push(("404", "There is no such thing", None));
     }
-    if route.operation == Operation::RegisterTpp {
-        refusals.push(("409", "The client_id is taken", None));
+    match route.operation {
+        Operation::RegisterTpp => refusals.push(("409", "The client_id is taken", None)),
+        Operation::SendTestEvent => {
+            refusals.push(("409", "No resource is configured for test events", None));
+        }
+        _ => {}
     }
     if !matches!(shape.takes, Takes::Nothing) {
         refusals.extend([

@@ -2,6 +2,7 @@
 
 use oyez_domain::fault::Code;
 use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::lanes::HealthState;
 use serde_json::{Map, Value, json};
 
 use super::{closed, reference};
@@ -14,6 +15,7 @@ pub(super) fn all() -> Value {
         words(),
         publishing(),
         tpps(),
+        endpoints(),
         registrations(),
         events(),
         rest(),
@@ -84,8 +86,10 @@ fn publishing() -> Value {
             "events": { "type": "array", "minItems": 1, "items": reference("Happening") },
             "toe": { "type": "integer", "minimum": 0, "description": "When it happened, in seconds since 1970." },
             "txn": at_most(128),
+            "test": { "type": "boolean", "description": "It tells of nothing that happened; the ledger marks it, the SET does not." },
             "idempotency_key": at_most(128),
         })),
+        "TestEvent": closed(&["tpp"], json!({ "tpp": reference("ClientId") })),
         "Happening": closed(&["type"], json!({
             "type": { "type": "string", "description": "A name of the catalogue; answers have the URN." },
             "reason": { "type": "string" },
@@ -132,11 +136,7 @@ fn tpps() -> Value {
         &known,
         json!({
             "counts": reference("Counts"),
-            "delivery": whole(json!({
-                "pushed_to": or_null(json!({ "type": "string" })),
-                "may_poll": { "type": "boolean" },
-                "silenced_by": { "type": "array", "items": { "type": "string" } },
-            })),
+            "delivery": reference("Delivery"),
             "registrations": reference("Registrations"),
         }),
     );
@@ -154,6 +154,52 @@ fn tpps() -> Value {
     })
 }
 
+fn endpoints() -> Value {
+    let health = json!({
+        "state": reference("EndpointState"),
+        "since": or_null(reference("Moment")),
+        "declared_at": or_null(reference("Moment")),
+        "failures": count(),
+        "next_probe_at": or_null(reference("Moment")),
+        "reason": or_null(json!({ "type": "string" })),
+    });
+    let line = with(
+        &health,
+        json!({ "client_id": reference("ClientId"), "outstanding": count() }),
+    );
+    let in_force = json!({
+        "set_for": { "enum": ["deployment", "tpp"] },
+        "shortest": reference("Span"),
+        "longest": reference("Span"),
+    });
+    let file = json!({
+        "pushed_to": or_null(json!({ "type": "string" })),
+        "retry": whole(with(&policy(), in_force)),
+    });
+    json!({
+        "EndpointState": { "enum": HealthState::ALL.map(|state| state.to_string()) },
+        "Endpoint": whole(line.clone()),
+        "EndpointFile": whole(with(&line, file)),
+        "Endpoints": page("endpoints", "Endpoint", reference("ClientId")),
+        "Delivery": whole(json!({
+            "pushed_to": or_null(json!({ "type": "string" })),
+            "may_poll": { "type": "boolean" },
+            "silenced_by": { "type": "array", "items": { "type": "string" } },
+            "endpoint": whole(health),
+        })),
+    })
+}
+
+fn policy() -> Value {
+    json!({
+        "base": reference("Span"),
+        "factor": { "type": "number" },
+        "ceiling": reference("Span"),
+        "retries_max": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+        "window": reference("Span"),
+    })
+}
+
 /// What is absent or null follows the deployment.
 fn overrides() -> Value {
     let number = || json!({ "type": ["integer", "null"], "minimum": 1, "maximum": u32::MAX });
@@ -162,13 +208,7 @@ fn overrides() -> Value {
         &[],
         json!({
             "header_profile": { "enum": ["openbanking", "jwt", "rfc8417", null] },
-            "retry": or_null(closed(&[], json!({
-                "base": span(),
-                "factor": { "type": "number" },
-                "ceiling": span(),
-                "retries_max": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
-                "window": span(),
-            }))),
+            "retry": or_null(closed(&[], policy())),
             "delivery_order": { "enum": ["concurrent", "strict", null] },
             "acknowledgement": { "enum": ["standard", "strict", "lenient", null] },
             "pushes_at_once_max": number(),
@@ -177,6 +217,9 @@ fn overrides() -> Value {
             "hand_out_cap": number(),
             "requests_per_second": number(),
             "signature_form": { "enum": ["encoded", "unencoded", null] },
+            "trust_anchors": or_null(json!({
+                "type": "string", "maxLength": 65536, "description": "Certificates in PEM.",
+            })),
         }),
     )
 }
@@ -212,6 +255,7 @@ fn events() -> Value {
             "tpp": reference("ClientId"),
             "position": count(),
             "accepted_at": reference("Moment"),
+            "test": { "type": "boolean", "description": "An operator's test: nothing happened." },
             "types": { "type": "array", "items": { "type": "string" } },
             "resource": whole(json!({ "type": text(), "id": text() })),
             "state": reference("State"),
@@ -237,6 +281,7 @@ fn events() -> Value {
             "errors": { "type": "array", "items": whole(with(&said, json!({ "err": text(), "description": text() }))) },
             "attempts": many("Attempt"),
             "settlements": many("Settlement"),
+            "delivery": or_null(reference("Delivery")),
         })),
         "Attempt": attempt(),
         "Settlement": whole(json!({
@@ -246,6 +291,11 @@ fn events() -> Value {
             "at": reference("Moment"),
         })),
         "Withdrawal": whole(json!({ "withdrawn": { "type": "boolean" }, "event": reference("Event") })),
+        "Retry": whole(json!({
+            "queued": { "type": "boolean" },
+            "event": reference("Event"),
+            "delivery": or_null(reference("Delivery")),
+        })),
         "Requeueing": closed(&[], json!({
             "accepted_from": reference("Moment"),
             "accepted_before": reference("Moment"),

@@ -114,7 +114,7 @@ impl Desk {
         } = ask;
         let poller = Poller {
             desk: self,
-            view: View::of(&families),
+            view: View::of(&families, limits.order),
             client_id,
             profile,
             events_max: plan.events_max,
@@ -219,10 +219,9 @@ impl Poller<'_> {
             }
         }
         if self.settles_as_it_goes() && !hand.sets.is_empty() {
-            // In strict order what was assumed to have arrived lets the next one out, for any of the TPP's polls.
+            // In strict order what was assumed to have arrived lets the next one out.
             let next = self.question(Patience::WaitForDue, 0);
             hand.more_available = self.ask(next).await?.more_available;
-            self.desk.waiters.wake(&self.client_id);
         }
         Ok(())
     }
@@ -260,9 +259,6 @@ impl Poller<'_> {
             again_at: (!polled.work.is_empty()).then(|| at + self.limits.redelivery_delay),
         };
         waiters.learn(&self.client_id, self.view, learned);
-        if self.limits.order == DeliveryOrder::Strict && !polled.settled.is_empty() {
-            waiters.wake(&self.client_id);
-        }
         Ok(polled)
     }
 

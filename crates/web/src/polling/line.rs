@@ -6,6 +6,7 @@ use std::sync::Arc;
 use oyez_domain::event::Family;
 use oyez_domain::ids::ClientId;
 use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::DeliveryOrder;
 use tokio::sync::Notify;
 
 /// All sleepers of all lines, the oldest first.
@@ -15,19 +16,30 @@ pub(super) type Order = BTreeMap<Ticket, Arc<Seat>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(pub(super) u64);
 
-/// The families that a token sees, as a set.
+/// What a poll can be handed: the families that its token sees, as a set, and whether only its TPP's oldest event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct View(u8);
+pub(super) struct View {
+    families: u8,
+    order: DeliveryOrder,
+}
 
 impl View {
-    pub(super) fn of(families: &[Family]) -> Self {
+    pub(super) fn of(families: &[Family], order: DeliveryOrder) -> Self {
         let bit = |family: Family| match family {
             Family::Aisp => 1,
             Family::Pisp => 2,
             Family::Cbpii => 4,
             Family::Vrp => 8,
         };
-        Self(families.iter().fold(0, |set, family| set | bit(*family)))
+        Self {
+            families: families.iter().fold(0, |set, family| set | bit(*family)),
+            order,
+        }
+    }
+
+    /// Whether the end of an event lets the next one out (D-10).
+    pub(super) fn is_strict(self) -> bool {
+        self.order == DeliveryOrder::Strict
     }
 }
 

@@ -145,10 +145,11 @@ impl Room {
             .collect()
     }
 
-    /// Something of every TPP may be due.
-    pub(super) fn call_all(&mut self) -> Bells {
-        let lines = self.tpps.values_mut().flatten();
+    /// An event of this TPP ended: the next may be due where only the oldest counts.
+    pub(super) fn call_for_the_next(&mut self, client_id: &ClientId) -> Bells {
+        let lines = self.tpps.get_mut(client_id).into_iter().flatten();
         lines
+            .filter(|line| line.view.is_strict())
             .filter_map(|line| line.call(&mut self.order))
             .collect()
     }

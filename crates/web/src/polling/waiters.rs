@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oyez_domain::ids::ClientId;
 use oyez_domain::time::Clock;
+use oyez_store::{Listen, News};
 use tokio::time::{Instant, sleep_until};
 
 use super::line::{Seat, View};
@@ -38,16 +39,9 @@ impl Waiters {
         }
     }
 
-    /// Something of this TPP may be due: an event was accepted or queued again, or its registrations changed. Cheap where
-    /// nobody waits; called after the ledger said yes.
-    pub fn wake(&self, client_id: &ClientId) {
+    /// Something of this TPP may be due, or a poll of it went without an answer. Cheap where nobody waits.
+    pub(super) fn wake(&self, client_id: &ClientId) {
         let bells = self.room().call(client_id);
-        ring(&bells);
-    }
-
-    /// Something of any TPP may be due: news came by a way that does not say whose.
-    pub fn wake_all(&self) {
-        let bells = self.room().call_all();
         ring(&bells);
     }
 
@@ -83,6 +77,26 @@ impl Waiters {
 
     fn room(&self) -> MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the ledger tells, on the thread that writes: a look at the map per TPP, and a bell where somebody waits.
+impl Listen for Waiters {
+    fn heard(&self, news: &[News]) {
+        for News {
+            client_id,
+            polls,
+            ends,
+            ..
+        } in news
+        {
+            if *polls {
+                self.wake(client_id);
+            } else if *ends {
+                let bells = self.room().call_for_the_next(client_id);
+                ring(&bells);
+            }
+        }
     }
 }
 
@@ -189,6 +203,7 @@ mod tests {
 
     use oyez_domain::event::Family;
     use oyez_domain::time::Timestamp;
+    use oyez_domain::tpp::DeliveryOrder;
 
     use super::*;
 
@@ -207,7 +222,7 @@ mod tests {
     }
 
     fn all() -> View {
-        View::of(&Family::ALL)
+        View::of(&Family::ALL, DeliveryOrder::Concurrent)
     }
 
     fn once<T>(future: impl Future<Output = T>) -> Poll<T> {

@@ -58,7 +58,6 @@ impl Api {
                 .store
                 .create_registration(client_id.clone(), id, wish, change.row.api, now);
         let kept = creating.await?.map_err(refused)?;
-        self.bank.waiters.wake(client_id);
         self.kept(kind, change, &kept, change.row.successes.created)
     }
 
@@ -77,7 +76,6 @@ impl Api {
             .store
             .replace_registration(client_id.clone(), target, wish, now);
         let (kept, _) = replacing.await?.map_err(refused)?;
-        self.bank.waiters.wake(client_id);
         self.kept(kind, change, &kept, change.row.successes.replaced)
     }
 
@@ -94,7 +92,6 @@ impl Api {
             .store
             .delete_registration(client_id.clone(), target, now);
         deleting.await?.map_err(refused)?;
-        self.bank.waiters.wake(client_id);
         Ok(Answer::new(change.row.successes.deleted, ""))
     }
 

@@ -1,6 +1,7 @@
 //! The internal API, request by request, over a real ledger.
 
 mod bounds;
+mod endpoints;
 mod events;
 mod health;
 mod publishing;

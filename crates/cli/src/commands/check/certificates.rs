@@ -31,6 +31,9 @@ pub(super) fn findings(draft: &Draft, now: UnixTime) -> Vec<Finding> {
     if let Some(internal) = &draft.internal {
         look("internal", &internal.certificate, &internal.key);
     }
+    if let Some(push) = &draft.push {
+        look("push", &push.certificate, &push.key);
+    }
     if let Some(tokens) = &draft.tokens {
         look("tokens", &tokens.certificate, &tokens.key);
         if let Some(KeysAt::File(path)) = &tokens.jwks {

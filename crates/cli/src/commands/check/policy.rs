@@ -9,6 +9,7 @@ use oyez_web::listener::HeaderForm;
 use super::departures;
 use super::finding::Finding;
 use crate::config::{Bank, Config, KeysAt, Polling, Push, Retention, Validation};
+use crate::output::about;
 use crate::schemas;
 
 /// Everything about a configuration that is without fault.
@@ -20,8 +21,6 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings.extend([listener(config), tokens(config)]);
     findings.push(polling(&config.polling));
     if config.features.push {
-        let what = "this oyez does not push yet: what is for a CallbackUrl waits";
-        findings.push(Finding::note("features.push", what));
         findings.extend([push(&config.push), retry(config)]);
     } else {
         findings.push(Finding::note("push", "it is off: a CallbackUrl is refused"));
@@ -219,30 +218,6 @@ fn retry(config: &Config) -> Finding {
         about(windows.longest),
     );
     Finding::note("retry", what)
-}
-
-/// A length of time in its two largest units, rounded down: `2d 6h`.
-fn about(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let units = [
-        ("d", seconds / 86_400),
-        ("h", seconds / 3_600 % 24),
-        ("m", seconds / 60 % 60),
-        ("s", seconds % 60),
-    ];
-    let largest = units.iter().position(|(_, count)| *count > 0).unwrap_or(3);
-    let shown = units[largest..]
-        .iter()
-        .take(2)
-        .filter(|(_, count)| *count > 0);
-    let words: Vec<_> = shown
-        .map(|(unit, count)| format!("{count}{unit}"))
-        .collect();
-    if words.is_empty() {
-        length(time)
-    } else {
-        words.join(" ")
-    }
 }
 
 /// I-06: never under 30 days without a warning.

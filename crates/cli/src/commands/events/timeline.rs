@@ -3,8 +3,8 @@
 use oyez_domain::time::Timestamp;
 use serde_json::Value;
 
-use super::{resource, text, types};
-use crate::output::Table;
+use super::{resource, standing, text, types};
+use crate::output::{Table, printable};
 
 /// The event's name, then each thing that happened to it, then how it stands.
 pub(super) fn tell(file: &Value) -> String {
@@ -15,6 +15,9 @@ pub(super) fn tell(file: &Value) -> String {
     facts.fact("TYPES", types(&event["types"]));
     facts.fact("RESOURCE", resource(&event["resource"]));
     facts.fact("TXN", text(&notice["txn"]));
+    if event["test"] == true {
+        facts.fact("TEST", "an operator's test: nothing happened");
+    }
     facts.fact("STATE", text(&event["state"]));
     let mut moments = moments(file);
     moments.sort_by_key(|moment| moment.at);
@@ -22,7 +25,8 @@ pub(super) fn tell(file: &Value) -> String {
     for moment in moments {
         story.row(vec![moment.at.to_string(), moment.what, moment.interaction]);
     }
-    format!("{}\n{}\n{}", facts.render(), story.render(), standing(file))
+    let standing = printable(&standing::of(file));
+    format!("{}\n{}\n{standing}", facts.render(), story.render())
 }
 
 /// Something that happened.
@@ -54,7 +58,8 @@ impl Moment {
 fn moments(file: &Value) -> Vec<Moment> {
     let list = |name: &str| file[name].as_array().into_iter().flatten();
     let mut moments = Vec::new();
-    if let Some(toe) = file["notice"]["toe"].as_i64() {
+    let toe = file["notice"]["toe"].as_i64();
+    if let Some(toe) = toe.filter(|_| file["event"]["test"] != true) {
         moments.push(Moment {
             at: Timestamp::from_unix_seconds(toe),
             what: "it happened, as the publisher says (toe)".to_owned(),
@@ -83,20 +88,63 @@ fn moments(file: &Value) -> Vec<Moment> {
     moments
 }
 
+/// One push: to whom and over what, what came back after how long, and what follows (D-14).
 fn attempt(one: &Value) -> String {
-    let answer = &one["answer"];
-    let answer = if answer["status"].is_null() {
-        format!("{}: {}", text(&answer["error"]), text(&answer["detail"]))
+    let ms = text(&one["latency_ms"]);
+    let answer = answer(&one["answer"]);
+    format!(
+        "pushed to {}: {answer} after {ms} ms; {}",
+        peer(&one["peer"]),
+        verdict(one)
+    )
+}
+
+fn peer(peer: &Value) -> String {
+    let Some(address) = peer["address"].as_str() else {
+        return "an endpoint that was not reached".to_owned();
+    };
+    let tls = peer["tls_version"].as_str().map(str::to_owned);
+    let thumbprint = peer["certificate_thumbprint"].as_str().map(|whole| {
+        let shortened: String = whole.chars().take(THUMBPRINT_CHARS).collect();
+        format!("certificate {shortened}…")
+    });
+    let over: Vec<_> = tls.into_iter().chain(thumbprint).collect();
+    if over.is_empty() {
+        address.to_owned()
     } else {
-        format!("answered {}", answer["status"])
-    };
-    let again = match one["again_at"].as_str() {
-        Some(at) => format!(", again at {at}"),
-        None => String::new(),
-    };
-    let verdict = text(&one["verdict"]).replace('_', " ");
-    let (peer, ms) = (text(&one["peer"]["address"]), text(&one["latency_ms"]));
-    format!("pushed to {peer}, {answer} after {ms} ms: {verdict}{again}")
+        format!("{address} ({})", over.join(", "))
+    }
+}
+
+fn answer(answer: &Value) -> String {
+    if answer["status"].is_null() {
+        return format!("{}: {}", text(&answer["error"]), text(&answer["detail"]));
+    }
+    let mut said = format!("answered {}", answer["status"]);
+    if let Some(deviation) = answer["deviation"].as_str() {
+        said.push_str(&format!(" (deviation: {deviation})"));
+    }
+    let body = answer["body_head"].as_str().unwrap_or_default();
+    if !body.is_empty() {
+        let head: String = body.chars().take(BODY_CHARS).collect();
+        let more = if head.len() < body.len() { "…" } else { "" };
+        said.push_str(&format!(" \"{head}{more}\""));
+    }
+    said
+}
+
+fn verdict(one: &Value) -> String {
+    match (one["verdict"].as_str(), one["again_at"].as_str()) {
+        (Some("acknowledged"), _) => "acknowledged".to_owned(),
+        (Some("refused"), Some(at)) => format!("the TPP refused it: pushed again at {at}"),
+        (Some("refused"), None) => {
+            "the TPP refused it, as often as it may: from here on for polls alone".to_owned()
+        }
+        (Some("endpoint_failed"), _) => {
+            "the endpoint failed, which is not held against the event".to_owned()
+        }
+        (other, _) => other.unwrap_or_default().to_owned(),
+    }
 }
 
 fn settlement(one: &Value) -> String {
@@ -116,20 +164,7 @@ fn settlement(one: &Value) -> String {
     format!("{outcome}: {reason} ({actor})")
 }
 
-/// How it stands, in a sentence.
-fn standing(file: &Value) -> String {
-    let hand_outs = file["hand_outs"].as_array().map_or(0, Vec::len);
-    match file["event"]["state"].as_str() {
-        Some("outstanding") if hand_outs == 0 => {
-            "It waits to be polled or pushed: the TPP has not had it yet.".to_owned()
-        }
-        Some("outstanding") => "The TPP has had it, and has not acknowledged it yet.".to_owned(),
-        Some("acknowledged") => "The TPP has it.".to_owned(),
-        Some("failed") => {
-            "The TPP refused it. Once it can take it: POST /v1/tpps/{client_id}/requeue-failed."
-                .to_owned()
-        }
-        Some(other) => format!("It is {other}: the TPP will not get it."),
-        None => String::new(),
-    }
-}
+/// Enough to find a certificate by; the whole is in the JSON.
+const THUMBPRINT_CHARS: usize = 12;
+/// What fits a line; 512 bytes are in the JSON.
+const BODY_CHARS: usize = 60;

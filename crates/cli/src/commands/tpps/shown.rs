@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::text;
-use crate::output::Table;
+use crate::commands::endpoints;
+use crate::output::{Table, printable};
 
 /// Its profile and standing.
 pub(super) fn profile(tpp: &Value) -> String {
@@ -19,7 +20,7 @@ pub(super) fn profile(tpp: &Value) -> String {
     let overrides = tpp["overrides"].as_object().into_iter().flatten();
     for (index, (name, value)) in overrides.enumerate() {
         let heading = if index == 0 { "OVERRIDES" } else { "" };
-        facts.fact(heading, format!("{name} = {value}"));
+        facts.fact(heading, format!("{name} = {}", overriding(name, value)));
     }
     facts.fact("STANDING", standing(&tpp["standing"]));
     facts.fact("REGISTERED", text(&tpp["registered_at"]));
@@ -36,6 +37,17 @@ pub(super) fn whole(tpp: &Value) -> String {
         delivery(&tpp["delivery"]),
     ];
     parts.join("\n")
+}
+
+/// As it is set; of certificates, how many.
+fn overriding(name: &str, value: &Value) -> String {
+    match value.as_str() {
+        Some(pem) if name == "trust_anchors" => {
+            let certificates = pem.matches("-----BEGIN CERTIFICATE-----").count();
+            format!("{certificates} in PEM (--json shows them)")
+        }
+        _ => value.to_string(),
+    }
 }
 
 fn keys(keys: &Value) -> String {
@@ -107,9 +119,14 @@ fn delivery(delivery: &Value) -> String {
         return format!("It gets no events: {}.\n", silenced.join("; "));
     }
     let polls = delivery["may_poll"] == true;
+    let endpoint = printable(&endpoints::standing(&delivery["endpoint"]));
     match (delivery["pushed_to"].as_str(), polls) {
-        (Some(url), true) => format!("It gets events by push to {url}, and may poll.\n"),
-        (Some(url), false) => format!("It gets events by push to {url}.\n"),
+        (Some(url), true) => {
+            format!("It gets events by push to {url}, and may poll. The endpoint {endpoint}.\n")
+        }
+        (Some(url), false) => {
+            format!("It gets events by push to {url}. The endpoint {endpoint}.\n")
+        }
         (None, _) => "It gets events by polling.\n".to_owned(),
     }
 }
@@ -117,4 +134,22 @@ fn delivery(delivery: &Value) -> String {
 fn list(values: &Value) -> String {
     let values = values.as_array().into_iter().flatten();
     values.map(text).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // I-04, D-13
+    #[test]
+    fn certificates_are_counted_and_not_poured_out() {
+        let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".repeat(2);
+        let tpp = json!({"overrides": {"error_cap": 3, "trust_anchors": pem}});
+        let shown = profile(&tpp);
+        assert!(shown.contains("error_cap = 3\n"), "{shown}");
+        assert!(shown.contains("trust_anchors = 2 in PEM"), "{shown}");
+        assert!(!shown.contains("MIIB"), "{shown}");
+    }
 }

@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::{Home, accept, at, balance, jti, poll, tpp};
 use crate::sqlite::Options;
 use crate::sqlite::writer::Unit;
-use crate::{Error, Store};
+use crate::{Error, Listen, News, Store};
 
 /// A writer that is held up until the test lets it go on, so that whatever comes meanwhile is one group with the hold-up.
 struct HeldUp {
@@ -111,6 +111,78 @@ async fn what_queued_up_shares_one_commit_and_a_lone_caller_has_its_own() {
     }
     assert_eq!(commits.load(Ordering::SeqCst), 4);
     assert_eq!(lines(&home).await.len(), 23);
+}
+
+/// Writes down what is told at a time.
+#[derive(Default)]
+struct Notebook(Mutex<Vec<Vec<News>>>);
+
+impl Notebook {
+    fn of(home: &Home) -> Arc<Self> {
+        let notebook = Arc::<Self>::default();
+        home.ledger.listen(Arc::downgrade(&notebook) as _);
+        notebook
+    }
+
+    fn tellings(&self) -> Vec<Vec<News>> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Listen for Notebook {
+    fn heard(&self, news: &[News]) {
+        self.0.lock().unwrap().push(news.to_vec());
+    }
+}
+
+fn news(unit: &mut Unit, n: u64) -> Result<(), Error> {
+    let notice = super::notice(&tpp(), super::Family::Aisp, &[super::UPDATE]);
+    let batch = vec![super::submission(jti(n), notice)];
+    crate::sqlite::accept::accept(unit, batch, at(0)).map(drop)
+}
+
+// P-07, D-08
+#[tokio::test]
+async fn a_group_is_told_once_and_each_tpp_in_it_once_without_what_was_rolled_back() {
+    let home = Arc::new(Home::with_tpp(unhurried(), &tpp()).await);
+    let other = super::client("other");
+    super::subscribe(&home.ledger, &other).await;
+    let notebook = Notebook::of(&home);
+    let held = hold_up(&home, |unit| news(unit, 1).unwrap()).await;
+    let good = queue(&home, 1, |unit| news(unit, 2)).await;
+    let bad = queue(&home, 2, move |unit| {
+        let notice = super::notice(&other, super::Family::Aisp, &[super::UPDATE]);
+        let batch = vec![super::submission(jti(9), notice)];
+        crate::sqlite::accept::accept(unit, batch, at(0))?;
+        news(unit, 2)
+    })
+    .await;
+    let last = queue(&home, 3, |unit| news(unit, 3)).await;
+    held.go_on.send(()).unwrap();
+    assert!(good.await.unwrap().is_ok());
+    assert!(bad.await.unwrap().is_err());
+    assert!(last.await.unwrap().is_ok());
+    let mut told = News::of(tpp());
+    told.polls = true;
+    assert_eq!(notebook.tellings(), [[told]]);
+}
+
+// P-07, D-08
+#[tokio::test]
+async fn of_a_group_whose_commit_fails_nothing_is_told() {
+    let home = Arc::new(Home::with_tpp(unhurried(), &tpp()).await);
+    let notebook = Notebook::of(&home);
+    let held = hold_up(&home, |unit| unit.db.commit_hook(Some(|| true)).unwrap()).await;
+    let lost = queue(&home, 1, |unit| news(unit, 1)).await;
+    held.go_on.send(()).unwrap();
+    assert!(lost.await.unwrap().is_err());
+    let mended = home
+        .ledger
+        .write(|unit| Ok(unit.db.commit_hook(None::<fn() -> bool>)?));
+    mended.await.unwrap();
+    assert_eq!(notebook.tellings(), Vec::<Vec<News>>::new());
+    home.ledger.write(|unit| news(unit, 1)).await.unwrap();
+    assert_eq!(notebook.tellings().len(), 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use oyez_domain::life::Ending;
 use rusqlite::Connection;
 
 use super::tpp;
-use crate::sqlite::{event_list, keys, migrations, poll, push, retention, sets, settle, work};
+use crate::sqlite::{
+    attempts, event_list, keys, lanes, migrations, poll, push, retention, sets, settle, work,
+};
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
     let mut explained = db
@@ -25,6 +27,18 @@ fn empty() -> Connection {
     let mut db = Connection::open_in_memory().unwrap();
     migrations::apply(&mut db).unwrap();
     db
+}
+
+fn assert_plans(expected: &[(&str, &[&str])]) {
+    let db = empty();
+    for (statement, expected) in expected {
+        let plan = plan(&db, statement);
+        let steps: Vec<&str> = plan
+            .iter()
+            .map(|step| step.trim_start_matches("SEARCH "))
+            .collect();
+        assert_eq!(steps, *expected, "{statement}");
+    }
 }
 
 // I-06
@@ -46,18 +60,6 @@ fn hot_statements_use_their_index() {
         (poll::HOLD_BACK, &[by_key]),
         (sets::COUNT_HAND_OUT, &[by_key]),
         (sets::RELEASE, &[by_key]),
-        (
-            push::DUE,
-            &["outstanding USING INDEX outstanding_push (tpp=? AND push_at<?)"],
-        ),
-        (
-            push::NEXT_PUSH,
-            &["outstanding USING COVERING INDEX outstanding_push (tpp=? AND push_at>?)"],
-        ),
-        (push::TAKE_OFF, &[by_key]),
-        (push::GIVE_BACK, &[by_key]),
-        (push::OPEN, &[by_jti]),
-        (push::SETTLED, &["events USING INDEX events_by_jti (jti=?)"]),
         (settle::OUTSTANDING.find, &[by_jti]),
         (settle::OUTSTANDING.delete, &[by_key]),
         (
@@ -83,15 +85,57 @@ fn hot_statements_use_their_index() {
             &["settlements USING INDEX settlements_by_age (at<?)"],
         ),
     ];
-    let db = empty();
-    for (statement, expected) in expected {
-        let plan = plan(&db, statement);
-        let steps: Vec<&str> = plan
-            .iter()
-            .map(|step| step.trim_start_matches("SEARCH "))
-            .collect();
-        assert_eq!(steps, *expected, "{statement}");
-    }
+    assert_plans(expected);
+}
+
+// D-10, I-04
+#[test]
+fn statements_of_pushes_and_lanes_use_their_index() {
+    let by_jti = "outstanding USING INDEX outstanding_by_jti (jti=?)";
+    let by_key = "outstanding USING PRIMARY KEY (tpp=? AND position=?)";
+    let oldest = "outstanding USING PRIMARY KEY (tpp=?)";
+    let expected: &[(&str, &[&str])] = &[
+        (
+            push::DUE,
+            &["outstanding USING INDEX outstanding_push (tpp=? AND push_at<?)"],
+        ),
+        (
+            push::NEXT_PUSH,
+            &["outstanding USING COVERING INDEX outstanding_push (tpp=? AND push_at>?)"],
+        ),
+        (push::TAKE_OFF, &[by_key]),
+        (attempts::GIVE_BACK, &[by_key]),
+        (attempts::OPEN, &[by_jti]),
+        (push::PUT_BACK, &[by_jti]),
+        (
+            push::BEGIN_ONE_ANEW,
+            &["outstanding USING COVERING INDEX outstanding_by_jti (jti=?)"],
+        ),
+        (push::BEGIN_ANEW, &[oldest]),
+        (
+            lanes::OWNS,
+            &[
+                "SCAN CONSTANT ROW",
+                "SCALAR SUBQUERY 1",
+                "l USING INTEGER PRIMARY KEY (rowid=?)",
+                "n USING PRIMARY KEY (node_id=?)",
+            ],
+        ),
+        (
+            lanes::LIST_LANES,
+            &[
+                "t USING COVERING INDEX sqlite_autoindex_tpps_1 (client_id>?)",
+                "l USING INTEGER PRIMARY KEY (rowid=?)",
+                "q USING INTEGER PRIMARY KEY (rowid=?)",
+                "n USING PRIMARY KEY (node_id=?) LEFT-JOIN",
+            ],
+        ),
+        (
+            attempts::SETTLED,
+            &["events USING INDEX events_by_jti (jti=?)"],
+        ),
+    ];
+    assert_plans(expected);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The schema's history, and the settings every promise rests on.
 
+use oyez_domain::ledger::lanes::{Health, HealthState, LaneFilter};
 use rusqlite::Connection;
 
 use super::{Home, accept, at, balance, poll, signed, subscribe, tpp};
 use crate::Store;
-use crate::sqlite::{Options, migrations};
+use crate::sqlite::{Options, lanes, migrations};
 
 /// Rows that a schema can hold, and a question that must have the same answer in every later one.
 struct Sample {
@@ -47,6 +48,21 @@ const SAMPLES: &[Sample] = &[
                 + (SELECT count(*) FROM superseded_sets JOIN disowned_keys USING (kid))",
         answer: 4,
     },
+    // An outage declared before reasons were kept has one, so that the lane can be read.
+    Sample {
+        rows: "
+            INSERT INTO tpps VALUES (1, 'tpp', '{}', 0, NULL, NULL, 5, 5), (2, 'two', '{}', 0, NULL, NULL, 5, 5);
+            INSERT INTO queues (tpp, accepted) VALUES (1, 1);
+            INSERT INTO events VALUES (1, x'01', 1, 1, 5, 'r', NULL, '{}');
+            INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at,
+                refusals, refused_since, endpoint_failures, flight_until, is_overtaken)
+                VALUES (1, 1, 1, x'01', 0, 5, 5, 9, 2, 6, 3, 9, 1);
+            INSERT INTO lanes (tpp, health, since, failures, next_probe_at, reason) VALUES (1, 1, 5, 1, 9, '503');",
+        question: "
+            SELECT refusals + endpoint_failures + (SELECT count(*) FROM lanes WHERE reason = '503')
+            FROM outstanding",
+        answer: 6,
+    },
 ];
 
 #[test]
@@ -66,6 +82,54 @@ fn every_migration_keeps_what_was_there() {
         assert_eq!(answer, sample.answer, "rows of schema {schema}");
         assert_eq!(migrations::version(&db).unwrap(), migrations::newest());
     }
+}
+
+// D-06, D-07
+#[test]
+fn what_was_pushed_before_its_counters_were_kept_begins_with_none() {
+    let mut db = Connection::open_in_memory().unwrap();
+    db.execute_batch(migrations::MIGRATIONS[0].sql).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    db.execute_batch(
+        "INSERT INTO tpps VALUES (1, 'one', '{}', 0, NULL, NULL, 5, 5), (2, 'two', '{}', 0, NULL, NULL, 5, 5),
+            (3, 'three', '{}', 0, NULL, NULL, 5, 5), (4, 'four', '{}', 0, NULL, NULL, 5, 5);
+        INSERT INTO queues (tpp, accepted) VALUES (1, 2), (2, 0), (3, 0), (4, 0);
+        INSERT INTO events VALUES (1, x'01', 1, 1, 5, 'r', NULL, '{}'), (2, x'02', 1, 2, 5, 'r', NULL, '{}');
+        INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at)
+            VALUES (1, 1, 1, x'01', 0, 5, 9, 9), (1, 2, 2, x'02', 0, 5, 5, NULL);
+        INSERT INTO lanes (tpp, health, since, declared_at, failures, next_probe_at) VALUES
+            (1, 0, NULL, NULL, 0, NULL), (2, 1, 5, NULL, 3, 9), (3, 2, 5, 7, 9, NULL), (4, 3, 5, NULL, 0, NULL);",
+    )
+    .unwrap();
+    migrations::apply(&mut db).unwrap();
+    let counted: i64 = db
+        .query_row(
+            "SELECT count(*) FROM outstanding WHERE refusals = 0 AND refused_since IS NULL
+                AND endpoint_failures = 0 AND flight_until IS NULL AND NOT is_overtaken",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(counted, 2);
+    let all = lanes::list(&db, LaneFilter::default(), None, 9).unwrap();
+    let told: Vec<(HealthState, Option<String>)> = all
+        .rows
+        .into_iter()
+        .map(|lane| match lane.health {
+            Health::Failing { ref reason, .. } | Health::Unresponsive { ref reason, .. } => {
+                (lane.health.state(), Some(reason.to_string()))
+            }
+            Health::Responsive | Health::Paused { .. } => (lane.health.state(), None),
+        })
+        .collect();
+    let before = || Some("declared before reasons were kept".to_owned());
+    let expected = [
+        (HealthState::Paused, None),
+        (HealthState::Responsive, None),
+        (HealthState::Unresponsive, before()),
+        (HealthState::Failing, before()),
+    ];
+    assert_eq!(told, expected, "four, one, three, two");
 }
 
 #[tokio::test]

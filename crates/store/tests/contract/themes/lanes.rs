@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oyez_domain::ids::NodeId;
-use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Reported};
 use oyez_domain::time::Timestamp;
 use tokio::task::JoinSet;
 
@@ -74,6 +74,7 @@ pub(super) fn failing(now: Timestamp) -> Health {
         since: now,
         failures: 3,
         next_probe_at: now + LONG,
+        reason: Reason::new("503: come back later"),
     }
 }
 
@@ -232,13 +233,13 @@ async fn lanes_of_a_lapsed_or_released_lease_are_taken_over_with_their_health() 
     );
     let sick = failing(ledger.now());
     assert_eq!(
-        reports(&two, &acme, sick, Hold::Keep).await,
+        reports(&two, &acme, sick.clone(), Hold::Keep).await,
         Reported::Written
     );
     ledger.release_lease(two).await.unwrap();
     let three = lease(&ledger, "three").await;
     let lanes = ledger.claim_lanes(three, 9, ledger.now()).await.unwrap();
-    assert_eq!((lanes.len(), lanes[0].health), (1, sick));
+    assert_eq!((lanes.len(), &lanes[0].health), (1, &sick));
 }
 
 // D-05

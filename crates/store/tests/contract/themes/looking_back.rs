@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oyez_domain::event::{EventType, Family, Notice};
 use oyez_domain::ids::{Jti, ResourceId, TransactionId};
+use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{Counts, EventFilter, Minute, Page, StateFilter};
 use oyez_domain::ledger::push::Verdict;
 use oyez_domain::ledger::registering::Kind;
@@ -26,6 +27,31 @@ fn newest_first(mut jtis: Vec<Jti>) -> Vec<Jti> {
     jtis.sort_unstable();
     jtis.reverse();
     jtis
+}
+
+// I-04
+#[tokio::test]
+async fn a_test_event_is_marked_wherever_it_is_looked_up() {
+    let ledger = ledger().await;
+    let acme = ledger.subscriber("acme", everything()).await;
+    let test = Notice {
+        test: true,
+        ..notice(&acme.id, Family::Aisp, &[UPDATE])
+    };
+    let told = [
+        acme.publish(test).await,
+        Acceptance::Accepted(acme.news().await),
+    ];
+    let page = ledger.list_events(EventFilter::default(), None, 9).await;
+    let listed: Vec<_> = page.unwrap().rows.iter().rev().map(|it| it.test).collect();
+    assert_eq!(listed, [true, false]);
+    for (told, is_test) in told.into_iter().zip([true, false]) {
+        let Acceptance::Accepted(jti) = told else {
+            panic!("not accepted: {told:?}");
+        };
+        let file = acme.file(jti).await;
+        assert_eq!((file.summary.test, file.notice.test), (is_test, is_test));
+    }
 }
 
 // I-03

@@ -157,9 +157,7 @@ async fn each_hand_out_has_the_bytes_of_the_first() {
     ledger.pass(REDELIVERY);
     assert_eq!(acme.takes(ask()).await, first);
     ledger.pass(REDELIVERY);
-    let due = ledger
-        .due_for_push(acme.id.clone(), crate::fixture::look(), ledger.now())
-        .await;
+    let due = acme.looks(100).await;
     let set = due.unwrap().work.remove(0).set;
     assert_eq!(
         set,

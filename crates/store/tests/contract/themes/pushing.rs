@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ledger::push::{Recorded, Verdict};
-use oyez_domain::ledger::sets::Look;
 use oyez_domain::life::{Settlement, State};
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 
 use super::ledger;
-use crate::fixture::{BY_POLL, BY_PUSH, Ledger, Tpp, ask, attempt, look, operator};
+use crate::fixture::{BY_POLL, BY_PUSH, Ledger, Tpp, ask, attempt, operator};
 use oyez_testkit::making::{everything, pushed_to};
 
 const IN_FLIGHT: Duration = Duration::from_secs(10);
 const REDELIVERY: Duration = Duration::from_secs(60);
 const POLL_ONLY: Verdict = Verdict::Refused { again_at: None };
+const FAILED: Verdict = Verdict::EndpointFailed;
 
 async fn pushed(ledger: &Ledger, name: &str) -> Tpp {
     ledger
@@ -45,14 +45,7 @@ async fn work_comes_oldest_first_up_to_its_bound_with_the_address_as_registered(
     let ledger = ledger().await;
     let acme = pushed(&ledger, "acme").await;
     let news = acme.much_news(3).await;
-    let bound = Look {
-        events_max: 2,
-        ..look()
-    };
-    let due = ledger
-        .due_for_push(acme.id.clone(), bound, ledger.now())
-        .await
-        .unwrap();
+    let due = acme.looks(2).await.unwrap();
     assert_eq!(
         due.callback_url.as_deref(),
         Some("https://acme.example/v4.0/event-notifications")
@@ -108,9 +101,9 @@ async fn every_attempt_is_recorded_as_it_was() {
     let ledger = ledger().await;
     let acme = pushed(&ledger, "acme").await;
     let jti = acme.news().await;
-    let first = attempt(jti, Verdict::EndpointFailed, ledger.now());
+    let first = attempt(jti, FAILED, ledger.now());
     let second = attempt(jti, Verdict::Acknowledged, ledger.pass(IN_FLIGHT));
-    let late = attempt(jti, Verdict::EndpointFailed, ledger.pass(IN_FLIGHT));
+    let late = attempt(jti, FAILED, ledger.pass(IN_FLIGHT));
     let all = vec![first, second, late];
     ledger
         .record_attempts(acme.id.clone(), all.clone(), ledger.now())
@@ -130,7 +123,7 @@ async fn a_late_answer_is_recorded_and_changes_nothing() {
     let settlement = acme.file(jti).await.settlements.remove(0);
     let late = [
         Verdict::Acknowledged,
-        Verdict::EndpointFailed,
+        FAILED,
         POLL_ONLY,
         Verdict::Refused {
             again_at: Some(ledger.now()),
@@ -156,7 +149,7 @@ async fn a_late_202_acknowledges_a_failed_event_and_a_late_refusal_does_not_touc
     let jti = acme.news().await;
     acme.polls(ask().max(0).error(jti, "jwtAud").error_cap(1))
         .await;
-    let recorded = acme.answers(jti, Verdict::EndpointFailed).await;
+    let recorded = acme.answers(jti, FAILED).await;
     assert!(
         matches!(recorded, Recorded::AlreadySettled(_)),
         "{recorded:?}"
@@ -245,10 +238,7 @@ async fn after_an_endpoint_failure_the_event_itself_is_due_at_once_and_not_charg
     let jti = acme.news().await;
     for _ in 0..200 {
         assert_eq!(acme.is_pushed().await, [jti]);
-        assert_eq!(
-            acme.answers(jti, Verdict::EndpointFailed).await,
-            Recorded::Applied
-        );
+        assert_eq!(acme.answers(jti, FAILED).await, Recorded::Applied);
     }
     assert_eq!(acme.outcome(jti).await, None);
     assert_eq!(acme.receives(ask().waiting()).await, [jti]);
@@ -271,7 +261,7 @@ async fn a_poll_hand_out_holds_pushes_back_for_the_redelivery_delay() {
 // P-14, P-08
 #[tokio::test]
 async fn an_attempt_that_ends_after_a_hand_out_does_not_cut_its_delay_short() {
-    for verdict in [Verdict::EndpointFailed, Verdict::Refused { again_at: None }] {
+    for verdict in [FAILED, Verdict::Refused { again_at: None }] {
         let ledger = ledger().await;
         let acme = pushed(&ledger, "acme").await;
         let jti = acme.news().await;
@@ -315,7 +305,7 @@ async fn an_attempt_that_outlived_the_address_does_not_bring_its_event_back_to_p
     let jti = acme.news().await;
     acme.is_pushed().await;
     acme.replaces(everything()).await;
-    acme.answers(jti, Verdict::EndpointFailed).await;
+    acme.answers(jti, FAILED).await;
     assert_eq!(
         (acme.is_pushed().await, acme.next_push_at().await),
         (vec![], None)
@@ -395,10 +385,7 @@ async fn a_look_that_finds_nothing_never_says_to_look_again_at_once() {
     ledger.pass(Duration::from_secs(1));
     acme.replaces(pushed_to("new.example", everything())).await;
     for _ in 0..2 {
-        let due = ledger
-            .due_for_push(acme.id.clone(), look(), ledger.now())
-            .await
-            .unwrap();
+        let due = acme.looks(100).await.unwrap();
         let spins = due.work.is_empty() && due.next_at.is_some_and(|at| at <= ledger.now());
         assert!(!spins, "nothing to do now, and yet: {:?}", due.next_at);
     }

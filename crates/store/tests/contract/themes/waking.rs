@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oyez_domain::ids::Jti;
-use oyez_domain::ledger::lanes::{Health, Hold, Lease, Reported};
+use oyez_domain::ledger::lanes::{Health, Hold, Lease, Reason, Reported};
 use oyez_domain::ledger::push::Verdict;
 use oyez_domain::ledger::registering::Kind;
 use oyez_domain::time::Timestamp;
@@ -23,7 +23,7 @@ async fn news_while_a_lane_is_owned_is_not_lost_when_it_is_let_go() {
         acme.news().await;
         let one = lease(&ledger, "one").await;
         claims(&ledger, &one).await;
-        acme.is_pushed().await;
+        acme.is_pushed_by(&one).await;
         ledger.pass(Duration::from_secs(1));
         acme.news().await;
         assert_eq!(
@@ -147,6 +147,7 @@ async fn an_outage_ends_with_its_address() {
         declared_at: now,
         failures: 9,
         next_probe_at: None,
+        reason: Reason::new("connect: refused"),
     };
     // The subscription goes and another comes, or the callback-url takes over.
     for has_callback_url in [false, true] {
@@ -159,7 +160,7 @@ async fn an_outage_ends_with_its_address() {
         acme.news().await;
         let one = lease(&ledger, "one").await;
         claims(&ledger, &one).await;
-        reports(&one, &acme, given_up, LET_GO).await;
+        reports(&one, &acme, given_up.clone(), LET_GO).await;
         acme.deletes(Kind::Subscription).await;
         if !has_callback_url {
             let other = pushed_to("other.example", everything());
@@ -208,7 +209,7 @@ async fn a_tpp_that_is_served_again_has_its_lane_woken() {
     acme.is_disabled().await;
     let one = lease(&ledger, "one").await;
     claims(&ledger, &one).await;
-    acme.is_pushed().await;
+    acme.is_pushed_by(&one).await;
     reports(&one, &acme, Health::Responsive, LET_GO).await;
     acme.stands(Standing::Active).await;
     assert_eq!(claims(&ledger, &one).await, ["acme"]);
@@ -253,10 +254,11 @@ async fn blocked(ledger: &Ledger, one: &Lease) -> (Tpp, Vec<Jti>) {
         .unwrap();
     let news = acme.much_news(2).await;
     claims(ledger, one).await;
-    acme.is_pushed().await;
+    acme.is_pushed_by(one).await;
     acme.answers(news[0], Verdict::Refused { again_at: None })
         .await;
-    assert_eq!(acme.next_push_at().await, None);
+    let due = acme.looks_as(one, 0).await.unwrap();
+    assert_eq!(due.next_at, None);
     reports(one, &acme, Health::Responsive, LET_GO).await;
     assert_eq!(claims(ledger, one).await, Vec::<String>::new());
     (acme, news)
@@ -280,7 +282,7 @@ async fn in_strict_order_the_end_of_the_oldest_wakes_the_lane_for_the_next() {
             _ => drop(ledger.expire(Timestamp::MAX, 1, now).await),
         }
         assert_eq!(claims(&ledger, &one).await, ["acme"]);
-        assert_eq!(acme.is_pushed().await, news[1..]);
+        assert_eq!(acme.is_pushed_by(&one).await, news[1..]);
     }
 }
 
@@ -296,5 +298,5 @@ async fn a_tpp_that_leaves_strict_order_has_its_lane_woken() {
         .await
         .unwrap();
     assert_eq!(claims(&ledger, &one).await, ["acme"]);
-    assert_eq!(acme.is_pushed().await, news[1..]);
+    assert_eq!(acme.is_pushed_by(&one).await, news[1..]);
 }

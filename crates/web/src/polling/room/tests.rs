@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use oyez_domain::event::Family;
+use oyez_domain::tpp::DeliveryOrder;
 use oyez_testkit::dice::Dice;
 
 use super::*;
@@ -37,7 +38,10 @@ impl Model {
             now: Timestamp::from_unix_seconds(1_700_000_000),
             due_at: None,
             polls: Vec::new(),
-            views: vec![View::of(&Family::ALL), View::of(&[Family::Aisp])],
+            views: vec![
+                View::of(&Family::ALL, DeliveryOrder::Concurrent),
+                View::of(&[Family::Aisp], DeliveryOrder::Concurrent),
+            ],
         }
     }
 

@@ -116,6 +116,7 @@ async fn metrics_are_well_formed_and_no_label_holds_what_a_caller_said() {
         "method",
         "operation",
         "outcome",
+        "state",
         "status",
         "version",
     ];

@@ -3,6 +3,7 @@
 use axum::http::Method;
 use oyez_jose::LocalKey;
 use oyez_store::Store;
+use oyez_testkit::certificates::Authority;
 use oyez_testkit::faulty_store::FaultyStore;
 use oyez_testkit::{keys, making};
 use oyez_web::internal::operators::Role;
@@ -110,6 +111,42 @@ async fn all_that_is_wrong_with_a_profile_is_said_at_once() {
         ]
     );
     assert_eq!(world.bank.store().asked("register_tpp"), 0);
+}
+
+// I-04, D-13
+#[tokio::test]
+async fn trust_anchors_of_a_tpp_are_certificates_in_pem_and_nothing_else() {
+    let world = World::new().await;
+    let authority = Authority::new("Acme's own");
+    let two = authority.pem() + &Authority::new("Acme's next").pem();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let client = authority.client("acme-1");
+    for (pem, told) in [
+        (String::new(), "the PEM cannot be read"),
+        ("no PEM".to_owned(), "the PEM cannot be read"),
+        (
+            authority.pem() + broken,
+            "certificate 2 cannot be a trust anchor",
+        ),
+        (
+            authority.pem() + &client.key_pem(),
+            "a private key among them",
+        ),
+        (authority.pem().repeat(200), "64 KiB"),
+    ] {
+        let mut body = registration("tpp-1");
+        body["overrides"]["trust_anchors"] = pem.into();
+        let reply = world.post("/v1/tpps", &body).await;
+        let said = (reply.status, reply.paths());
+        assert_eq!(said, (400, vec!["overrides.trust_anchors".to_owned()]));
+        assert!(reply.text().contains(told), "{told}: {reply:?}");
+    }
+    let mut body = registration("tpp-1");
+    body["overrides"]["trust_anchors"] = two.clone().into();
+    let reply = world.post("/v1/tpps", &body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let read = world.get("/v1/tpps/tpp-1").await.json();
+    assert_eq!(read["overrides"]["trust_anchors"], two);
 }
 
 // I-04, M-05
@@ -227,10 +264,16 @@ async fn a_tpp_that_hears_nothing_says_why() {
         "{why}"
     );
     let hears = world.get("/v1/tpps/hears").await.json();
+    let delivery = &hears["delivery"];
     assert_eq!(
-        hears["delivery"],
-        json!({"pushed_to": null, "may_poll": true, "silenced_by": []})
+        (
+            &delivery["pushed_to"],
+            &delivery["may_poll"],
+            &delivery["silenced_by"]
+        ),
+        (&Value::Null, &json!(true), &json!([]))
     );
+    assert_eq!(delivery["endpoint"]["state"], "responsive");
     assert_eq!(hears["counts"]["outstanding"], 1);
     let counts = world.get("/v1/tpps/hears/counts").await.json();
     assert_eq!(counts, hears["counts"]);
@@ -274,6 +317,9 @@ async fn a_ledger_that_fails_is_a_503_on_every_act() {
             (Method::PUT, "/v1/tpps/tpp-1", profile()),
             (Method::POST, "/v1/tpps/tpp-1/disable", reason.clone()),
             (Method::POST, "/v1/tpps/tpp-1/enable", nothing.clone()),
+            (Method::POST, "/v1/endpoints/tpp-1/pause", nothing.clone()),
+            (Method::POST, "/v1/endpoints/tpp-1/resume", nothing.clone()),
+            (Method::POST, "/v1/test-events", json!({"tpp": "tpp-1"})),
             (
                 Method::POST,
                 "/v1/tpps/tpp-1/requeue-failed",
@@ -284,7 +330,14 @@ async fn a_ledger_that_fails_is_a_503_on_every_act() {
             assert_eq!(reply.status, 503, "{path}: {reply:?}");
             assert_eq!(reply.header("retry-after"), "2");
         }
-        for path in ["/v1/tpps", "/v1/tpps/tpp-1", "/v1/events", "/v1/audit"] {
+        for path in [
+            "/v1/tpps",
+            "/v1/tpps/tpp-1",
+            "/v1/endpoints",
+            "/v1/endpoints/tpp-1",
+            "/v1/events",
+            "/v1/audit",
+        ] {
             assert_eq!(world.get(path).await.status, 503, "{path}");
         }
         assert_eq!(

@@ -49,6 +49,7 @@ impl World {
             bank: Arc::clone(bank.web()),
             operators: operators.subscribe(),
             readiness,
+            options: bank.internal_options(),
             tasks: tasks.clone(),
         });
         Self {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use http_body_util::BodyExt as _;
 use oyez_web::listener::{BodyTooSlow, Bounds, Gateway, Listener, Peer, Tls};
-use oyez_web::metrics::{self, Metrics};
+use oyez_web::metrics::{self, Levels, Metrics};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -103,7 +103,10 @@ impl World {
     /// Whether this is counted now: `connections`, and how many.
     pub(crate) fn counts(&self, name: &str, value: usize) -> bool {
         let line = format!("oyez_{name}{{listener=\"tpp\"}} {value}");
-        self.metrics.text(0, 0).lines().any(|found| found == line)
+        self.metrics
+            .text(Levels::default())
+            .lines()
+            .any(|found| found == line)
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

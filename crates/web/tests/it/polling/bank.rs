@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -21,14 +22,14 @@ use oyez_issuer::{Identity, Issuer, Parts};
 use oyez_jose::key_set::{KeyEntry, KeySet, Manifest};
 use oyez_jose::{Sign, Signatory, UnixTime};
 use oyez_store::sqlite::{self, Ledger};
-use oyez_store::{Error, Store};
+use oyez_store::{Error, Listen, News, Store};
 use oyez_testkit::clock::{DAWN, ManualClock};
 use oyez_testkit::faulty_store::FaultyStore;
 use oyez_testkit::keys;
 use oyez_testkit::making::{
     Jtis, UPDATE, client, everything, interaction, notice, profile, rules, submission,
 };
-use oyez_web::metrics::Metrics;
+use oyez_web::metrics::{Levels, Metrics};
 use oyez_web::polling::{Answer, Ask, Desk, Options, Unavailable, Waiters};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -42,9 +43,24 @@ pub(crate) struct Bank {
     pub(crate) desk: Arc<Desk>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) keys: watch::Sender<Arc<KeySet>>,
+    ears: Arc<Ears>,
     jtis: Jtis,
     _stopped: Stopped,
     _directory: TempDir,
+}
+
+/// What the waiters hear the ledger by. A test can shut them.
+struct Ears {
+    waiters: Arc<Waiters>,
+    shut: AtomicBool,
+}
+
+impl Listen for Ears {
+    fn heard(&self, news: &[News]) {
+        if !self.shut.load(Ordering::SeqCst) {
+            self.waiters.heard(news);
+        }
+    }
 }
 
 /// A poll on its way.
@@ -98,6 +114,11 @@ impl Bank {
         let issuer =
             Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current()).unwrap();
         let waiters = Arc::new(Waiters::new(options));
+        let ears = Arc::new(Ears {
+            waiters: Arc::clone(&waiters),
+            shut: AtomicBool::new(false),
+        });
+        store.listen(Arc::downgrade(&ears) as _);
         let metrics = Arc::new(Metrics::default());
         let desk = Desk {
             store: Arc::clone(&store) as Arc<dyn Store>,
@@ -113,6 +134,7 @@ impl Bank {
             desk: Arc::new(desk),
             metrics,
             keys,
+            ears,
             jtis: Jtis::from(1),
             _stopped: Stopped::new(),
             _directory: directory,
@@ -142,7 +164,6 @@ impl Bank {
         client_id
     }
 
-    /// Subscribes and says so to those who wait, as the TPP API does.
     pub(crate) async fn subscribe(&self, client_id: &ClientId) {
         let made = self.store.create_registration(
             client_id.clone(),
@@ -152,10 +173,8 @@ impl Bank {
             self.clock.now(),
         );
         assert!(made.await.unwrap().is_ok());
-        self.waiters.wake(client_id);
     }
 
-    /// As [`Bank::subscribe`].
     pub(crate) async fn resubscribe(&self, client_id: &ClientId, wish: SubscriptionWish) {
         let target = Target {
             kind: Kind::Subscription,
@@ -168,30 +187,16 @@ impl Bank {
             .store
             .replace_registration(client_id.clone(), target, wish, now);
         assert!(replaced.await.unwrap().is_ok());
-        self.waiters.wake(client_id);
     }
 }
 
 /// News.
 impl Bank {
-    /// Accepts so many events and says so to those who wait, as the internal API does.
     pub(crate) async fn accept(&self, client_id: &ClientId, events: usize) -> Vec<Jti> {
         self.accept_of(client_id, Family::Aisp, events).await
     }
 
     pub(crate) async fn accept_of(
-        &self,
-        client_id: &ClientId,
-        family: Family,
-        events: usize,
-    ) -> Vec<Jti> {
-        let jtis = self.accept_silently(client_id, family, events).await;
-        self.waiters.wake(client_id);
-        jtis
-    }
-
-    /// Accepts events and says nothing to those who wait.
-    pub(crate) async fn accept_silently(
         &self,
         client_id: &ClientId,
         family: Family,
@@ -208,6 +213,26 @@ impl Bank {
         jtis
     }
 
+    /// Accepts events, and those who wait do not hear of it.
+    pub(crate) async fn accept_silently(
+        &self,
+        client_id: &ClientId,
+        family: Family,
+        events: usize,
+    ) -> Vec<Jti> {
+        self.ears.shut.store(true, Ordering::SeqCst);
+        let jtis = self.accept_of(client_id, family, events).await;
+        self.ears.shut.store(false, Ordering::SeqCst);
+        jtis
+    }
+
+    /// Says that there is something, though there is nothing.
+    pub(crate) fn cry_wolf(&self, client_id: &ClientId) {
+        let mut news = News::of(client_id.clone());
+        news.polls = true;
+        self.waiters.heard(&[news]);
+    }
+
     /// Accepts an event about a resource of a type that the bank's table does not have (any more).
     pub(crate) async fn accept_unspeakable(&self, client_id: &ClientId) -> Jti {
         let mut notice = notice(client_id, Family::Aisp, &[UPDATE]);
@@ -216,7 +241,6 @@ impl Bank {
         let batch = vec![submission(jti, notice)];
         let accepted = self.store.accept(batch, self.clock.now()).await.unwrap();
         assert_eq!(accepted, [Acceptance::Accepted(jti)]);
-        self.waiters.wake(client_id);
         jti
     }
 
@@ -234,7 +258,10 @@ impl Bank {
     /// Whether so many polls were answered like this.
     pub(crate) fn counts(&self, answered: &str, polls: usize) -> bool {
         let line = format!("oyez_polls_total{{answered=\"{answered}\"}} {polls}");
-        self.metrics.text(0, 0).lines().any(|found| found == line)
+        self.metrics
+            .text(Levels::default())
+            .lines()
+            .any(|found| found == line)
     }
 
     pub(crate) async fn poll(&self, ask: Ask) -> Answer {

@@ -88,7 +88,7 @@ impl History {
                 // Even if it is there already, nobody hears it.
                 drop(polling.as_mut().poll(&mut context));
             }
-            9 => self.bank.waiters.wake(&self.tpps[tpp].client_id),
+            9 => self.bank.cry_wolf(&self.tpps[tpp].client_id),
             10 => {
                 for _ in 0..self.dice.below(9) {
                     yield_now().await;

@@ -90,7 +90,7 @@ async fn what_a_poll_reports_is_counted_once_however_often_it_is_woken() {
     };
     let polling = bank.lies_down(said).await;
     for looks in 3..6 {
-        bank.waiters.wake(&tpp);
+        bank.cry_wolf(&tpp);
         super::bank::until(|| bank.looks() == looks).await;
         bank.sleeping(1).await;
     }
@@ -169,7 +169,6 @@ async fn a_tpp_that_is_disabled_while_it_waits_is_answered() {
         .store
         .set_standing(operator(), tpp.clone(), disabled, DAWN);
     assert!(done.await.unwrap().is_some());
-    bank.waiters.wake(&tpp);
     let answer = answer_of(polling).await;
     assert_eq!(answer.refusal, Some(NothingToPoll::NotServed));
 }

@@ -158,7 +158,7 @@ async fn who_is_called_and_goes_away_hands_the_call_on() {
     let bank = Bank::new();
     let tpp = bank.tpp("tpp").await;
     let mut sleepers = sleepers(&bank, 2, &waiting(&tpp)).await;
-    bank.waiters.wake(&tpp);
+    bank.cry_wolf(&tpp);
     let called = sleepers.remove(0);
     called.abort();
     assert!(called.await.unwrap_err().is_cancelled());
@@ -192,17 +192,4 @@ async fn what_is_chosen_for_a_client_that_goes_away_is_had_by_another_when_it_is
         };
         bank.poll(said).await;
     }
-}
-
-// P-07
-#[tokio::test(start_paused = true)]
-async fn a_sweep_calls_every_line() {
-    let bank = Bank::new();
-    let tpps = [bank.tpp("a").await, bank.tpp("b").await];
-    for tpp in &tpps {
-        sleepers(&bank, 3, &waiting(tpp)).await;
-    }
-    bank.waiters.wake_all();
-    until(|| bank.looks() == 6 + 2).await;
-    bank.sleeping(6).await;
 }

@@ -40,7 +40,6 @@ async fn accept(world: &World, tpp: &Caller, families: &[Family]) -> Vec<Jti> {
             .all(|one| matches!(one, Acceptance::Accepted { .. })),
         "{accepted:?}"
     );
-    world.bank.waiters.wake(&client_id);
     jtis
 }
 
@@ -241,7 +240,6 @@ async fn who_is_disabled_while_a_poll_waits_is_refused_and_loses_nothing() {
                 tokio::task::yield_now().await;
             }
             world.disable("tpp-1").await;
-            world.bank.waiters.wake(&client("tpp-1"));
         };
         let (reply, ()) = tokio::join!(waits, disable);
         assert_eq!((reply.status, reply.body.len()), (403, 0));

@@ -106,6 +106,7 @@ impl World {
         let clock = Arc::new(ManualClock::still(DAWN));
         let keys = watch::Sender::new(bank_keys());
         let bank = bank(&store, &clock, &keys, rules, choices.base_url);
+        store.listen(Arc::downgrade(&bank.waiters) as _);
         let (tokens, names) = (Arc::new(Tokens::default()), Arc::new(Names::default()));
         let tpp_keys = RemoteKeys::new(
             origin::client(),

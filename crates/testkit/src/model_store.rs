@@ -1,8 +1,8 @@
-//! The model behind the ledger's trait, so that the suite runs on two backends and the model is held to it too.
+//! The model behind the ledger's trait: the contract suite holds it to what it holds real ledgers to, and simulations run on it.
 
 use std::future::ready;
-use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -12,7 +12,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
-use oyez_domain::ledger::lanes::{Lane, LaneReport, Lease, Reported};
+use oyez_domain::ledger::lanes::{
+    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -20,26 +22,73 @@ use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::model::{Contradiction, Ledger};
 use oyez_domain::registration::Registrations;
 use oyez_domain::rules::Rules;
-use oyez_domain::time::Timestamp;
+use oyez_domain::time::{Clock, Timestamp};
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
-use oyez_store::{Answer, Error, Store};
+use oyez_store::{Answer, Error, Listen, Listeners, Store};
+
+use crate::clock::{DAWN, ManualClock};
 
 /// One model, one lock.
-pub(crate) struct ModelStore(Mutex<Ledger>);
+pub struct ModelStore {
+    ledger: Mutex<Ledger>,
+    lease_clock: Arc<dyn Clock>,
+    listeners: Listeners,
+}
 
-/// The clock of the model's leases stands still: a lease with any time to live lives, one with none is over.
-const CLOCK: Timestamp = Timestamp::from_unix_ms(0);
+/// The model, for one request: what it has to tell is told when it is let go.
+struct Held<'a> {
+    ledger: Option<MutexGuard<'a, Ledger>>,
+    listeners: &'a Listeners,
+}
 
 impl ModelStore {
-    pub(crate) fn new(rules: Arc<Rules>) -> Self {
-        Self(Mutex::new(Ledger::new(rules)))
+    /// An empty one. The clock of its leases stands still: a lease with any time to live lives, one with none is over.
+    pub fn new(rules: Arc<Rules>) -> Self {
+        Self::with_lease_clock(rules, Arc::new(ManualClock::still(DAWN)))
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.0
-            .lock()
-            .expect("a poisoned model has failed its test already")
+    /// An empty one whose leases go by this clock, as they go by the database's in others.
+    pub fn with_lease_clock(rules: Arc<Rules>, lease_clock: Arc<dyn Clock>) -> Self {
+        Self {
+            ledger: Mutex::new(Ledger::new(rules)),
+            lease_clock,
+            listeners: Listeners::default(),
+        }
+    }
+
+    fn ledger(&self) -> Held<'_> {
+        let ledger = self.ledger.lock();
+        Held {
+            ledger: Some(ledger.expect("a poisoned model has failed its test already")),
+            listeners: &self.listeners,
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Ledger;
+
+    fn deref(&self) -> &Ledger {
+        self.ledger
+            .as_ref()
+            .expect("it is held until it is dropped")
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Ledger {
+        self.ledger
+            .as_mut()
+            .expect("it is held until it is dropped")
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let news = self.take_news();
+        drop(self.ledger.take());
+        self.listeners.tell(&news);
     }
 }
 
@@ -155,11 +204,13 @@ impl Store for ModelStore {
 
     fn due_for_push(
         &self,
+        lease: Lease,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
-    ) -> Answer<'_, DueForPush> {
-        answer(self.ledger().due_for_push(&client_id, look, now))
+    ) -> Answer<'_, Option<DueForPush>> {
+        let mut ledger = self.ledger();
+        answer(ledger.due_for_push(&lease, &client_id, look, (now, self.lease_clock.now())))
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
@@ -177,6 +228,10 @@ impl Store for ModelStore {
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
         answer(self.ledger().record_attempts(&client_id, attempts, now))
+    }
+
+    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64> {
+        answer(self.ledger().put_back(&client_id, &jtis, now))
     }
 
     fn withdraw(
@@ -227,7 +282,10 @@ impl Store for ModelStore {
         renew: Option<u64>,
         ttl: Duration,
     ) -> Answer<'_, Option<Lease>> {
-        answer(self.ledger().hold_lease(node_id, renew, ttl, CLOCK))
+        answer(
+            self.ledger()
+                .hold_lease(node_id, renew, ttl, self.lease_clock.now()),
+        )
     }
 
     fn release_lease(&self, lease: Lease) -> Answer<'_, ()> {
@@ -236,15 +294,35 @@ impl Store for ModelStore {
     }
 
     fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {
-        answer(self.ledger().claim_lanes(&lease, lanes_max, now, CLOCK))
+        answer(
+            self.ledger()
+                .claim_lanes(&lease, lanes_max, now, self.lease_clock.now()),
+        )
     }
 
     fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
-        answer(self.ledger().report_lanes(&lease, reports, CLOCK))
+        answer(
+            self.ledger()
+                .report_lanes(&lease, reports, self.lease_clock.now()),
+        )
     }
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {
         answer(self.ledger().find_lane(&client_id))
+    }
+
+    fn list_lanes(
+        &self,
+        filter: LaneFilter,
+        after: Option<ClientId>,
+        rows_max: u32,
+    ) -> Answer<'_, Page<LaneStatus, ClientId>> {
+        let ledger = self.ledger();
+        answer(ledger.list_lanes(filter, after.as_ref(), rows_max, self.lease_clock.now()))
+    }
+
+    fn lane_totals(&self) -> Answer<'_, LaneTotals> {
+        answer(self.ledger().lane_totals())
     }
 
     fn pause_endpoint(
@@ -263,6 +341,10 @@ impl Store for ModelStore {
         now: Timestamp,
     ) -> Answer<'_, bool> {
         answer(self.ledger().resume_endpoint(actor, &client_id, now))
+    }
+
+    fn listen(&self, listener: Weak<dyn Listen>) {
+        self.listeners.add(listener);
     }
 
     fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>> {

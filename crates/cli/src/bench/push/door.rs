@@ -1,0 +1,99 @@
+//! Where endpoints are: addresses that are known before anybody listens, since the bank is told them first.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpSocket;
+use tokio_rustls::TlsAcceptor;
+
+use crate::args::BenchHttp;
+use crate::bench::broken;
+use crate::bench::site::Site;
+use crate::failure::Failure;
+
+/// A port that listens.
+pub(super) struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// A port that is held and refuses whoever connects.
+pub(super) struct Locked {
+    _socket: TcpSocket,
+    address: SocketAddr,
+}
+
+impl Door {
+    pub(super) fn bind() -> Result<Self, Failure> {
+        let bound = TcpListener::bind(ANY_PORT).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok(Self { listener, address })
+        });
+        bound.map_err(|error| broken("cannot listen", &error))
+    }
+
+    /// A CallbackUrl below a path.
+    pub(super) fn url(&self, path: &str) -> String {
+        url(self.address, path)
+    }
+
+    /// On the runtime that this is called on.
+    pub(super) fn open(self) -> Result<tokio::net::TcpListener, Failure> {
+        let opened = tokio::net::TcpListener::from_std(self.listener);
+        opened.map_err(|error| broken("cannot listen", &error))
+    }
+}
+
+impl Locked {
+    pub(super) fn bind() -> Result<Self, Failure> {
+        let bound = TcpSocket::new_v4().and_then(|socket| {
+            socket.bind(SocketAddr::V4(ANY_PORT))?;
+            let address = socket.local_addr()?;
+            Ok(Self {
+                _socket: socket,
+                address,
+            })
+        });
+        bound.map_err(|error| broken("cannot take a port", &error))
+    }
+
+    pub(super) fn url(&self) -> String {
+        url(self.address, "")
+    }
+}
+
+/// The server's side of TLS, with the development certificate.
+pub(super) fn tls(site: &Site, http: BenchHttp) -> Result<TlsAcceptor, Failure> {
+    let certificate = CertificateDer::from_pem_file(site.file("development/server.crt"));
+    let certificate = certificate.map_err(|error| broken("no certificate", &error))?;
+    let key = PrivateKeyDer::from_pem_file(site.file("development/server.key"));
+    let key = key.map_err(|error| broken("no key of a certificate", &error))?;
+    acceptor(certificate, key, http).map_err(|error| broken("cannot speak TLS", &error))
+}
+
+pub(super) fn acceptor(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+    http: BenchHttp,
+) -> Result<TlsAcceptor, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)?;
+    config.alpn_protocols = vec![match http {
+        BenchHttp::One => b"http/1.1".to_vec(),
+        BenchHttp::Two => b"h2".to_vec(),
+    }];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn url(address: SocketAddr, path: &str) -> String {
+    format!("https://{address}{path}/v4.0/event-notifications")
+}
+
+const ANY_PORT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);

@@ -1,0 +1,164 @@
+//! Delivery as this server runs it: the ledger, the issuer, HTTPS, the clocks, and who hears what comes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oyez_delivery::post::{self, Postman};
+use oyez_delivery::{Chance, Delivery, Observe, Options, Parts, Steady, Trouble};
+use oyez_domain::ids::{ClientId, NodeId};
+use oyez_domain::ledger::lanes::Health;
+use oyez_domain::ledger::push::{Answer, Attempt};
+use oyez_domain::versions::FinancialId;
+use oyez_outbound::{HeaderValue, SystemResolver};
+use oyez_web::Bank;
+use oyez_web::metrics::{Metrics, Pushed};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::outward::Outward;
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// Everything that pushes.
+pub(super) fn delivery(
+    config: &Config,
+    bank: &Bank,
+    tasks: &TaskTracker,
+) -> Result<Arc<Delivery>, Failure> {
+    let random = bank.random.clone();
+    let chance: Chance = Arc::new(move || random.bytes());
+    let parts = Parts {
+        store: Arc::clone(&bank.store),
+        issue: Arc::clone(&bank.issuer) as _,
+        post: Arc::new(postman(config, bank, tasks)?),
+        clock: Arc::clone(&bank.clock),
+        steady: Arc::new(RunsThroughSleep),
+        chance,
+        observe: Arc::new(Watch(Arc::clone(&bank.metrics))),
+    };
+    let delivery = Delivery::new(parts, options(config));
+    bank.store.listen(Arc::downgrade(&delivery) as _);
+    Ok(delivery)
+}
+
+fn options(config: &Config) -> Options {
+    let (push, retry) = (&config.push, &config.retry);
+    let node_id = NodeId::new(NODE).expect("the name is a good one");
+    Options {
+        at_once_max: push.at_once_max,
+        acknowledgement: push.acknowledgement,
+        header_profile: config.signing.header_profile,
+        retry: retry.policy(),
+        slow_probe: push.slow_probe,
+        attempt_time_max: push.total_timeout,
+        ..Options::of(node_id)
+    }
+}
+
+fn postman(config: &Config, bank: &Bank, tasks: &TaskTracker) -> Result<Postman, Failure> {
+    let outward = Outward::new(config, Arc::clone(&bank.clock), tasks.clone())?;
+    let options = post::Options {
+        financial_id: financial_id(config, bank),
+        user_agent: HeaderValue::from_static(concat!("oyez/", env!("CARGO_PKG_VERSION"))),
+        addresses: outward.tpp_addresses(),
+        proxy: outward.proxy(),
+        connect_time_max: config.push.connect_timeout,
+        attempt_time_max: config.push.total_timeout,
+    };
+    let parts = post::Parts {
+        tls: watch::channel(outward.push_tls()?).1,
+        resolver: Arc::new(SystemResolver),
+        clock: Arc::clone(&bank.clock),
+        tracker: tasks.clone(),
+    };
+    Ok(Postman::new(options, parts))
+}
+
+/// As long as any version asks for it, and nobody switched it off (D-01).
+fn financial_id(config: &Config, bank: &Bank) -> Option<HeaderValue> {
+    let wanted = bank.rules.versions.financial_id() == FinancialId::Sent;
+    let org_id = HeaderValue::try_from(config.bank.org_id.to_string());
+    let org_id = org_id.expect("an org_id is the text of a header");
+    wanted.then_some(org_id)
+}
+
+/// `CLOCK_BOOTTIME`.
+struct RunsThroughSleep;
+
+impl Steady for RunsThroughSleep {
+    fn elapsed(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        Duration::from_secs(seconds)
+            + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+    }
+}
+
+/// Tells log and metrics.
+struct Watch(Arc<Metrics>);
+
+impl Observe for Watch {
+    fn attempt_ended(&self, client_id: &ClientId, attempt: &Attempt) {
+        let pushed = Pushed::from(&attempt.verdict);
+        self.0.push(pushed, attempt.latency);
+        if pushed != Pushed::Acknowledged {
+            let (jti, why) = (attempt.jti, why(&attempt.answer));
+            tracing::info!(%client_id, %jti, outcome = ?pushed, why, "a push was not acknowledged");
+        }
+    }
+
+    fn health_changed(&self, client_id: &ClientId, from: &Health, to: &Health) {
+        match to {
+            Health::Responsive => tracing::info!(%client_id, ?from, "an endpoint is back"),
+            Health::Failing { failures: 1, .. } => {
+                tracing::warn!(%client_id, ?to, "an endpoint fails");
+            }
+            Health::Failing { .. } => tracing::info!(%client_id, ?to, "an endpoint still fails"),
+            Health::Unresponsive { .. } if matches!(from, Health::Unresponsive { .. }) => {
+                tracing::info!(%client_id, ?to, "an endpoint is still unresponsive");
+            }
+            Health::Unresponsive { .. } => tracing::error!(
+                %client_id, ?to,
+                "an endpoint is unresponsive: its events wait for polls, a PUT, an operator or the slow probe"
+            ),
+            Health::Paused { .. } => tracing::info!(%client_id, "an endpoint is paused"),
+        }
+    }
+
+    fn lanes_owned(&self, lanes: usize) {
+        self.0.lanes_owned(lanes);
+    }
+
+    fn in_flight(&self, attempts: usize) {
+        self.0.pushes_in_flight(attempts);
+    }
+
+    fn lease_lost(&self) {
+        tracing::warn!("the lease on delivery is over: nothing is pushed until there is another");
+    }
+
+    fn trouble(&self, trouble: Trouble<'_>) {
+        match trouble {
+            Trouble::Ledger { client_id, error } => {
+                let client_id = client_id.map(tracing::field::display);
+                tracing::warn!(client_id, %error, "the ledger failed delivery; it is tried again");
+            }
+            Trouble::Unsigned { client_id, error } => {
+                tracing::warn!(%client_id, %error, "an event got no SET; it is tried again");
+            }
+            Trouble::Panicked { client_id } => {
+                tracing::error!(%client_id, "a lane panicked; report this. Its events are tried again");
+            }
+        }
+    }
+}
+
+fn why(answer: &Answer) -> String {
+    match answer {
+        Answer::Response { status, .. } => status.to_string(),
+        Answer::Error { class, detail } => format!("{class}: {detail}"),
+    }
+}
+
+/// An embedded ledger has one node.
+const NODE: &str = "oyez";

@@ -1,0 +1,271 @@
+//! The health of an endpoint (D-04 … D-07): what one more answer makes of it, and what follows for the event.
+//!
+//! An outage begins with a failure and ends with an acknowledgement; the policy's counters run in between. Eight attempts
+//! that fail together are one failure: an attempt knows the *step* in which it started, each failure that counts begins a
+//! new step, and what started in an older one tells nothing new.
+//!
+//! One event can fail in the endpoint's way without the endpoint being to blame: a server that dies of one payload answers
+//! 500 to it for ever. So when the oldest has probed in vain a few times the next oldest do, and one that keeps failing while
+//! others are acknowledged counts as refused.
+//!
+//! Waits are told by the ledger's clock, which somebody may set, and kept by the runtime's, which nobody sets. No wait is
+//! longer than the policy says, whatever was read from the ledger.
+
+use std::time::Duration;
+
+use oyez_domain::ids::Jti;
+use oyez_domain::ledger::lanes::{Health, Reason};
+use oyez_domain::ledger::push::Verdict;
+use oyez_domain::retry::Next;
+use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::DeliveryOrder;
+use tokio::time::Instant;
+
+use crate::judge::{EndpointFailure, Judgement, Refusal};
+use crate::terms::Terms;
+
+/// An endpoint as its lane knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    health: Health,
+    /// When it is probed next; `None` while nothing is held back, or for good.
+    probe_at: Option<Instant>,
+    step: u64,
+    /// Different events refused since the last acknowledgement.
+    refused: Vec<Jti>,
+    /// It asked for time (D-05): only a probe ends this outage, not what was on its way before.
+    asked_for_time: bool,
+}
+
+/// A moment by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
+    pub(crate) instant: Instant,
+}
+
+/// What the ledger knew of an event when it was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) jti: Jti,
+    pub(crate) refusals: u32,
+    pub(crate) refused_since: Option<Timestamp>,
+    pub(crate) endpoint_failures: u32,
+}
+
+/// What follows for the lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// The outage is over.
+    Recovered,
+    /// It began, or went on: only a probe may start, when its time has come.
+    Failed,
+}
+
+impl Endpoint {
+    /// As the ledger remembers it. A wait that is longer than any that the terms give is one that a clock made up.
+    pub(crate) fn claimed(health: Health, terms: &Terms, at: Moment) -> Self {
+        let longest = match health {
+            Health::Unresponsive { .. } => terms.slow_probe.unwrap_or(Duration::MAX),
+            _ => terms.retry.ceiling,
+        };
+        let wait = |probe_at: Timestamp| probe_at.since(at.now).min(longest);
+        let probe_at = health.next_probe_at().map(wait);
+        Self {
+            probe_at: probe_at.and_then(|wait| at.instant.checked_add(wait)),
+            health,
+            step: 0,
+            refused: Vec::new(),
+            asked_for_time: false,
+        }
+    }
+
+    /// The same endpoint, claimed anew: what started before tells nothing of it.
+    pub(crate) fn claimed_again(&self, health: Health, terms: &Terms, at: Moment) -> Self {
+        Self {
+            step: self.step + 1,
+            ..Self::claimed(health, terms, at)
+        }
+    }
+
+    /// As it is written back.
+    pub(crate) fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Which step it is: attempts that start now carry it.
+    pub(crate) fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Nothing is held back.
+    pub(crate) fn is_responsive(&self) -> bool {
+        self.health == Health::Responsive
+    }
+
+    /// When one event may probe it.
+    pub(crate) fn probe_at(&self) -> Option<Instant> {
+        self.probe_at
+    }
+
+    /// How many of the oldest events the next probe passes over: it may be the oldest that the endpoint cannot bear. In
+    /// strict order none (D-04, D-10).
+    pub(crate) fn passes_over(&self, terms: &Terms) -> usize {
+        let failures = match self.health {
+            Health::Failing { failures, .. } | Health::Unresponsive { failures, .. } => failures,
+            Health::Responsive | Health::Paused { .. } => 0,
+        };
+        match terms.order {
+            DeliveryOrder::Strict => 0,
+            DeliveryOrder::Concurrent => {
+                failures.saturating_sub(FAILURES_OF_THE_OLDEST) as usize % PROBERS
+            }
+        }
+    }
+
+    /// An attempt that started in `step` ended so. `draw` is random in [0, 1).
+    pub(crate) fn learn(
+        &mut self,
+        (event, step): (Record, u64),
+        judgement: Judgement,
+        terms: &Terms,
+        at: Moment,
+        draw: f64,
+    ) -> (Verdict, Change) {
+        let news = step == self.step;
+        match judgement {
+            Judgement::Acknowledged => (Verdict::Acknowledged, self.acknowledged(news)),
+            Judgement::Refused(Refusal { reason }) => {
+                self.refused(event, news, &reason, terms, at, draw)
+            }
+            Judgement::EndpointFailed(failure) => {
+                let alone = event.endpoint_failures >= FAILURES_ALONE;
+                if news && alone && self.is_responsive() {
+                    return self.refused(event, news, &failure.reason, terms, at, draw);
+                }
+                let change = if news {
+                    self.fail(&failure, terms, at, draw)
+                } else {
+                    Change::None
+                };
+                (Verdict::EndpointFailed, change)
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, news: bool) -> Change {
+        self.refused.clear();
+        match self.health {
+            Health::Responsive | Health::Paused { .. } => Change::None,
+            Health::Failing { .. } | Health::Unresponsive { .. } => {
+                if self.asked_for_time && !news {
+                    return Change::None;
+                }
+                self.health = Health::Responsive;
+                self.probe_at = None;
+                self.asked_for_time = false;
+                Change::Recovered
+            }
+        }
+    }
+
+    /// The event backs off by itself. The endpoint pays for a refused probe, and for the third event in a row.
+    fn refused(
+        &mut self,
+        event: Record,
+        news: bool,
+        reason: &str,
+        terms: &Terms,
+        at: Moment,
+        draw: f64,
+    ) -> (Verdict, Change) {
+        let elapsed = event
+            .refused_since
+            .map_or(Duration::ZERO, |since| at.now.since(since));
+        let refusals = event.refusals.saturating_add(1);
+        let again_at = match terms.retry.next(refusals, elapsed, None, draw) {
+            Next::After(delay) => Some(at.now + delay),
+            Next::Exhausted(_) => None,
+        };
+        if !self.refused.contains(&event.jti) && self.refused.len() < REFUSED_IN_A_ROW {
+            self.refused.push(event.jti);
+        }
+        let outage = match self.health {
+            Health::Responsive => self.refused.len() >= REFUSED_IN_A_ROW,
+            Health::Failing { .. } | Health::Unresponsive { .. } => true,
+            Health::Paused { .. } => false,
+        };
+        let change = if news && outage {
+            let failure = EndpointFailure {
+                reason: format!("refuses every event: {reason}"),
+                retry_after: None,
+            };
+            self.fail(&failure, terms, at, draw)
+        } else {
+            Change::None
+        };
+        (Verdict::Refused { again_at }, change)
+    }
+
+    /// One more failure of the outage, or its first.
+    fn fail(&mut self, failure: &EndpointFailure, terms: &Terms, at: Moment, draw: f64) -> Change {
+        let (since, failures, declared_at) = match self.health {
+            Health::Paused { .. } => return Change::None,
+            Health::Responsive => (at.now, 1, None),
+            Health::Failing {
+                since, failures, ..
+            } => (since, failures.saturating_add(1), None),
+            Health::Unresponsive {
+                since,
+                failures,
+                declared_at,
+                ..
+            } => (since, failures.saturating_add(1), Some(declared_at)),
+        };
+        self.step += 1;
+        self.asked_for_time = failure.retry_after.is_some();
+        let reason = Reason::new(&failure.reason);
+        let elapsed = at.now.since(since);
+        let wait = match declared_at {
+            Some(_) => None,
+            None => match terms
+                .retry
+                .next(failures, elapsed, failure.retry_after, draw)
+            {
+                Next::After(wait) => Some(wait),
+                Next::Exhausted(_) => None,
+            },
+        };
+        self.probe_at = wait.or(terms.slow_probe).map(|wait| at.instant + wait);
+        self.health = match wait {
+            Some(wait) => Health::Failing {
+                since,
+                failures,
+                next_probe_at: at.now + wait,
+                reason,
+            },
+            None => Health::Unresponsive {
+                since,
+                declared_at: declared_at.unwrap_or(at.now),
+                failures,
+                next_probe_at: terms.slow_probe.map(|wait| at.now + wait),
+                reason,
+            },
+        };
+        Change::Failed
+    }
+}
+
+/// Refusals of different events in a row that make an outage (D-04).
+const REFUSED_IN_A_ROW: usize = 3;
+/// The first failure and the first probes are the oldest event's; after the third failure the next oldest has a go.
+const FAILURES_OF_THE_OLDEST: u32 = 2;
+/// Then the next after it, and so on until it is the oldest's turn again.
+const PROBERS: usize = 8;
+/// An event that failed so often in the endpoint's way, and fails again while the endpoint answers others, is to blame.
+const FAILURES_ALONE: u32 = 3;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! Outages, refusals and recovery, as TPPs and the ledger see them.
+
+use std::time::Duration;
+
+use oyez_domain::ledger::lanes::{Health, HealthState};
+use oyez_domain::life::State;
+use oyez_domain::tpp::{Acknowledgement, Overrides};
+
+use super::endpoints::Behaviour;
+use super::world::{MINUTE, SLOW_PROBE, World};
+
+async fn failures(world: &World, tpp: &oyez_domain::ids::ClientId) -> u32 {
+    match world.health(tpp).await {
+        Health::Failing { failures, .. } | Health::Unresponsive { failures, .. } => failures,
+        Health::Responsive | Health::Paused { .. } => 0,
+    }
+}
+
+// D-03, D-04, D-06
+#[tokio::test(start_paused = true)]
+async fn a_dead_endpoint_costs_one_probe_per_step_however_long_its_queue() {
+    for status in [301, 401, 403, 404, 410, 500, 503] {
+        let mut world = World::new(10);
+        world.start();
+        let tpp = world.tpp("acme", Overrides::default()).await;
+        world.behave(&tpp, Behaviour::Status(status));
+        world.accept(&tpp, 400).await;
+        tokio::time::sleep(MINUTE * 30).await;
+        let arrivals = world.arrivals(&tpp);
+        let probes = arrivals
+            .iter()
+            .filter(|it| it.health != Health::Responsive)
+            .count();
+        assert_eq!(
+            arrivals.len() - probes,
+            8,
+            "what was in flight when it began"
+        );
+        assert_eq!(
+            u32::try_from(probes).unwrap() + 1,
+            failures(&world, &tpp).await
+        );
+        assert_eq!(
+            probes,
+            6 + 2,
+            "by the policy, and two slow ones, on {status}"
+        );
+        world.assert_sound();
+    }
+}
+
+// D-06, D-08
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_comes_back_gets_everything_ramping_up() {
+    let mut world = World::new(11);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Down);
+    world.accept(&tpp, 100).await;
+    tokio::time::sleep(MINUTE * 5).await;
+    assert!(matches!(
+        world.health(&tpp).await,
+        Health::Unresponsive { .. }
+    ));
+    let before = world.arrivals(&tpp).len();
+    world.behave(&tpp, Behaviour::Up);
+    world.all_settled(&tpp, SLOW_PROBE + MINUTE).await;
+    assert_eq!(world.health(&tpp).await, Health::Responsive);
+    let mut at: Vec<_> = world.arrivals(&tpp)[before..]
+        .iter()
+        .map(|it| it.at)
+        .collect();
+    at.dedup();
+    let together = |moment: &_| {
+        let arrivals = world.arrivals(&tpp);
+        arrivals.iter().filter(|it| it.at == *moment).count()
+    };
+    let rounds: Vec<_> = at.iter().take(4).map(together).collect();
+    assert_eq!(rounds, [1, 2, 4, 8]);
+    world.assert_sound();
+}
+
+// P-14, D-04
+#[tokio::test(start_paused = true)]
+async fn a_backoff_never_hides_an_event_from_polls() {
+    let mut world = World::new(12);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Status(503));
+    world.accept(&tpp, 50).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(matches!(world.health(&tpp).await, Health::Failing { .. }));
+    assert_eq!(
+        world.poll(&tpp, Vec::new(), 100).await.len(),
+        50,
+        "all are due"
+    );
+}
+
+// D-06, D-07
+#[tokio::test(start_paused = true)]
+async fn put_or_an_operator_brings_an_unresponsive_endpoint_back_at_once() {
+    for by_put in [true, false] {
+        let mut world = World::new(13);
+        world.options.slow_probe = None;
+        world.start();
+        let tpp = world.tpp("acme", Overrides::default()).await;
+        world.behave(&tpp, Behaviour::Down);
+        world.accept(&tpp, 20).await;
+        tokio::time::sleep(MINUTE * 60).await;
+        assert!(matches!(
+            world.health(&tpp).await,
+            Health::Unresponsive {
+                next_probe_at: None,
+                ..
+            }
+        ));
+        let told = world.watched.healths.lock().unwrap().clone();
+        let states: Vec<_> = told.iter().map(|(_, health)| health.state()).collect();
+        assert_eq!(states.len(), 7, "each step once: {states:?}");
+        assert_eq!(
+            states.last(),
+            Some(&HealthState::Unresponsive),
+            "the bank is told"
+        );
+        let before = world.arrivals(&tpp).len();
+        assert_eq!(before, 8 + 6, "and nothing more without a slow probe");
+        world.behave(&tpp, Behaviour::Up);
+        if by_put {
+            world.put(&tpp, "acme.example").await;
+        } else {
+            world.resume(&tpp).await;
+        }
+        world.all_settled(&tpp, MINUTE).await;
+        world.assert_sound();
+    }
+}
+
+// D-04, D-07
+#[tokio::test(start_paused = true)]
+async fn a_refused_event_backs_off_alone_until_it_is_poll_only_and_a_put_tries_it_again() {
+    let mut world = World::new(14);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    let bad = world.accept_silently(&tpp, 1).await[0];
+    world.behave(&tpp, Behaviour::Refuses([bad].into()));
+    for _ in 0..300 {
+        world.accept(&tpp, 1).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.outstanding(&tpp).await, 1, "the others flowed");
+    assert_eq!(
+        world.file(bad).await.attempts.len(),
+        1 + 6,
+        "its own policy"
+    );
+    assert_eq!(world.health(&tpp).await, Health::Responsive);
+    assert_eq!(
+        world.poll(&tpp, Vec::new(), 10).await,
+        [bad],
+        "polls may have it"
+    );
+    world.behave(&tpp, Behaviour::Up);
+    world.put(&tpp, "acme.example").await;
+    world.all_settled(&tpp, MINUTE * 2).await;
+    world.assert_sound();
+}
+
+// D-04
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_refuses_everything_is_an_outage() {
+    let mut world = World::new(15);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Status(422));
+    world.accept(&tpp, 400).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(matches!(world.health(&tpp).await, Health::Failing { .. }));
+    let arrivals = world.arrivals(&tpp).len();
+    assert!(arrivals <= 8 + 2 + 5, "{arrivals}");
+    world.behave(&tpp, Behaviour::Up);
+    world.put(&tpp, "acme.example").await;
+    world.all_settled(&tpp, MINUTE).await;
+    world.assert_sound();
+}
+
+// D-04, D-07
+#[tokio::test(start_paused = true)]
+async fn one_event_that_breaks_an_endpoint_does_not_stand_in_for_it() {
+    let mut world = World::new(16);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    let poison = world.accept_silently(&tpp, 1).await[0];
+    world.behave(&tpp, Behaviour::BreaksAt([poison].into()));
+    world.accept(&tpp, 200).await;
+    world
+        .until("all but one arrive", MINUTE, async || {
+            world.outstanding(&tpp).await == 1
+        })
+        .await;
+    tokio::time::sleep(MINUTE * 10).await;
+    let attempts = world.file(poison).await.attempts.len();
+    assert!(attempts < 25, "{attempts}");
+    let jti = world.accept(&tpp, 1).await[0];
+    tokio::time::sleep(MINUTE).await;
+    assert_ne!(world.file(jti).await.summary.state, State::Outstanding);
+    world.assert_sound();
+}
+
+// D-05
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_honoured_within_the_ceiling() {
+    let mut world = World::new(17);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Busy(Duration::from_secs(20)));
+    world.accept(&tpp, 1).await;
+    tokio::time::sleep(Duration::from_secs(19)).await;
+    assert_eq!(world.arrivals(&tpp).len(), 1);
+    world.behave(&tpp, Behaviour::Busy(Duration::from_secs(2_000)));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.arrivals(&tpp).len(), 2);
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(world.arrivals(&tpp).len(), 3, "the ceiling is 30 seconds");
+}
+
+// D-02
+#[tokio::test(start_paused = true)]
+async fn what_counts_as_an_acknowledgement_is_the_tpps_own_term() {
+    let mut world = World::new(18);
+    world.start();
+    for (name, acknowledgement, arrives) in [
+        ("standard", Acknowledgement::Standard, false),
+        ("strict", Acknowledgement::Strict, false),
+        ("lenient", Acknowledgement::Lenient, true),
+    ] {
+        let overrides = Overrides {
+            acknowledgement: Some(acknowledgement),
+            ..Overrides::default()
+        };
+        let tpp = world.tpp(name, overrides).await;
+        world.behave(&tpp, Behaviour::Status(200));
+        world.accept(&tpp, 1).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(world.outstanding(&tpp).await == 0, arrives, "{name}");
+    }
+}
+
+// D-05, D-06
+#[tokio::test(start_paused = true)]
+async fn clocks_that_jump_make_no_probe_late_or_early() {
+    for jump in [-40_000_000_i64, 40_000] {
+        let mut world = World::new(19);
+        world.start();
+        let tpp = world.tpp("acme", Overrides::default()).await;
+        world.behave(&tpp, Behaviour::Down);
+        world.accept(&tpp, 20).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let now = world.now().unix_ms();
+        world
+            .clock
+            .set(oyez_domain::time::Timestamp::from_unix_ms(now + jump));
+        let before = world.arrivals(&tpp).len();
+        tokio::time::sleep(MINUTE).await;
+        let probes = world.arrivals(&tpp).len() - before;
+        assert!((1..=5).contains(&probes), "{probes} after {jump} ms");
+    }
+}

@@ -1,0 +1,221 @@
+//! The node: leases, crashes, stops, a ledger that is away, and news that gets lost.
+
+use std::time::Duration;
+
+use oyez_domain::ledger::lanes::Health;
+use oyez_domain::tpp::Overrides;
+use oyez_store::Error;
+
+use super::endpoints::Behaviour;
+use super::world::{MINUTE, World};
+
+fn away() -> Error {
+    Error::Unavailable {
+        detail: "as the test says".to_owned(),
+    }
+}
+
+// D-08, P-09
+#[tokio::test(start_paused = true)]
+async fn after_a_crash_at_any_moment_everything_arrives_with_the_same_bytes() {
+    for moment_ms in 0..40 {
+        let mut world = World::new(moment_ms);
+        world.faults.take(Duration::from_millis(2));
+        *world.signing_takes.lock().unwrap() = Duration::from_millis(3);
+        world.start();
+        let tpp = world.tpp("acme", Overrides::default()).await;
+        world.accept(&tpp, 60).await;
+        tokio::time::sleep(Duration::from_millis(moment_ms)).await;
+        world.crash().await;
+        world.start();
+        world.all_settled(&tpp, MINUTE).await;
+        world.assert_sound();
+    }
+}
+
+// D-05, D-06
+#[tokio::test(start_paused = true)]
+async fn no_restart_resets_a_retry_counter_or_revives_an_unresponsive_endpoint() {
+    let mut world = World::new(50);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Down);
+    world.accept(&tpp, 20).await;
+    let mut seen = Vec::new();
+    for round in 0..60 {
+        tokio::time::sleep(Duration::from_millis(3_333)).await;
+        if round % 2 == 0 {
+            world.crash().await;
+        } else {
+            world.stop().await;
+        }
+        world.start();
+        seen.push(match world.health(&tpp).await {
+            Health::Failing {
+                failures, since, ..
+            } => (failures, since),
+            Health::Unresponsive {
+                failures, since, ..
+            } => (failures, since),
+            other => panic!("{other:?}"),
+        });
+    }
+    assert!(seen.is_sorted(), "{seen:?}");
+    assert!(seen.iter().all(|(_, since)| *since == seen[0].1));
+    assert!(matches!(
+        world.health(&tpp).await,
+        Health::Unresponsive { .. }
+    ));
+    world.assert_sound();
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn a_stop_starts_nothing_waits_for_what_is_in_flight_and_gives_the_lanes_back() {
+    let mut world = World::new(51);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Slow(Duration::from_secs(3)));
+    world.accept(&tpp, 100).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let started = world.arrivals(&tpp).len();
+    let took = world.stop().await;
+    assert!(took <= Duration::from_millis(2_100), "{took:?}");
+    assert_eq!(world.arrivals(&tpp).len(), started);
+    assert_eq!(world.outstanding(&tpp).await, 100 - started as u64);
+    assert_eq!(world.endpoints.in_flight(), 0);
+    let due = world.poll(&tpp, Vec::new(), 200).await;
+    assert_eq!(due.len(), 100 - started, "nothing is hidden");
+    assert_eq!(
+        world.faults.asked("report_lanes"),
+        1,
+        "one write for all lanes"
+    );
+    world.options.node_id = oyez_domain::ids::NodeId::new("another").unwrap();
+    world.start();
+    world.behave(&tpp, Behaviour::Up);
+    let begun = tokio::time::Instant::now();
+    let another = world.accept(&tpp, 1).await;
+    world
+        .until("another node takes over", MINUTE, async || {
+            !world.file(another[0]).await.attempts.is_empty()
+        })
+        .await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_outlives_a_ledger_that_is_away() {
+    let mut world = World::new(52);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Slow(Duration::from_millis(500)));
+    world.accept(&tpp, 100).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    world.faults.fail(away());
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let arrived = world.arrivals(&tpp).len();
+    assert!(
+        arrived < 50,
+        "it starts what it holds and no more: {arrived}"
+    );
+    assert_eq!(world.outstanding(&tpp).await, 100);
+    world.faults.mend();
+    world.all_settled(&tpp, MINUTE).await;
+    assert_eq!(world.arrivals(&tpp).len(), 100, "each once");
+    world.assert_sound();
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_lost_stops_all_starts_and_what_was_in_flight_still_counts() {
+    let mut world = World::new(53);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Slow(Duration::from_secs(1)));
+    world.accept(&tpp, 600).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.faults.fail_at("hold_lease", away());
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    let started = world.arrivals(&tpp).len();
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(
+        world.arrivals(&tpp).len(),
+        started,
+        "nothing starts without a lease"
+    );
+    assert_eq!(world.outstanding(&tpp).await, 600 - started as u64);
+    world.faults.mend();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(
+        *world.watched.leases_lost.lock().unwrap(),
+        1,
+        "it was too late to renew"
+    );
+    world.all_settled(&tpp, MINUTE * 10).await;
+    assert_eq!(world.arrivals(&tpp).len(), 600, "each once");
+    world.assert_sound();
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn news_that_is_lost_costs_a_second_and_never_an_event() {
+    let mut world = World::new(54);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    tokio::time::sleep(MINUTE).await;
+    world.accept_silently(&tpp, 5).await;
+    world.all_settled(&tpp, Duration::from_millis(1_100)).await;
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn an_idle_node_asks_for_lanes_once_per_second_and_for_nothing_else() {
+    let mut world = World::new(55);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.accept(&tpp, 5).await;
+    tokio::time::sleep(MINUTE).await;
+    let chosen = world.faults.asked("due_for_push");
+    let asked = world.faults.asked("claim_lanes");
+    tokio::time::sleep(MINUTE * 10).await;
+    assert_eq!(world.faults.asked("due_for_push"), chosen);
+    let claims = world.faults.asked("claim_lanes") - asked;
+    assert!((590..=610).contains(&claims), "{claims}");
+}
+
+// D-08, D-09
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_dies_is_claimed_again_after_a_pause_and_no_other_notices() {
+    let mut world = World::new(56);
+    world.start();
+    let dies = world.tpp("dies", Overrides::default()).await;
+    let lives = world.tpp("lives", Overrides::default()).await;
+    world.behave(&dies, Behaviour::Panics);
+    world.accept(&dies, 20).await;
+    for _ in 0..20 {
+        world.accept(&lives, 1).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(world.outstanding(&lives).await, 0);
+    }
+    let deaths = world.watched.troubles.lock().unwrap().len();
+    assert!((2..=12).contains(&deaths), "{deaths} in a minute");
+    world.behave(&dies, Behaviour::Up);
+    world.all_settled(&dies, MINUTE).await;
+    world.assert_sound();
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_is_lost_leaves_no_lane_without_a_driver() {
+    let mut world = World::new(57);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.faults.lose_answers(away());
+    world.accept(&tpp, 20).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.faults.mend();
+    world.all_settled(&tpp, MINUTE).await;
+    world.assert_sound();
+}

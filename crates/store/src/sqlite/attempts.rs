@@ -1,0 +1,250 @@
+//! What came of pushes: every attempt is recorded, and its verdict applied to the event (D-02 … D-07, D-14, P-14).
+
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Verdict};
+use oyez_domain::life::{Acknowledged, Outcome, Settlement};
+use oyez_domain::time::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::codes::moment;
+use super::errors::expect_rows;
+use super::history;
+use super::push;
+use super::settle::{self, End, Left};
+use super::tpps::{TppId, know};
+use super::writer::Unit;
+use crate::Error;
+
+/// See [`crate::Store::record_attempts`].
+pub(super) fn record(
+    unit: &mut Unit,
+    client_id: &ClientId,
+    attempts: &[Attempt],
+    now: Timestamp,
+) -> Result<Vec<Recorded>, Error> {
+    let Some(known) = know(&unit.db, client_id)? else {
+        return Ok(vec![Recorded::Unknown; attempts.len()]);
+    };
+    let mut next_push_at = None;
+    let mut outcomes = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        let owner = (known.id, client_id);
+        outcomes.push(record_one(unit, owner, attempt, &mut next_push_at, now)?);
+    }
+    push::news_of(unit, (known.id, client_id), next_push_at, now)?;
+    Ok(outcomes)
+}
+
+/// Where an attempted event stands.
+enum Standing {
+    /// Outstanding.
+    Open(Open),
+    /// Set aside as failed: an acknowledgement still counts.
+    Failed(i64),
+    /// Ended for good.
+    Settled(i64),
+}
+
+/// An outstanding event, as far as a verdict needs it.
+struct Open {
+    left: Left,
+    accepted_at: Timestamp,
+    polled_until: Timestamp,
+    is_pushed: bool,
+    is_overtaken: bool,
+}
+
+fn record_one(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    attempt: &Attempt,
+    next_push_at: &mut Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Recorded, Error> {
+    let Some(standing) = standing(unit, tpp, attempt.jti)? else {
+        return Ok(Recorded::Unknown);
+    };
+    let event = match &standing {
+        Standing::Open(open) => open.left.event,
+        Standing::Failed(event) | Standing::Settled(event) => *event,
+    };
+    insert_attempt(unit, event, attempt)?;
+    unit.tally.flow(tpp, now).pushed += 1;
+    match (standing, attempt.verdict) {
+        (Standing::Open(open), Verdict::Acknowledged) => {
+            let end = End {
+                tpp,
+                owner,
+                outcome: Outcome::Acknowledged(Acknowledged::Push),
+                actor: &Actor::Tpp(owner.clone()),
+            };
+            settle::settle_found(unit, &end, open.left, now)?;
+            Ok(Recorded::Applied)
+        }
+        (Standing::Failed(_), Verdict::Acknowledged) => {
+            let how = Acknowledged::Push;
+            let news = settle::acknowledge(unit, (tpp, owner), attempt.jti, how, now)?;
+            expect_rows(usize::from(news), 1, "acknowledging a push")?;
+            Ok(Recorded::Applied)
+        }
+        (Standing::Open(open), failure) => {
+            let push_at = give_back(unit, (tpp, owner), &open, failure, now)?;
+            *next_push_at = (*next_push_at).into_iter().chain(push_at).min();
+            Ok(Recorded::Applied)
+        }
+        (Standing::Failed(event) | Standing::Settled(event), _) => {
+            let last = last_settlement(unit, event, owner)?;
+            Ok(Recorded::AlreadySettled(last))
+        }
+    }
+}
+
+/// What a failed attempt counts for, and when its event is pushed again.
+struct Charge {
+    refusals: u32,
+    endpoint_failures: u32,
+    push_at: Option<Timestamp>,
+}
+
+impl Charge {
+    fn of(failure: Verdict, open: &Open, now: Timestamp) -> Self {
+        let turn = open.accepted_at.min(now).max(open.polled_until);
+        let (refusals, endpoint_failures, push_at) = match failure {
+            _ if open.is_overtaken => (0, 0, Some(turn)),
+            Verdict::Refused { again_at } => (1, 0, again_at.map(|at| at.max(open.polled_until))),
+            Verdict::EndpointFailed => (0, 1, Some(turn)),
+            Verdict::Acknowledged => (0, 0, None),
+        };
+        Self {
+            refusals,
+            endpoint_failures,
+            push_at: push_at.filter(|_| open.is_pushed),
+        }
+    }
+}
+
+/// The event may be polled at once and pushed again at its moment, but neither before a poll's hand-out lapses. What was
+/// made poll only meanwhile, or lost its address, stays so. Answers when it is pushed again.
+fn give_back(
+    unit: &mut Unit,
+    (tpp, owner): (TppId, &ClientId),
+    open: &Open,
+    failure: Verdict,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let charge = Charge::of(failure, open, now);
+    let changed = unit.db.prepare_cached(GIVE_BACK)?.execute(params![
+        tpp,
+        open.left.position,
+        now.max(open.polled_until).unix_ms(),
+        charge.push_at.map(Timestamp::unix_ms),
+        charge.refusals,
+        charge.endpoint_failures,
+        now.unix_ms()
+    ])?;
+    expect_rows(changed, 1, "giving an event back")?;
+    unit.news.of((tpp, owner)).polls = true;
+    Ok(charge.push_at)
+}
+
+fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error> {
+    let key = params![tpp, jti.as_bytes()];
+    let open = unit.db.prepare_cached(OPEN)?.query_row(key, |row| {
+        Ok(Open {
+            left: Left {
+                position: row.get(0)?,
+                event: row.get(1)?,
+                ends: row.get(2)?,
+            },
+            accepted_at: moment(row, 3)?,
+            polled_until: moment(row, 4)?,
+            is_pushed: row.get(5)?,
+            is_overtaken: row.get(6)?,
+        })
+    });
+    if let Some(open) = open.optional()? {
+        return Ok(Some(Standing::Open(open)));
+    }
+    let event = |statement| -> Result<Option<i64>, Error> {
+        let found = unit
+            .db
+            .prepare_cached(statement)?
+            .query_row(key, |row| row.get(0));
+        Ok(found.optional()?)
+    };
+    if let Some(failed) = event(FAILED)? {
+        return Ok(Some(Standing::Failed(failed)));
+    }
+    Ok(event(SETTLED)?.map(Standing::Settled))
+}
+
+fn last_settlement(unit: &Unit, event: i64, owner: &ClientId) -> Result<Settlement, Error> {
+    let settlements = history::settlements(&unit.db, event, owner)?;
+    let last = settlements.into_iter().next_back();
+    last.ok_or_else(|| super::errors::contradiction(format!("event {event} ended without an end")))
+}
+
+fn insert_attempt(unit: &Unit, event: i64, attempt: &Attempt) -> Result<(), Error> {
+    let (status, body_head, deviation, class, detail) = match &attempt.answer {
+        Answer::Response {
+            status,
+            body_head,
+            deviation,
+        } => (
+            Some(*status),
+            Some(body_head),
+            deviation.as_ref(),
+            None,
+            None,
+        ),
+        Answer::Error { class, detail } => (None, None, None, Some(class), Some(detail)),
+    };
+    let (verdict, again_at) = match attempt.verdict {
+        Verdict::Acknowledged => (ACKNOWLEDGED, None),
+        Verdict::Refused { again_at } => (REFUSED, again_at),
+        Verdict::EndpointFailed => (ENDPOINT_FAILED, None),
+    };
+    let peer = &attempt.peer;
+    unit.db.prepare_cached(INSERT_ATTEMPT)?.execute(params![
+        event,
+        attempt.started_at.unix_ms(),
+        u64::try_from(attempt.latency.as_nanos()).unwrap_or(u64::MAX >> 1),
+        attempt.interaction_id.as_str(),
+        peer.address.map(|address| address.to_string()),
+        peer.tls_version,
+        peer.certificate_thumbprint,
+        status,
+        body_head,
+        deviation,
+        class,
+        detail,
+        verdict,
+        again_at.map(Timestamp::unix_ms)
+    ])?;
+    Ok(())
+}
+
+pub(super) const ACKNOWLEDGED: i64 = 0;
+pub(super) const REFUSED: i64 = 1;
+pub(super) const ENDPOINT_FAILED: i64 = 2;
+
+pub(super) const GIVE_BACK: &str = "
+    UPDATE outstanding SET due_at = ?3, push_at = ?4, flight_until = NULL, is_overtaken = 0,
+        refusals = refusals + ?5, refused_since = iif(?5 > 0, coalesce(refused_since, ?7), refused_since),
+        endpoint_failures = endpoint_failures + ?6
+    WHERE tpp = ?1 AND position = ?2";
+
+pub(super) const OPEN: &str = "
+    SELECT position, event, ends, accepted_at, polled_until, push_at IS NOT NULL, is_overtaken
+    FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+
+const FAILED: &str = "SELECT event FROM failed WHERE jti = ?2 AND tpp = ?1";
+
+// +tpp: by the jti, not by all of a TPP's history.
+pub(super) const SETTLED: &str = "SELECT event FROM events WHERE jti = ?2 AND +tpp = ?1";
+
+pub(super) const INSERT_ATTEMPT: &str = "
+    INSERT INTO attempts (event, started_at, latency_ns, interaction_id, address, tls_version, thumbprint,
+        status, body_head, deviation, error_class, error_detail, verdict, again_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";

@@ -1,0 +1,110 @@
+//! What pushing has learned is there again when the file is opened anew (D-05, D-06, D-07).
+
+use std::time::Duration;
+
+use oyez_domain::ids::{NodeId, RegistrationId};
+use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Reported};
+use oyez_domain::ledger::push::{Answer, Attempt, DueForPush, Peer, Verdict};
+use oyez_domain::ledger::registering::Wish;
+use oyez_domain::ledger::sets::Look;
+use oyez_domain::time::Timestamp;
+use oyez_domain::version::ApiVersion;
+use oyez_testkit::making::{everything, pushed_to};
+
+use super::{Home, accept, at, jti, open, tpp};
+use crate::Store;
+use crate::sqlite::{Ledger, Options};
+
+/// A node joins, claims the TPP's lane and chooses.
+async fn chooses(ledger: &Ledger, now: Timestamp) -> (Lease, Health, DueForPush) {
+    let node_id = NodeId::new("one").unwrap();
+    let lease = ledger.hold_lease(node_id, None, Duration::from_secs(60));
+    let lease = lease.await.unwrap().unwrap();
+    let claimed = ledger.claim_lanes(lease.clone(), 9, now).await.unwrap();
+    let look = Look {
+        events_max: 9,
+        in_flight_for: Duration::from_secs(10),
+    };
+    let due = ledger.due_for_push(lease.clone(), tpp(), look, now).await;
+    (lease, claimed[0].health.clone(), due.unwrap().unwrap())
+}
+
+fn failed(n: u64, verdict: Verdict) -> Attempt {
+    Attempt {
+        jti: jti(n),
+        started_at: at(1),
+        latency: Duration::from_millis(1),
+        interaction_id: super::interaction("a-push"),
+        peer: Peer::default(),
+        answer: Answer::Error {
+            class: "timeout".to_owned(),
+            detail: String::new(),
+        },
+        verdict,
+    }
+}
+
+// D-05, D-06, D-07
+#[tokio::test]
+async fn counters_health_and_what_was_in_flight_outlive_the_process() {
+    let home = Home::new(Options::default());
+    super::subscribe(&home.ledger, &tpp()).await;
+    let registrations = home.ledger.registrations(tpp()).await.unwrap();
+    let target = oyez_domain::ledger::registering::Target {
+        kind: oyez_domain::ledger::registering::Kind::Subscription,
+        id: RegistrationId::new(registrations.subscription.unwrap().id.as_str()).unwrap(),
+        api: ApiVersion::V4_0,
+    };
+    let wish = Wish::Subscription(pushed_to("acme.example", everything()));
+    let replaced = home.ledger.replace_registration(tpp(), target, wish, at(0));
+    replaced.await.unwrap().unwrap();
+    accept(&home.ledger, &tpp(), 0..3).await;
+    let (lease, _, due) = chooses(&home.ledger, at(1)).await;
+    assert_eq!(due.work.len(), 3);
+    let again_at = Some(at(2));
+    let attempts = vec![
+        failed(0, Verdict::Refused { again_at }),
+        failed(1, Verdict::EndpointFailed),
+    ];
+    let recorded = home.ledger.record_attempts(tpp(), attempts, at(2));
+    recorded.await.unwrap();
+    let failing = Health::Failing {
+        since: at(2),
+        failures: 1,
+        next_probe_at: at(3),
+        reason: Reason::new("timeout: no head within 10 s"),
+    };
+    let report = LaneReport {
+        client_id: tpp(),
+        health: failing.clone(),
+        hold: Hold::Keep,
+    };
+    let reported = home.ledger.report_lanes(lease, vec![report]).await;
+    assert_eq!(reported.unwrap(), [Reported::Written]);
+    home.ledger.close().await.unwrap();
+    drop(home.ledger);
+
+    let ledger = open(&home.directory.path().join("ledger.db"), Options::default());
+    let (_, health, due) = chooses(&ledger, at(3)).await;
+    assert_eq!(health, failing);
+    let counters: Vec<_> = due
+        .work
+        .iter()
+        .map(|work| {
+            (
+                work.jti,
+                work.refusals,
+                work.refused_since,
+                work.endpoint_failures,
+            )
+        })
+        .collect();
+    let expected = [(jti(1), 0, None, 1), (jti(0), 1, Some(at(2)), 0)];
+    assert_eq!(counters, expected);
+    let untried = ledger.put_back(tpp(), vec![jti(2)], at(3)).await;
+    assert_eq!(
+        untried.unwrap(),
+        1,
+        "it was in flight when the process ended"
+    );
+}
