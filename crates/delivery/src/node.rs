@@ -300,8 +300,9 @@ impl<'a> Node<'a> {
         let lanes = match answer {
             Ok(lanes) => lanes,
             Err(error) => {
-                // It may have happened: lanes of this epoch that nobody drives are free only when the epoch is over.
-                self.in_doubt = true;
+                // Unless it had no turn, it may have happened: lanes of this epoch that nobody drives are free only when the epoch
+                // is over.
+                self.in_doubt |= !matches!(error, Error::Busy { .. });
                 return self.failed(&error);
             }
         };

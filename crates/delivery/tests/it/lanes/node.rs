@@ -219,3 +219,24 @@ async fn a_claim_whose_answer_is_lost_leaves_no_lane_without_a_driver() {
     world.all_settled(&tpp, MINUTE).await;
     world.assert_sound();
 }
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn a_ledger_too_busy_for_a_claim_costs_no_lane_its_owner() {
+    let mut world = World::new(58);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Slow(Duration::from_secs(1)));
+    world.accept(&tpp, 100).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let detail = "as the test says".to_owned();
+    world.faults.fail_at("claim_lanes", Error::Busy { detail });
+    let later = world.tpp("later", Overrides::default()).await;
+    world.accept(&later, 1).await;
+    world.all_settled(&tpp, MINUTE).await;
+    assert_eq!(*world.watched.leases_lost.lock().unwrap(), 0);
+    assert_eq!(world.outstanding(&later).await, 1);
+    world.faults.mend();
+    world.all_settled(&later, Duration::from_secs(6)).await;
+    world.assert_sound();
+}
