@@ -240,3 +240,22 @@ async fn a_ledger_too_busy_for_a_claim_costs_no_lane_its_owner() {
     world.all_settled(&later, Duration::from_secs(6)).await;
     world.assert_sound();
 }
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn a_clock_of_leases_that_jumps_ahead_and_back_leaves_no_lane_without_a_driver() {
+    let mut world = World::new(59);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.accept(&tpp, 20).await;
+    // Just renewed.
+    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    world.lease_clock.advance(MINUTE);
+    world.accept(&tpp, 20).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(world.outstanding(&tpp).await > 0, "nobody had the lane");
+    world.lease_clock.recede(MINUTE);
+    world.all_settled(&tpp, MINUTE).await;
+    assert_eq!(*world.watched.leases_lost.lock().unwrap(), 0);
+    world.assert_sound();
+}

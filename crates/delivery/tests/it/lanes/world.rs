@@ -34,6 +34,8 @@ use super::endpoints::{Arrival, Behaviour, Endpoints};
 /// See the head of this file.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
+    /// By which the ledger measures leases.
+    pub(crate) lease_clock: Arc<ManualClock>,
     /// What is true.
     pub(crate) ledger: Arc<dyn Store>,
     /// The same ledger as the node sees it.
@@ -77,8 +79,10 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let clock = Arc::new(ManualClock::following(DAWN));
         let lease_clock = Arc::new(ManualClock::following(DAWN));
-        let ledger: Arc<dyn Store> =
-            Arc::new(ModelStore::with_lease_clock(making::rules(), lease_clock));
+        let ledger: Arc<dyn Store> = Arc::new(ModelStore::with_lease_clock(
+            making::rules(),
+            Arc::clone(&lease_clock) as _,
+        ));
         let hears = Arc::new(Hears::default());
         let listener: Weak<Hears> = Arc::downgrade(&hears);
         ledger.listen(listener);
@@ -97,6 +101,7 @@ impl World {
             hears,
             node: None,
             clock,
+            lease_clock,
             ledger,
         }
     }
