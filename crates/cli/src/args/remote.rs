@@ -396,7 +396,8 @@ Examples:
 /// Of `oyez publish`, which is said in two ways.
 const PUBLISH_USAGE: &str = "\
 oyez publish [OPTIONS] <FILE>
-       oyez publish [OPTIONS] --tpp <CLIENT_ID> --resource <TYPE/ID> --event <TYPE>";
+       oyez publish [OPTIONS] --tpp <CLIENT_ID> --resource <TYPE/ID> --event <TYPE>
+       oyez publish [OPTIONS] --tpp <CLIENT_ID> --test-event";
 /// Of `oyez publish`.
 pub(super) const PUBLISH_HELP: &str = "\
 An item is a JSON object as POST /v1/events takes it:

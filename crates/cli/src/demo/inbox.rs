@@ -4,7 +4,7 @@
 //! Whether a SET is to be believed is found out by whoever looks at it here: a TPP's answer says no more than that it
 //! has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,14 +24,20 @@ use super::why::Why;
 #[derive(Clone)]
 pub(super) struct Inbox {
     address: SocketAddr,
-    shelves: Arc<watch::Sender<BTreeMap<String, Shelf>>>,
+    shelves: Arc<watch::Sender<Shelves>>,
 }
+
+/// By client_id.
+type Shelves = BTreeMap<String, Shelf>;
 
 /// What came for one TPP.
 #[derive(Debug, Clone, Default)]
 struct Shelf {
     mood: Mood,
-    arrivals: Vec<Arrival>,
+    /// The last of all that came.
+    arrivals: VecDeque<Arrival>,
+    /// How many came before these.
+    forgotten: usize,
 }
 
 /// One push.
@@ -85,11 +91,17 @@ impl Inbox {
         });
     }
 
-    /// Everything that came for a TPP so far, oldest first.
+    /// What came for a TPP so far, oldest first.
     pub(super) fn arrivals(&self, person: Person) -> Vec<Arrival> {
-        let shelves = self.shelves.borrow();
-        let shelf = shelves.get(person.client_id);
-        shelf.map_or_else(Vec::new, |shelf| shelf.arrivals.clone())
+        since(&self.shelves.borrow(), person, 0)
+    }
+
+    /// What came for a TPP in this place, whenever it comes.
+    pub(super) async fn next(&self, person: Person, place: usize) -> Result<Arrival, Why> {
+        let mut shelves = self.shelves.subscribe();
+        let at = |shelves: &Shelves| since(shelves, person, place).into_iter().next();
+        let shelves = shelves.wait_for(|shelves| at(shelves).is_some()).await?;
+        Ok(at(&shelves).expect("it was waited for"))
     }
 
     /// Waits until `enough` of what came for a TPP from its `after`-th push on, and returns that.
@@ -100,23 +112,26 @@ impl Inbox {
         enough: impl Fn(&[Arrival]) -> bool,
     ) -> Result<Vec<Arrival>, Why> {
         let mut shelves = self.shelves.subscribe();
-        let since = |shelves: &BTreeMap<String, Shelf>| {
-            let shelf = shelves.get(person.client_id);
-            shelf.map_or_else(Vec::new, |shelf| {
-                shelf.arrivals.iter().skip(after).cloned().collect()
-            })
-        };
-        let waits = shelves.wait_for(|shelves| enough(&since(shelves)));
+        let waits = shelves.wait_for(|shelves| enough(&since(shelves, person, after)));
         match timeout(PATIENCE, waits).await {
-            Ok(Ok(shelves)) => Ok(since(&shelves)),
+            Ok(Ok(shelves)) => Ok(since(&shelves, person, after)),
             Ok(Err(gone)) => Err(gone.into()),
             Err(_) => Err(Why(format!(
                 "{} had waited {PATIENCE:?} for pushes, and got {} of them",
                 person.name,
-                since(&self.shelves.borrow()).len()
+                since(&self.shelves.borrow(), person, after).len()
             ))),
         }
     }
+}
+
+/// What came for a TPP from a place on, counted from the first that ever came.
+fn since(shelves: &Shelves, person: Person, place: usize) -> Vec<Arrival> {
+    let Some(shelf) = shelves.get(person.client_id) else {
+        return Vec::new();
+    };
+    let passed_over = place.saturating_sub(shelf.forgotten);
+    shelf.arrivals.iter().skip(passed_over).cloned().collect()
 }
 
 async fn take(
@@ -129,11 +144,15 @@ async fn take(
     inbox.shelves.send_modify(|shelves| {
         let shelf = shelves.entry(tpp).or_default();
         mood = shelf.mood;
-        shelf.arrivals.push(Arrival {
+        shelf.arrivals.push_back(Arrival {
             set,
             at: Instant::now(),
             mood,
         });
+        if shelf.arrivals.len() > KEPT_MAX {
+            shelf.arrivals.pop_front();
+            shelf.forgotten += 1;
+        }
     });
     let status = match mood {
         Mood::Takes => StatusCode::ACCEPTED,
@@ -144,6 +163,8 @@ async fn take(
     (status, echo.collect())
 }
 
+/// More than the story brings; in a world that stays, what is older was looked at.
+const KEPT_MAX: usize = 1_000;
 /// Larger than any SET here.
 const SET_BYTES_MAX: usize = 64 * 1024;
 /// A push comes within milliseconds, a retry within its step; the rest is for machines that are busy.

@@ -121,18 +121,6 @@ impl Player {
         sound(bank.polls().poll(&request).await?.value)
     }
 
-    /// Says that these are safe, and asks for nothing.
-    pub(super) async fn acknowledge(&self, bank: &Bank, jtis: &[String]) -> Result<(), Why> {
-        let request = PollRequest {
-            max_events: Some(0),
-            return_immediately: Some(true),
-            ack: jtis.to_vec(),
-            ..PollRequest::default()
-        };
-        bank.polls().poll(&request).await?;
-        Ok(())
-    }
-
     /// Waits until there is something.
     pub(super) async fn wait(&self, bank: &Bank) -> Result<Vec<PolledSet>, Why> {
         let request = PollRequest {

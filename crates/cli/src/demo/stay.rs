@@ -1,4 +1,4 @@
-//! The world that stays: something is published now and then, Acme listens by itself, and Bolt is left to whoever sits at the
+//! The world that stays: something is published now and then, Acme is pushed to, and Bolt is left to whoever sits at the
 //! keyboard, with commands that work as they are printed.
 
 use std::convert::Infallible;
@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::cast::{ACME, BOLT};
 use super::desk::{REVOKED, UPDATED, item};
-use super::player::subscription;
+use super::player::{pushed_subscription, subscription};
 use super::teller::Teller;
 use super::why::Why;
 use super::world::Scene;
@@ -19,17 +19,20 @@ use crate::failure::Failure;
 pub(super) async fn stay(teller: &Teller, scene: &Scene) -> Result<Infallible, Failure> {
     begin(scene).await.map_err(broken)?;
     introduce(teller, scene)?;
-    let (never, _) = tokio::try_join!(publish(teller, scene), listen(teller, scene))?;
+    let (never, _) = tokio::try_join!(publish(teller, scene), receive(teller, scene))?;
     Ok(never)
 }
 
-/// Both TPPs are known, and subscribed to everything.
+/// Both TPPs are known, and subscribed to everything: Acme is pushed to, Bolt polls.
 async fn begin(scene: &Scene) -> Result<(), Why> {
     for (person, keys) in &scene.registrations {
         scene.desk.register(*person, keys).await?;
     }
-    for tpp in [&scene.acme, &scene.bolt] {
-        let wish = subscription("4.0", None)?;
+    let wishes = [
+        (&scene.acme, pushed_subscription(&scene.inbox.url(ACME))?),
+        (&scene.bolt, subscription("4.0", None)?),
+    ];
+    for (tpp, wish) in wishes {
         tpp.v4.subscriptions().create(&wish).await?;
     }
     Ok(())
@@ -51,7 +54,7 @@ A bank for you to try, until Ctrl-C. Nothing of it is for production.
   a toy gives tokens   https://{toy}/token
   keys, certificates, tokens and bank/oyez.toml are in {directory}
 
-Two TPPs have subscribed. Acme listens by itself; Bolt is you. Every {every} s something is published for both.
+Two TPPs have subscribed. Acme is pushed to; Bolt polls, and is you. Every {every} s something is published for both.
 Paste this in another terminal:
 
   cd {directory}
@@ -111,6 +114,21 @@ fn commands(scene: &Scene) -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "Bolt acknowledges all that it was handed out, and gets what is new",
+            format!(
+                "ACK=$(curl -s {bolt} {token} {json} -d '{{\"returnImmediately\": true}}' \
+                 https://{tpp}/open-banking/v4.0/events | sed 's/.*\"sets\":{{\\([^}}]*\\)}}.*/\\1/; s/:\"[^\"]*\"//g'); \
+                 curl -sw '\\n' {bolt} {token} {json} -d \"{{\\\"returnImmediately\\\": true, \\\"ack\\\": [$ACK]}}\" \
+                 https://{tpp}/open-banking/v4.0/events"
+            ),
+        ),
+        (
+            "how pushing to Acme goes",
+            format!(
+                "curl -sw '\\n' -H \"Authorization: Bearer $(cat viewer.token)\" http://{internal}/v1/endpoints/acme"
+            ),
+        ),
+        (
             "the keys that the bank's SETs are verified with",
             format!("curl -sw '\\n' --cacert ca.crt https://{tpp}/jwks"),
         ),
@@ -141,21 +159,16 @@ async fn publish(teller: &Teller, scene: &Scene) -> Result<Infallible, Failure> 
     unreachable!("it publishes for longer than anybody waits")
 }
 
-async fn listen(teller: &Teller, scene: &Scene) -> Result<Infallible, Failure> {
-    let acme = &scene.acme;
-    loop {
-        let sets = acme.wait(&acme.v4).await.map_err(broken)?;
-        if sets.is_empty() {
-            continue;
-        }
-        let jtis: Vec<_> = sets.into_iter().map(|set| set.jti).collect();
-        acme.acknowledge(&acme.v4, &jtis).await.map_err(broken)?;
-        let text = format!(
-            "  Acme's waiting poll was answered: {} verified and acknowledged",
-            jtis.join(", ")
-        );
-        teller.tell(&text, &json!({"acknowledged_by_acme": jtis}))?;
+async fn receive(teller: &Teller, scene: &Scene) -> Result<Infallible, Failure> {
+    let verifier = scene.acme.v4.set_verifier();
+    for place in 0.. {
+        let arrival = scene.inbox.next(ACME, place).await.map_err(broken)?;
+        let verified = verifier.verify(&arrival.set).await;
+        let jti = verified.map_err(|error| broken(error.into()))?.claims.jti;
+        let text = format!("  Acme's endpoint was pushed {jti}: verified, and answered with 202");
+        teller.tell(&text, &json!({"pushed_to_acme": jti}))?;
     }
+    unreachable!("it listens for longer than anybody waits")
 }
 
 fn broken(Why(why): Why) -> Failure {

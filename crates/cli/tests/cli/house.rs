@@ -15,6 +15,7 @@ use oyez_domain::time::Timestamp;
 use oyez_testkit::certificates::Authority;
 use oyez_testkit::clock::ManualClock;
 use oyez_testkit::colleague::Colleague;
+use oyez_testkit::endpoint::Endpoint;
 use oyez_testkit::tokens::{AUDIENCE, AuthorisationServer, ISSUER};
 use oyez_testkit::tpp::{Caller, Site};
 use serde_json::{Value, json};
@@ -64,6 +65,8 @@ impl House {
             ("OYEZ_TOKENS__AUDIENCES", AUDIENCE),
             ("OYEZ_TOKENS__JWKS", "house/tokens.jwks"),
             ("OYEZ_LIMITS__REQUESTS_PER_SECOND", "100000"),
+            ("OYEZ_OUTBOUND__TRUST_ANCHORS", "house/ca.crt"),
+            ("OYEZ_OUTBOUND__ALLOWED_NETWORKS", "127.0.0.0/8"),
         ];
         let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self {
@@ -178,11 +181,16 @@ impl House {
 
     /// A TPP that the bank knows from now on.
     pub(crate) async fn tpp(&self, client_id: &str) -> Caller {
+        self.tpp_with(client_id, &json!({})).await
+    }
+
+    /// The same, treated otherwise than the rest.
+    async fn tpp_with(&self, client_id: &str, overrides: &Value) -> Caller {
         let caller = Caller::new(&self.site, client_id);
         let jwks: Value = serde_json::from_str(&caller.jwks().to_json()).unwrap();
         let profile = json!({
             "client_id": client_id, "name": client_id, "org_id": Caller::ORG_ID,
-            "software_id": caller.software_id(), "keys": { "jwks": jwks },
+            "software_id": caller.software_id(), "keys": { "jwks": jwks }, "overrides": overrides,
         });
         let registered = self.colleague("admin").post("/v1/tpps", &profile).await;
         assert_eq!(registered.status, 201, "{registered:?}");
@@ -192,9 +200,20 @@ impl House {
     /// A TPP that the bank knows, subscribed to everything, and polling.
     pub(crate) async fn subscriber(&self, client_id: &str) -> Caller {
         let caller = self.tpp(client_id).await;
-        let body = json!({ "Data": { "Version": "4.0" } });
-        let subscribed = caller.post(SUBSCRIPTIONS).json(&body).send().await;
-        assert_eq!(subscribed.status, 201, "{subscribed:?}");
+        subscribe(&caller, &json!({ "Version": "4.0" })).await;
+        caller
+    }
+
+    /// The same, pushed to at this endpoint of its own.
+    pub(crate) async fn pushed(
+        &self,
+        client_id: &str,
+        endpoint: &Endpoint,
+        overrides: &Value,
+    ) -> Caller {
+        let caller = self.tpp_with(client_id, overrides).await;
+        let url = format!("https://{}{NOTIFICATIONS}", endpoint.address());
+        subscribe(&caller, &json!({ "CallbackUrl": url, "Version": "4.0" })).await;
         caller
     }
 
@@ -248,6 +267,12 @@ impl Drop for Server {
     }
 }
 
+async fn subscribe(caller: &Caller, wish: &Value) {
+    let body = json!({ "Data": wish });
+    let subscribed = caller.post(SUBSCRIPTIONS).json(&body).send().await;
+    assert_eq!(subscribed.status, 201, "{subscribed:?}");
+}
+
 /// An item that a core system hands over.
 pub(crate) fn item(client_id: &str, resource: &str, key: &str) -> Value {
     json!({
@@ -276,3 +301,5 @@ fn now() -> Timestamp {
 const WORLD: [&str; 3] = ["unshare", "-Urm", "--"];
 pub(crate) const SUBSCRIPTIONS: &str = "/open-banking/v4.0/event-subscriptions";
 pub(crate) const EVENTS: &str = "/open-banking/v4.0/events";
+/// Where endpoints of TPPs take SETs.
+pub(crate) const NOTIFICATIONS: &str = "/open-banking/v4.0/event-notifications";

@@ -1,95 +1,68 @@
-//! The campaign of kills under HTTP: the real server is published to, polled, acknowledged to and changed by several at once,
+//! Campaigns of kills under HTTP: the real server is published to, polled, acknowledged to and changed by several at once,
 //! and is killed by SIGKILL at random moments, hundreds of times on one ledger. After each kill it is started again and
 //! asked: whatever it had answered with success must be so.
 //!
 //! The books are kept by those who heard the answers, and know nothing of the ledger. The server is killed after a random
 //! number of answers, now and then while it starts, so nothing here hopes for a certain time to pass.
+//!
+//! `polling` has the server answer as much as it can. `pushing` has it push meanwhile, to endpoints that survive it.
 
 mod books;
 mod load;
+mod polling;
+mod pushing;
+mod receivers;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oyez_outbound::Method;
 use oyez_testkit::colleague::Colleague;
 use oyez_testkit::dice::Dice;
-use oyez_testkit::scale;
 use oyez_testkit::tpp::Caller;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::house::{House, SUBSCRIPTIONS};
-use books::Books;
-use load::Load;
+use books::{Batch, Books};
+use load::{Habits, Load};
 
-/// `./test --quick` leaves these out.
-mod slow {
-    use super::*;
-
-    // D-08, G-10, I-01, I-02, P-02, P-03, P-09, P-12, S-01, S-04, S-05
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn nothing_answered_with_success_is_lost_when_the_server_is_killed() {
-        let mut dice = Dice::new(scale::seed("kill under HTTP"));
-        let mut campaign = Campaign::begin().await;
-        let rounds = u64::from(scale::rounds(200));
-        for round in 0..rounds {
-            campaign.live_and_die(round, &mut dice).await;
-            campaign.house.start();
-            campaign.repeat_what_was_not_answered().await;
-            campaign.audit(&mut dice).await;
-        }
-        campaign.audit_all().await;
-        assert_eq!(campaign.house.stop(), 0);
-        campaign.tell(rounds);
-    }
-}
-
+/// A server that dies again and again, and those who use it.
 struct Campaign {
     house: House,
-    tpps: Vec<Caller>,
+    /// Whom events are for, by number.
+    tpps: BTreeMap<usize, Caller>,
+    /// Those of them who poll.
+    polling: Vec<usize>,
+    habits: Habits,
     books: Arc<Mutex<Books>>,
     /// Events of each TPP that were audited already.
-    audited: [u64; TPPS],
+    audited: BTreeMap<usize, u64>,
+    kills: Vec<Instant>,
 }
 
 impl Campaign {
-    async fn begin() -> Self {
-        let mut house = House::new(&[
-            ("OYEZ_POLLING__ERROR_CAP", "2"),
-            ("OYEZ_POLLING__REDELIVERY_DELAY", "1s"),
-        ]);
-        house.start();
-        let mut tpps = Vec::new();
-        for tpp in 0..TPPS {
-            let name = client_of(tpp);
-            tpps.push(match tpp {
-                CHANGING => house.tpp(&name).await,
-                _ => house.subscriber(&name).await,
-            });
-        }
+    fn new(house: House, tpps: BTreeMap<usize, Caller>, polling: &[usize], habits: Habits) -> Self {
         Self {
             house,
+            audited: tpps.keys().map(|tpp| (*tpp, 0)).collect(),
             tpps,
+            polling: polling.to_vec(),
+            habits,
             books: Arc::default(),
-            audited: [0; TPPS],
+            kills: Vec::new(),
         }
     }
 
-    /// Uses the running server at full speed until it has given so many answers, and kills it; now and then it is started
-    /// and killed once more before it serves.
-    async fn live_and_die(&mut self, round: u64, dice: &mut Dice) {
+    /// Uses the running server until it has given so many answers. Who uses it goes on.
+    async fn live(&self, round: u64, dice: &mut Dice) -> JoinSet<()> {
         let answered = self.books.lock().unwrap().answers();
         let (answers, mut seen) = watch::channel(answered);
-        let load = Load {
-            books: Arc::clone(&self.books),
-            answers,
-            round,
-        };
-        let mut everybody = self.everybody(&load, dice);
-        let enough = answered + 1 + dice.below(ANSWERS_MAX);
+        let mut everybody = self.everybody(&self.load(answers, round), dice);
+        let enough = answered + 1 + dice.below(self.habits.answers_max);
         let lived = tokio::select! {
             lived = timeout(SILENCE_MAX, seen.wait_for(|answers| *answers >= enough)) => lived.is_ok(),
             Some(ended) = everybody.join_next() => { ended.unwrap(); false }
@@ -99,6 +72,11 @@ impl Campaign {
             "the server died or hung by itself: {}",
             self.house.log()
         );
+        everybody
+    }
+
+    /// The server is killed; now and then it is started and killed once more before it serves.
+    async fn die(&mut self, everybody: JoinSet<()>, dice: &mut Dice) {
         self.house.kill();
         let ended = timeout(SILENCE_MAX, everybody.join_all());
         ended.await.expect("who has no server ends");
@@ -108,33 +86,53 @@ impl Campaign {
             stillborn.kill().unwrap();
             stillborn.wait().unwrap();
         }
+        self.kills.push(Instant::now());
+    }
+
+    fn load(&self, answers: watch::Sender<usize>, round: u64) -> Load {
+        Load {
+            books: Arc::clone(&self.books),
+            answers,
+            round,
+            tpps: self.tpps.keys().copied().collect(),
+            habits: self.habits,
+        }
     }
 
     fn everybody(&self, load: &Load, dice: &mut Dice) -> JoinSet<()> {
         let mut everybody = JoinSet::new();
-        for name in 0..PUBLISHERS {
+        for name in 0..self.habits.publishers {
             let publisher = self.house.colleague("publisher");
             everybody.spawn(load.clone().publish(publisher, name, dice.split()));
         }
-        for tpp in &self.tpps {
+        for tpp in &self.polling {
             for _ in 0..POLLS_EACH {
-                everybody.spawn(load.clone().poll(tpp.clone(), dice.split()));
+                everybody.spawn(load.clone().poll(self.tpps[tpp].clone(), dice.split()));
             }
         }
-        let changing = self.tpps[CHANGING].clone();
-        everybody.spawn(load.clone().change(changing, dice.split()));
+        if let Some(changing) = self.tpps.get(&CHANGING) {
+            everybody.spawn(load.clone().change(changing.clone(), dice.split()));
+        }
         everybody
     }
 
     /// A publisher that heard nothing asks again with the same keys: each batch was taken whole, or not at all (I-02).
     async fn repeat_what_was_not_answered(&self) {
         let unanswered = self.books.lock().unwrap().unanswered();
-        let publisher = self.house.colleague("publisher");
         for batch in unanswered {
-            let answer = publisher.post("/v1/events", &load::body(&batch)).await;
-            assert_eq!(answer.status, 200, "{answer:?}");
-            self.books.lock().unwrap().published(&batch, &answer.json());
+            self.publish(&batch).await;
         }
+    }
+
+    /// Hands a batch over, and enters what became of it.
+    async fn publish(&self, batch: &Batch) -> Value {
+        self.books.lock().unwrap().publishes(batch);
+        let publisher = self.house.colleague("publisher");
+        let answer = publisher.post("/v1/events", &load::body(batch)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let answer = answer.json();
+        self.books.lock().unwrap().published(batch, &answer);
+        answer
     }
 }
 
@@ -143,11 +141,10 @@ impl Campaign {
     async fn audit(&mut self, dice: &mut Dice) {
         self.audit_registration().await;
         let viewer = self.house.colleague("viewer");
-        for tpp in 0..TPPS {
-            let counts =
-                ask(&viewer, &format!("/v1/tpps/{}", client_of(tpp))).await["counts"].take();
+        for (tpp, audited) in self.audited.clone() {
+            let counts = self.counts(&viewer, tpp).await;
             let accepted = counts["accepted"].as_u64().unwrap();
-            let fresh = usize::try_from(accepted - self.audited[tpp]).unwrap();
+            let fresh = usize::try_from(accepted - audited).unwrap();
             let fresh = self
                 .list(&viewer, &format!("tpp={}", client_of(tpp)), fresh)
                 .await;
@@ -156,22 +153,29 @@ impl Campaign {
                 .filter_map(|it| it["position"].as_u64())
                 .collect();
             positions.sort_unstable();
-            let expected = self.audited[tpp] + 1..=accepted;
+            let expected = audited + 1..=accepted;
             assert!(expected.eq(positions), "positions of TPP {tpp} have gaps");
-            self.audited[tpp] = accepted;
-            let ended = ["acknowledged", "failed", "expired", "withdrawn"];
-            let ended: u64 = ended.iter().filter_map(|name| counts[name].as_u64()).sum();
-            assert_eq!(
-                counts["outstanding"].as_u64(),
-                Some(accepted - ended),
-                "{counts}"
-            );
+            self.audited.insert(tpp, accepted);
             let query = format!("tpp={}&state=outstanding", client_of(tpp));
-            let outstanding = self.list(&viewer, &query, usize::MAX).await;
-            assert_eq!(counts["outstanding"], outstanding.len(), "{counts}");
+            let outstanding = self.list(&viewer, &query, usize::MAX).await.len();
+            // Pushes go on meanwhile.
+            let later = self.counts(&viewer, tpp).await;
+            let listed = count(&later, "outstanding")..=count(&counts, "outstanding");
+            assert!(listed.contains(&outstanding), "{outstanding} of {counts}");
         }
         self.audit_files(&viewer, dice).await;
         self.audit_keys(dice).await;
+    }
+
+    /// What the ledger counts for a TPP, which adds up.
+    async fn counts(&self, viewer: &Colleague, tpp: usize) -> Value {
+        let path = format!("/v1/tpps/{}", client_of(tpp));
+        let counts = ask(viewer, &path).await["counts"].take();
+        let ended = ["acknowledged", "failed", "expired", "withdrawn"];
+        let ended: usize = ended.iter().map(|name| count(&counts, name)).sum();
+        let (accepted, outstanding) = (count(&counts, "accepted"), count(&counts, "outstanding"));
+        assert_eq!(outstanding, accepted - ended, "{counts}");
+        counts
     }
 
     /// So many lines of the list of events, each held to what is known of it; fewer if there are not so many.
@@ -194,7 +198,10 @@ impl Campaign {
     }
 
     async fn audit_registration(&self) {
-        let listed = self.tpps[CHANGING].get(SUBSCRIPTIONS).send().await;
+        let Some(changing) = self.tpps.get(&CHANGING) else {
+            return;
+        };
+        let listed = changing.get(SUBSCRIPTIONS).send().await;
         assert_eq!(listed.status, 200, "{listed:?}");
         let subscription = &listed.json()["Data"]["EventSubscription"][0];
         let mut books = self.books.lock().unwrap();
@@ -258,10 +265,10 @@ impl Campaign {
     }
 
     /// Everything that was ever accepted is listed.
-    async fn audit_all(&self) {
+    async fn audit_all(&self) -> Vec<Value> {
         let viewer = self.house.colleague("viewer");
-        let listed = self.list(&viewer, "", usize::MAX).await;
-        let listed: std::collections::BTreeSet<&str> = listed
+        let all = self.list(&viewer, "", usize::MAX).await;
+        let listed: std::collections::BTreeSet<&str> = all
             .iter()
             .filter_map(|event| event["jti"].as_str())
             .collect();
@@ -274,23 +281,14 @@ impl Campaign {
             books.accepted().len(),
             "there are events that nobody was told of"
         );
-    }
-
-    #[expect(clippy::print_stderr, reason = "what a campaign did is for people")]
-    fn tell(&self, rounds: u64) {
-        let books = self.books.lock().unwrap();
-        let (accepted, sent) = (books.accepted().len(), books.handed_out().len());
-        eprintln!(
-            "{rounds} kills, {} answers: {accepted} events accepted, {sent} handed out, {} settled",
-            books.answers(),
-            books.settled()
-        );
+        drop(books);
+        all
     }
 }
 
 /// The newest of what is in the order of time, and some of the rest.
 fn some<'a, T>(
-    all: &'a std::collections::BTreeMap<String, T>,
+    all: &'a BTreeMap<String, T>,
     dice: &mut Dice,
 ) -> impl Iterator<Item = (&'a String, &'a T)> {
     let step = 1 + dice.below(1 + all.len() / LOOKED_AT);
@@ -304,19 +302,19 @@ async fn ask(colleague: &Colleague, path: &str) -> Value {
     answer.json()
 }
 
+fn count(counts: &Value, name: &str) -> usize {
+    usize::try_from(counts[name].as_u64().unwrap()).unwrap()
+}
+
 fn client_of(tpp: usize) -> String {
     format!("tpp-{tpp}")
 }
 
-/// TPPs by number; the last one's subscription comes and goes.
-const TPPS: usize = 3;
-const CHANGING: usize = TPPS - 1;
+/// The TPP whose subscription comes and goes, where it takes part.
+const CHANGING: usize = 2;
 /// As configured: so many errors set an event aside.
 const ERROR_CAP: usize = 2;
-const PUBLISHERS: usize = 3;
 const POLLS_EACH: usize = 2;
-/// The most answers that a server lives for.
-const ANSWERS_MAX: usize = 300;
 /// Events that are looked at one by one in a round.
 const LOOKED_AT: usize = 15;
 /// No answer takes so long; a server that is silent for it has hung.

@@ -3,7 +3,7 @@
 use super::{EventRow, Flight, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
 use crate::ledger::lanes::Lease;
-use crate::ledger::push::{Attempt, DueForPush, Recorded, Turn, Verdict};
+use crate::ledger::push::{Attempt, DueForPush, Recorded, Verdict};
 use crate::ledger::sets::Look;
 use crate::life::{Acknowledged, State};
 use crate::routing;
@@ -215,13 +215,9 @@ impl Outstanding {
                 self.refused_since = self.refused_since.or(Some(now));
                 again_at.map(|again_at| again_at.max(self.polled_until))
             }
-            Verdict::EndpointFailed { turn: Turn::Kept } => {
+            Verdict::EndpointFailed => {
                 self.endpoint_failures += 1;
                 Some(turn)
-            }
-            Verdict::EndpointFailed { turn: Turn::Passed } => {
-                self.endpoint_failures += 1;
-                Some(now.max(self.polled_until))
             }
         }
     }

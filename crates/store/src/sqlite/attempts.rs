@@ -2,7 +2,7 @@
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Turn, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Verdict};
 use oyez_domain::life::{Acknowledged, Outcome, Settlement};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -113,10 +113,7 @@ impl Charge {
         let (refusals, endpoint_failures, push_at) = match failure {
             _ if open.is_overtaken => (0, 0, Some(turn)),
             Verdict::Refused { again_at } => (1, 0, again_at.map(|at| at.max(open.polled_until))),
-            Verdict::EndpointFailed { turn: Turn::Kept } => (0, 1, Some(turn)),
-            Verdict::EndpointFailed { turn: Turn::Passed } => {
-                (0, 1, Some(now.max(open.polled_until)))
-            }
+            Verdict::EndpointFailed => (0, 1, Some(turn)),
             Verdict::Acknowledged => (0, 0, None),
         };
         Self {
@@ -206,8 +203,7 @@ fn insert_attempt(unit: &Unit, event: i64, attempt: &Attempt) -> Result<(), Erro
     let (verdict, again_at) = match attempt.verdict {
         Verdict::Acknowledged => (ACKNOWLEDGED, None),
         Verdict::Refused { again_at } => (REFUSED, again_at),
-        Verdict::EndpointFailed { turn: Turn::Kept } => (ENDPOINT_FAILED, None),
-        Verdict::EndpointFailed { turn: Turn::Passed } => (ENDPOINT_FAILED_AND_PASSED, None),
+        Verdict::EndpointFailed => (ENDPOINT_FAILED, None),
     };
     let peer = &attempt.peer;
     unit.db.prepare_cached(INSERT_ATTEMPT)?.execute(params![
@@ -232,7 +228,6 @@ fn insert_attempt(unit: &Unit, event: i64, attempt: &Attempt) -> Result<(), Erro
 pub(super) const ACKNOWLEDGED: i64 = 0;
 pub(super) const REFUSED: i64 = 1;
 pub(super) const ENDPOINT_FAILED: i64 = 2;
-pub(super) const ENDPOINT_FAILED_AND_PASSED: i64 = 3;
 
 pub(super) const GIVE_BACK: &str = "
     UPDATE outstanding SET due_at = ?3, push_at = ?4, flight_until = NULL, is_overtaken = 0,

@@ -8,7 +8,6 @@ use oyez_domain::event::Family;
 use oyez_domain::ledger::history::Retention;
 use oyez_domain::ledger::lanes::{Health, HealthState, Hold, Reason};
 use oyez_domain::ledger::poll::{Limits, Patience};
-use oyez_domain::ledger::push;
 use oyez_domain::ledger::registering::Kind;
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::time::Timestamp;
@@ -156,7 +155,7 @@ pub(crate) enum VerdictOf {
     Acknowledged,
     RefusedFor(Duration),
     RefusedForGood,
-    EndpointFailed(push::Turn),
+    EndpointFailed,
 }
 
 pub(crate) const TPPS: usize = 3;
@@ -215,8 +214,7 @@ fn delivery() -> impl Strategy<Value = Step> {
         Just(VerdictOf::Acknowledged),
         span().prop_map(VerdictOf::RefusedFor),
         Just(VerdictOf::RefusedForGood),
-        Just(VerdictOf::EndpointFailed(push::Turn::Kept)),
-        Just(VerdictOf::EndpointFailed(push::Turn::Passed)),
+        Just(VerdictOf::EndpointFailed),
     ];
     let look = (0..4_u32, span()).prop_map(|(events_max, in_flight_for)| Look {
         events_max,

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::house;
 
@@ -16,7 +17,9 @@ pub(crate) struct Books {
     answers: usize,
     accepted: BTreeMap<String, Accepted>,
     sets: BTreeMap<String, String>,
-    settled: BTreeMap<String, u64>,
+    /// What polls asked to have acknowledged, answered or not.
+    acks: BTreeSet<String>,
+    settled: BTreeMap<String, Settled>,
     errors: BTreeMap<String, usize>,
     /// The resources of all batches that were ever sent, answered or not.
     sent: BTreeSet<String>,
@@ -32,6 +35,13 @@ pub(crate) struct Accepted {
     pub(crate) resource: String,
     pub(crate) key: String,
     at: u64,
+}
+
+/// An event's end was answered to a poll.
+#[derive(Clone, Copy)]
+pub(crate) struct Settled {
+    tick: u64,
+    pub(crate) at: Instant,
 }
 
 /// Events of one request to the publishing API: the TPP of each.
@@ -66,7 +76,7 @@ impl Batch {
 /// What is entered.
 impl Books {
     /// Time goes on.
-    pub(crate) fn tick(&mut self) -> u64 {
+    fn tick(&mut self) -> u64 {
         self.ticks += 1;
         self.ticks
     }
@@ -114,6 +124,12 @@ impl Books {
         assert!(kinds.len() <= 1, "half of a batch was done: {answer}");
     }
 
+    /// A poll is asked; what it acknowledges may be done though no answer comes.
+    pub(crate) fn polls(&mut self, ask: &Ask) -> u64 {
+        self.acks.extend(ask.acks.iter().cloned());
+        self.tick()
+    }
+
     /// What a poll that was begun at this tick was answered.
     pub(crate) fn polled(&mut self, began: u64, ask: &Ask, answer: &Value) -> Vec<String> {
         self.answers += 1;
@@ -126,19 +142,20 @@ impl Books {
             );
             let settled = self.settled.get(jti);
             assert!(
-                settled.is_none_or(|at| *at > began),
+                settled.is_none_or(|settled| settled.tick > began),
                 "{jti} was settled, and returned"
             );
         }
-        let at = self.tick();
+        let (tick, at) = (self.tick(), Instant::now());
+        let settled = Settled { tick, at };
         for jti in &ask.acks {
-            self.settled.entry(jti.clone()).or_insert(at);
+            self.settled.entry(jti.clone()).or_insert(settled);
         }
         for jti in &ask.errors {
             let errors = self.errors.entry(jti.clone()).or_default();
             *errors += 1;
             if *errors >= super::ERROR_CAP {
-                self.settled.entry(jti.clone()).or_insert(at);
+                self.settled.entry(jti.clone()).or_insert(settled);
             }
         }
         sets.into_iter().map(|(jti, _)| jti).collect()
@@ -195,8 +212,12 @@ impl Books {
         self.unanswered.values().cloned().collect()
     }
 
-    pub(crate) fn settled(&self) -> usize {
-        self.settled.len()
+    pub(crate) fn settled(&self) -> &BTreeMap<String, Settled> {
+        &self.settled
+    }
+
+    pub(crate) fn acks(&self) -> &BTreeSet<String> {
+        &self.acks
     }
 
     pub(crate) fn handed_out(&self) -> &BTreeMap<String, String> {

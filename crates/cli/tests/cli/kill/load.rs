@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use oyez_outbound::Method;
 use oyez_testkit::colleague::Colleague;
@@ -9,9 +10,10 @@ use oyez_testkit::dice::Dice;
 use oyez_testkit::tpp::Caller;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::books::{Ask, Batch, Books};
-use super::{TPPS, client_of};
+use super::client_of;
 use crate::house::{self, SUBSCRIPTIONS};
 
 /// The world of one round, as each of them knows it.
@@ -20,6 +22,29 @@ pub(crate) struct Load {
     pub(crate) books: Arc<Mutex<Books>>,
     pub(crate) answers: watch::Sender<usize>,
     pub(crate) round: u64,
+    /// Whom events are for.
+    pub(crate) tpps: Vec<usize>,
+    pub(crate) habits: Habits,
+}
+
+/// How the server is used.
+#[derive(Clone, Copy)]
+pub(crate) struct Habits {
+    pub(crate) publishers: usize,
+    /// What publishers and polls wait between two requests.
+    pub(crate) pause: Duration,
+    pub(crate) errors: Errors,
+    /// The most answers that a server lives for.
+    pub(crate) answers_max: usize,
+}
+
+/// What polls report.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errors {
+    /// Of an event in eight.
+    Some,
+    /// Nothing but acknowledgements.
+    None,
 }
 
 impl Load {
@@ -31,11 +56,17 @@ impl Load {
         entered
     }
 
+    async fn pause(&self) {
+        if !self.habits.pause.is_zero() {
+            sleep(self.habits.pause).await;
+        }
+    }
+
     /// Hands batches over.
     pub(crate) async fn publish(self, publisher: Colleague, name: usize, mut dice: Dice) {
         for number in 0.. {
             let tpps: Vec<usize> = (0..=dice.below(BATCH_MAX))
-                .map(|_| dice.below(TPPS))
+                .map(|_| self.tpps[dice.below(self.tpps.len())])
                 .collect();
             let resource = format!("b-{}-{name}-{number}", self.round);
             let batch = Batch { resource, tpps };
@@ -45,6 +76,7 @@ impl Load {
             let Ok(answer) = answer.await else { return };
             assert_eq!(answer.status, 200, "{answer:?}");
             self.enter(|books| books.published(&batch, &answer.json()));
+            self.pause().await;
         }
     }
 
@@ -59,7 +91,7 @@ impl Load {
             let mut ask = Ask::default();
             for jti in std::mem::take(&mut in_hand) {
                 match dice.below(8) {
-                    0 => ask.errors.push(jti),
+                    0 if self.habits.errors == Errors::Some => ask.errors.push(jti),
                     1 => {}
                     2 => drop(in_hand.insert(jti)),
                     _ => ask.acks.push(jti),
@@ -67,7 +99,7 @@ impl Load {
             }
             let version = ["v3.1", "v4.0"][dice.below(2)];
             let request = request(&ask, &mut dice);
-            let began = self.enter(Books::tick);
+            let began = self.enter(|books| books.polls(&ask));
             let events = format!("/open-banking/{version}/events");
             let answer = tpp
                 .post(&events)
@@ -76,6 +108,7 @@ impl Load {
             let Ok(answer) = answer.await else { return };
             assert_eq!(answer.status, 200, "{answer:?}");
             in_hand.extend(self.enter(|books| books.polled(began, &ask, &answer.json())));
+            self.pause().await;
         }
     }
 
