@@ -167,6 +167,7 @@ impl<'a> Lane<'a> {
     fn act(&mut self) {
         self.look_around();
         self.rest.pass(Instant::now());
+        self.look_once_more();
         if self.ledger_pause.until(Instant::now()).is_none() {
             self.read_terms();
             self.report();

@@ -1,6 +1,7 @@
 //! A ledger, endpoints, and a node that can be started, stopped and killed.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) watched: Arc<Watched>,
     pub(crate) options: Options,
     pub(crate) signing_takes: Arc<Mutex<Duration>>,
+    /// How often anything looked at the steady clock.
+    pub(crate) looks: Arc<AtomicU64>,
     chance: Arc<Mutex<Dice>>,
     jtis: Jtis,
     hears: Arc<Hears>,
@@ -96,6 +99,7 @@ impl World {
                 ..Options::of(NodeId::new("node").unwrap())
             },
             signing_takes: Arc::default(),
+            looks: Arc::default(),
             chance: Arc::new(Mutex::new(Dice::new(seed))),
             jtis: Jtis::from(1),
             hears,
@@ -124,7 +128,7 @@ impl World {
             }),
             post: Arc::clone(&self.endpoints) as Arc<_>,
             clock: Arc::clone(&self.clock) as Arc<_>,
-            steady: Arc::new(Origin(Instant::now())),
+            steady: Arc::new(Origin(Instant::now(), Arc::clone(&self.looks))),
             chance: Arc::new(move || chance.lock().unwrap().bytes()),
             observe: Arc::clone(&self.watched) as Arc<_>,
         };
@@ -369,10 +373,12 @@ impl Issue for Signer {
     }
 }
 
-struct Origin(Instant);
+/// Counts how often it is looked at: whoever looks for work looks here too.
+struct Origin(Instant, Arc<AtomicU64>);
 
 impl Steady for Origin {
     fn elapsed(&self) -> Duration {
+        self.1.fetch_add(1, Ordering::Relaxed);
         self.0.elapsed()
     }
 }
