@@ -167,6 +167,7 @@ impl<'a> Lane<'a> {
     fn act(&mut self) {
         self.look_around();
         self.rest.pass(Instant::now());
+        self.look_once_more();
         if self.ledger_pause.until(Instant::now()).is_none() {
             self.read_terms();
             self.report();
@@ -286,11 +287,8 @@ impl<'a> Lane<'a> {
         self.endpoint = self
             .endpoint
             .claimed_again(health, &self.terms, self.node.moment());
-        self.window = if self.endpoint.is_responsive() {
-            Window::open(self.terms.at_once_max)
-        } else {
-            Window::narrow(self.terms.at_once_max)
-        };
+        // Whatever brought it back (a PUT, an operator), nobody has spoken with it since (D-06).
+        self.window = Window::narrow(self.terms.at_once_max);
     }
 
     fn ledger_failed(&mut self, error: &Error) {
