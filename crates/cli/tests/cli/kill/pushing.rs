@@ -91,6 +91,9 @@ impl Pushing {
     async fn live_and_die(&mut self, round: u64, dice: &mut Dice) {
         let everybody = self.campaign.live(round, dice).await;
         let before = self.standings().await;
+        if before[&DEAD]["state"] == "unresponsive" {
+            self.given_up_at.get_or_insert_with(Instant::now);
+        }
         self.campaign.die(everybody, dice).await;
         let promised = std::mem::replace(&mut self.promised, self.receivers.promised());
         self.receivers.change_mood(dice);
@@ -98,8 +101,7 @@ impl Pushing {
         let after = self.standings().await;
         let receivers = &self.receivers;
         receivers.check_outages(&promised, &before, &after);
-        if before[&DEAD]["state"] == "unresponsive" {
-            let given_up_at = *self.given_up_at.get_or_insert_with(Instant::now);
+        if let Some(given_up_at) = self.given_up_at {
             receivers.check_peace(DEAD, given_up_at, &self.campaign.kills);
         }
         self.campaign.repeat_what_was_not_answered().await;
