@@ -79,6 +79,7 @@ impl Lane<'_> {
             self.ledger_pause.until(now),
             self.issue_pause.until(now),
             self.next_work(),
+            self.gathering_until(now),
             self.is_quiet().then(|| self.rest.active_at + LINGER),
         ];
         let soonest = soonest.into_iter().flatten().min();
