@@ -4,11 +4,15 @@ use oyez_domain::event::EventType;
 use oyez_domain::ids::{InteractionId, ResourceId, TransactionId};
 use oyez_domain::ledger::history::{EventFilter, StateFilter};
 use oyez_domain::life::Ending;
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 use super::tpp;
 use crate::sqlite::{
+<<<<<<< HEAD
     attempts, clock, event_list, keys, lanes, migrations, poll, push, retention, sets, settle, work,
+=======
+    attempts, event_list, file, keys, lanes, migrations, poll, push, retention, sets, settle, work,
+>>>>>>> pushbench
 };
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
@@ -38,6 +42,32 @@ fn assert_plans(expected: &[(&str, &[&str])]) {
             .map(|step| step.trim_start_matches("SEARCH "))
             .collect();
         assert_eq!(steps, *expected, "{statement}");
+    }
+}
+
+// I-06
+#[test]
+fn no_value_makes_a_statement_be_prepared_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file::resolve(&directory.path().join("ledger.db")).unwrap();
+    let (db, _) = file::open_for_writing(&path).unwrap();
+    for statement in [
+        push::DUE,
+        push::NEXT_PUSH,
+        push::OLDEST_DUE,
+        lanes::OWNS,
+        poll::CHOOSE,
+        poll::NEXT_DUE,
+    ] {
+        let mut prepared = db.prepare(statement).unwrap();
+        for value in 0..3 {
+            for parameter in 1..=prepared.parameter_count() {
+                prepared.raw_bind_parameter(parameter, value).unwrap();
+            }
+            prepared.raw_query().next().unwrap();
+        }
+        let again = prepared.get_status(StatementStatus::RePrepare);
+        assert_eq!(again, 0, "{statement}");
     }
 }
 
