@@ -84,13 +84,9 @@ impl Lane<'_> {
             self.ledger_pause.until(now),
             self.issue_pause.until(now),
             self.next_work(),
-<<<<<<< HEAD
+            self.gathering_until(now),
             // Once only: a lane that has lingered and stays all the same waits for something else.
             Some(self.rest.lingers_until()).filter(|at| now < *at && self.is_quiet()),
-=======
-            self.gathering_until(now),
-            self.is_quiet().then(|| self.rest.active_at + LINGER),
->>>>>>> pushbench
         ];
         let soonest = soonest.into_iter().flatten().min();
         // What is due and cannot be begun waits for something else: never for nothing at all, and never in a spin.

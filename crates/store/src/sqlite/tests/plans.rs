@@ -8,11 +8,8 @@ use rusqlite::{Connection, StatementStatus};
 
 use super::tpp;
 use crate::sqlite::{
-<<<<<<< HEAD
-    attempts, clock, event_list, keys, lanes, migrations, poll, push, retention, sets, settle, work,
-=======
-    attempts, event_list, file, keys, lanes, migrations, poll, push, retention, sets, settle, work,
->>>>>>> pushbench
+    attempts, clock, event_list, file, keys, lanes, migrations, poll, push, retention, sets,
+    settle, work,
 };
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
