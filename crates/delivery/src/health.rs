@@ -5,7 +5,7 @@
 //! new step, and what started in an older one tells nothing new.
 //!
 //! One event can fail in the endpoint's way without the endpoint being to blame: a server that dies of one payload answers
-//! 500 to it for ever. So an event that has probed in vain a few times lets others go first, and one that keeps failing while
+//! 500 to it for ever. So when the oldest has probed in vain a few times the next oldest do, and one that keeps failing while
 //! others are acknowledged counts as refused.
 //!
 //! Waits are told by the ledger's clock, which somebody may set, and kept by the runtime's, which nobody sets. No wait is
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use oyez_domain::ids::Jti;
 use oyez_domain::ledger::lanes::{Health, Reason};
-use oyez_domain::ledger::push::{Turn, Verdict};
+use oyez_domain::ledger::push::Verdict;
 use oyez_domain::retry::Next;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
@@ -110,6 +110,21 @@ impl Endpoint {
         self.probe_at
     }
 
+    /// How many of the oldest events the next probe passes over: it may be the oldest that the endpoint cannot bear. In
+    /// strict order none (D-04, D-10).
+    pub(crate) fn passes_over(&self, terms: &Terms) -> usize {
+        let failures = match self.health {
+            Health::Failing { failures, .. } | Health::Unresponsive { failures, .. } => failures,
+            Health::Responsive | Health::Paused { .. } => 0,
+        };
+        match terms.order {
+            DeliveryOrder::Strict => 0,
+            DeliveryOrder::Concurrent => {
+                failures.saturating_sub(FAILURES_OF_THE_OLDEST) as usize % PROBERS
+            }
+        }
+    }
+
     /// An attempt that started in `step` ended so. `draw` is random in [0, 1).
     pub(crate) fn learn(
         &mut self,
@@ -135,8 +150,7 @@ impl Endpoint {
                 } else {
                     Change::None
                 };
-                let turn = self.turn(news, terms);
-                (Verdict::EndpointFailed { turn }, change)
+                (Verdict::EndpointFailed, change)
             }
         }
     }
@@ -242,25 +256,14 @@ impl Endpoint {
         };
         Change::Failed
     }
-
-    /// The oldest event probes, until it has done so often enough (D-04); in strict order it always does (D-10).
-    fn turn(&self, news: bool, terms: &Terms) -> Turn {
-        let failures = match self.health {
-            Health::Failing { failures, .. } | Health::Unresponsive { failures, .. } => failures,
-            Health::Responsive | Health::Paused { .. } => 0,
-        };
-        if news && failures > PROBES_BY_THE_OLDEST && terms.order != DeliveryOrder::Strict {
-            Turn::Passed
-        } else {
-            Turn::Kept
-        }
-    }
 }
 
 /// Refusals of different events in a row that make an outage (D-04).
 const REFUSED_IN_A_ROW: usize = 3;
-/// The first failure and two probes are the oldest event's; the third probe that fails passes its turn.
-const PROBES_BY_THE_OLDEST: u32 = 3;
+/// The first failure and the first probes are the oldest event's; after the third failure the next oldest has a go.
+const FAILURES_OF_THE_OLDEST: u32 = 2;
+/// Then the next after it, and so on until it is the oldest's turn again.
+const PROBERS: usize = 8;
 /// An event that failed so often in the endpoint's way, and fails again while the endpoint answers others, is to blame.
 const FAILURES_ALONE: u32 = 3;
 

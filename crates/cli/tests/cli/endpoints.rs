@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oyez_domain::ids::{InteractionId, Jti, NodeId};
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason};
-use oyez_domain::ledger::push::{Answer, Attempt, Peer, Turn, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
 use oyez_domain::ledger::sets::Look;
 use oyez_store::Store as _;
 use oyez_testkit::bank::Bank;
@@ -130,7 +130,7 @@ fn response(status: u16, body: &str) -> Answer {
 async fn an_outage_is_told_from_all_sides_and_ended() {
     let (node, jti) = Node::with_an_event().await;
     let office = &node.office;
-    let failed = Verdict::EndpointFailed { turn: Turn::Kept };
+    let failed = Verdict::EndpointFailed;
     let refused = Answer::Error {
         class: "connect".to_owned(),
         detail: "connection refused".to_owned(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oyez_domain::ids::Jti;
 use oyez_domain::ledger::push::DueForPush;
-use oyez_domain::ledger::sets::Look;
+use oyez_domain::ledger::sets::{Look, Work};
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_store::Error;
@@ -39,7 +39,7 @@ impl Lane<'_> {
             events_max: u32::try_from(events).unwrap_or(u32::MAX),
             in_flight_for: self.node.options.attempt_time_max + HELD_MAX,
         };
-        let now = self.node.due_now();
+        let now = self.node.parts.clock.now();
         let asked = (events, Instant::now(), self.generation);
         let store = &*self.node.parts.store;
         let answer = store.due_for_push(lease, self.client_id.clone(), look, now);
@@ -70,7 +70,11 @@ impl Lane<'_> {
                 .probe_at()
                 .is_some_and(|probe_at| probe_at <= now);
             let probed = self.probed_step == Some(self.endpoint.step());
-            return usize::from(due && !probed && held == 0);
+            return if due && !probed && held == 0 {
+                1 + self.endpoint.passes_over(&self.terms)
+            } else {
+                0
+            };
         }
         let free = self.window.size().saturating_sub(self.flights.len());
         let most = match self.terms.order {
@@ -114,7 +118,19 @@ impl Lane<'_> {
             self.rest.active(Instant::now());
         }
         self.address(callback_url);
-        self.issue(due.work, chosen.asked_at);
+        let work = if self.endpoint.is_responsive() {
+            due.work
+        } else {
+            self.prober(due.work)
+        };
+        self.issue(work, chosen.asked_at);
+    }
+
+    /// One event probes, the last of those that were asked for; the older ones go back to their old turns at once.
+    fn prober(&mut self, mut work: Vec<Work>) -> Vec<Work> {
+        let prober = work.pop();
+        self.returning.extend(work.iter().map(|work| work.jti));
+        prober.into_iter().collect()
     }
 
     /// Everything that is held and not started goes back: a backoff never hides an event from polls (P-14).

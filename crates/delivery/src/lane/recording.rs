@@ -135,7 +135,7 @@ impl Lane<'_> {
                 Verdict::Refused {
                     again_at: Some(again_at),
                 } => self.rest.due(again_at, moment),
-                Verdict::EndpointFailed { .. } => self.rest.more = true,
+                Verdict::EndpointFailed => self.rest.more = true,
                 Verdict::Acknowledged | Verdict::Refused { again_at: None } => {}
             }
         }

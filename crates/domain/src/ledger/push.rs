@@ -80,20 +80,8 @@ pub enum Verdict {
         /// When it may be pushed again; `None` when its own policy is exhausted: poll only (D-07).
         again_at: Option<Timestamp>,
     },
-    /// The endpoint failed (D-04): the lane backs off; the event's own policy is not charged for it.
-    EndpointFailed {
-        /// Where the event stands in the order of its TPP now.
-        turn: Turn,
-    },
-}
-
-/// Where an event stands that probed an endpoint in vain (D-04).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// In its old place, by its acceptance: the oldest probes again.
-    Kept,
-    /// Behind all that wait: the next probe is another's.
-    Passed,
+    /// The endpoint failed (D-04): the lane backs off. The event's own policy is not charged for it, and it keeps its turn.
+    EndpointFailed,
 }
 
 /// What recording an attempt found.

@@ -2,7 +2,7 @@
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Turn, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Verdict};
 use oyez_domain::life::{Acknowledged, Outcome, Settlement};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -53,6 +53,13 @@ struct Open {
     polled_until: Timestamp,
     is_pushed: bool,
     is_overtaken: bool,
+}
+
+impl Open {
+    /// Its place in the order of its TPP: by its acceptance, but not while a poll may still bring its acknowledgement.
+    fn turn(&self) -> Timestamp {
+        self.accepted_at.max(self.polled_until)
+    }
 }
 
 fn record_one(
@@ -108,15 +115,12 @@ struct Charge {
 }
 
 impl Charge {
-    fn of(failure: Verdict, open: &Open, now: Timestamp) -> Self {
-        let turn = open.accepted_at.min(now).max(open.polled_until);
+    fn of(failure: Verdict, open: &Open) -> Self {
+        let turn = open.turn();
         let (refusals, endpoint_failures, push_at) = match failure {
             _ if open.is_overtaken => (0, 0, Some(turn)),
             Verdict::Refused { again_at } => (1, 0, again_at.map(|at| at.max(open.polled_until))),
-            Verdict::EndpointFailed { turn: Turn::Kept } => (0, 1, Some(turn)),
-            Verdict::EndpointFailed { turn: Turn::Passed } => {
-                (0, 1, Some(now.max(open.polled_until)))
-            }
+            Verdict::EndpointFailed => (0, 1, Some(turn)),
             Verdict::Acknowledged => (0, 0, None),
         };
         Self {
@@ -136,11 +140,11 @@ fn give_back(
     failure: Verdict,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let charge = Charge::of(failure, open, now);
+    let charge = Charge::of(failure, open);
     let changed = unit.db.prepare_cached(GIVE_BACK)?.execute(params![
         tpp,
         open.left.position,
-        now.max(open.polled_until).unix_ms(),
+        open.turn().unix_ms(),
         charge.push_at.map(Timestamp::unix_ms),
         charge.refusals,
         charge.endpoint_failures,
@@ -148,7 +152,14 @@ fn give_back(
     ])?;
     expect_rows(changed, 1, "giving an event back")?;
     unit.news.of((tpp, owner)).polls = true;
-    Ok(charge.push_at)
+    // A moment of acceptance that is still to come, by a clock that was set back, is no reason to wait.
+    Ok(charge.push_at.map(|push_at| {
+        if push_at == open.accepted_at {
+            open.polled_until
+        } else {
+            push_at
+        }
+    }))
 }
 
 fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error> {
@@ -206,8 +217,7 @@ fn insert_attempt(unit: &Unit, event: i64, attempt: &Attempt) -> Result<(), Erro
     let (verdict, again_at) = match attempt.verdict {
         Verdict::Acknowledged => (ACKNOWLEDGED, None),
         Verdict::Refused { again_at } => (REFUSED, again_at),
-        Verdict::EndpointFailed { turn: Turn::Kept } => (ENDPOINT_FAILED, None),
-        Verdict::EndpointFailed { turn: Turn::Passed } => (ENDPOINT_FAILED_AND_PASSED, None),
+        Verdict::EndpointFailed => (ENDPOINT_FAILED, None),
     };
     let peer = &attempt.peer;
     unit.db.prepare_cached(INSERT_ATTEMPT)?.execute(params![
@@ -232,7 +242,6 @@ fn insert_attempt(unit: &Unit, event: i64, attempt: &Attempt) -> Result<(), Erro
 pub(super) const ACKNOWLEDGED: i64 = 0;
 pub(super) const REFUSED: i64 = 1;
 pub(super) const ENDPOINT_FAILED: i64 = 2;
-pub(super) const ENDPOINT_FAILED_AND_PASSED: i64 = 3;
 
 pub(super) const GIVE_BACK: &str = "
     UPDATE outstanding SET due_at = ?3, push_at = ?4, flight_until = NULL, is_overtaken = 0,

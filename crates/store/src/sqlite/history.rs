@@ -8,12 +8,12 @@ use oyez_domain::ledger::history::{
     Counts, EventFile, HandOut, KeptSet, Minute, Page, ReportedError,
 };
 use oyez_domain::ledger::poll::SetError;
-use oyez_domain::ledger::push::{Answer, Attempt, Peer, Turn, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
 use oyez_domain::life::Settlement;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::attempts::{ACKNOWLEDGED, ENDPOINT_FAILED, ENDPOINT_FAILED_AND_PASSED, REFUSED};
+use super::attempts::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
 use super::codes::{self, moment, moment_or_null, parse};
 use super::errors::contradiction;
 use super::event_list::{self, Listed};
@@ -198,8 +198,7 @@ fn attempt(row: &Row<'_>, jti: Jti) -> Result<Attempt, Error> {
         REFUSED => Verdict::Refused {
             again_at: moment_or_null(row, 12)?,
         },
-        ENDPOINT_FAILED => Verdict::EndpointFailed { turn: Turn::Kept },
-        ENDPOINT_FAILED_AND_PASSED => Verdict::EndpointFailed { turn: Turn::Passed },
+        ENDPOINT_FAILED => Verdict::EndpointFailed,
         other => return Err(contradiction(format!("verdict {other} on {jti}"))),
     };
     Ok(Attempt {

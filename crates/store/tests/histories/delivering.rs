@@ -162,7 +162,7 @@ impl Player<'_> {
                 again_at: Some(self.now + *time),
             },
             VerdictOf::RefusedForGood => Verdict::Refused { again_at: None },
-            VerdictOf::EndpointFailed(turn) => Verdict::EndpointFailed { turn: *turn },
+            VerdictOf::EndpointFailed => Verdict::EndpointFailed,
         };
         let attempt = Attempt {
             jti: self.named(tpp, &[event])[0],

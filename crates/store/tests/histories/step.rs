@@ -8,7 +8,6 @@ use oyez_domain::event::Family;
 use oyez_domain::ledger::history::Retention;
 use oyez_domain::ledger::lanes::{Health, HealthState, Hold, Reason};
 use oyez_domain::ledger::poll::{Limits, Patience};
-use oyez_domain::ledger::push;
 use oyez_domain::ledger::registering::Kind;
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::time::Timestamp;
@@ -23,6 +22,8 @@ use oyez_testkit::making::{DAWN, LINKED, REVOKED, UPDATE};
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Pass(Duration),
+    /// Somebody sets the clock back.
+    SetBack(Duration),
     Govern(usize, Act),
     Mend(usize, Mend),
     /// A key by number is compromised.
@@ -156,7 +157,7 @@ pub(crate) enum VerdictOf {
     Acknowledged,
     RefusedFor(Duration),
     RefusedForGood,
-    EndpointFailed(push::Turn),
+    EndpointFailed,
 }
 
 pub(crate) const TPPS: usize = 3;
@@ -192,6 +193,7 @@ pub(crate) fn history(steps_max: usize, nodes: Lanes) -> impl Strategy<Value = V
         5 => operators().boxed(),
         8 => of_lanes,
         12 => span().prop_map(Step::Pass),
+        2 => span().prop_map(Step::SetBack),
         2 => retention(),
     ];
     vec(step, 1..steps_max)
@@ -215,8 +217,7 @@ fn delivery() -> impl Strategy<Value = Step> {
         Just(VerdictOf::Acknowledged),
         span().prop_map(VerdictOf::RefusedFor),
         Just(VerdictOf::RefusedForGood),
-        Just(VerdictOf::EndpointFailed(push::Turn::Kept)),
-        Just(VerdictOf::EndpointFailed(push::Turn::Passed)),
+        Just(VerdictOf::EndpointFailed),
     ];
     let look = (0..4_u32, span()).prop_map(|(events_max, in_flight_for)| Look {
         events_max,

@@ -14,7 +14,7 @@ use oyez_domain::ids::{Jti, NodeId, RegistrationId, ResourceId};
 use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::poll::{Limits, Patience, Poll, SetError};
-use oyez_domain::ledger::push::{Answer, Attempt, Peer, Recorded, Turn, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Peer, Recorded, Verdict};
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, Look, Purpose, SetState, Signed, Work};
 use oyez_domain::time::Timestamp;
@@ -295,7 +295,7 @@ impl Victim {
     fn attempt(&self, jti: Jti, dice: &mut Dice) -> Attempt {
         let verdict = match dice.below(4) {
             0 => Verdict::Refused { again_at: None },
-            1 => Verdict::EndpointFailed { turn: Turn::Kept },
+            1 => Verdict::EndpointFailed,
             _ => Verdict::Acknowledged,
         };
         Attempt {

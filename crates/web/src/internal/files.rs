@@ -103,7 +103,7 @@ fn attempt(one: &Attempt) -> Value {
     let (verdict, again_at) = match one.verdict {
         Verdict::Acknowledged => ("acknowledged", None),
         Verdict::Refused { again_at } => ("refused", again_at),
-        Verdict::EndpointFailed { .. } => ("endpoint_failed", None),
+        Verdict::EndpointFailed => ("endpoint_failed", None),
     };
     json!({
         "started_at": one.started_at.to_string(),

@@ -120,7 +120,7 @@ impl From<&Verdict> for Pushed {
         match verdict {
             Verdict::Acknowledged => Self::Acknowledged,
             Verdict::Refused { .. } => Self::Refused,
-            Verdict::EndpointFailed { .. } => Self::EndpointFailed,
+            Verdict::EndpointFailed => Self::EndpointFailed,
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use oyez_domain::ledger::push::Verdict;
+use oyez_domain::life::State;
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_testkit::dice::Dice;
 
 use super::endpoints::Behaviour;
-use super::world::{MINUTE, World};
+use super::world::{MINUTE, SLOW_PROBE, World};
 
 // D-10, D-08
 #[tokio::test(start_paused = true)]
@@ -156,6 +158,89 @@ async fn a_dead_a_hanging_and_a_refusing_endpoint_delay_nobody_else() {
         assert_eq!(file.attempts.len(), 1);
         let waited = file.attempts[0].started_at.since(file.summary.accepted_at);
         assert!(waited <= Duration::from_millis(5), "{waited:?}");
+    }
+    world.assert_sound();
+}
+
+// D-04, D-10
+#[tokio::test(start_paused = true)]
+async fn after_many_failed_probes_events_come_in_the_order_of_acceptance() {
+    for outage in [5, 20, 60, 3_000] {
+        let mut world = World::new(8);
+        world.start();
+        let tpp = world.tpp("acme", Overrides::default()).await;
+        world.behave(&tpp, Behaviour::Down);
+        let accepted = world.accept(&tpp, 40).await;
+        tokio::time::sleep(Duration::from_secs(outage)).await;
+        let before = world.arrivals(&tpp).len();
+        world.behave(&tpp, Behaviour::Up);
+        world.all_settled(&tpp, SLOW_PROBE + MINUTE).await;
+        let arrived: Vec<_> = world.arrivals(&tpp)[before..]
+            .iter()
+            .map(|it| it.jti)
+            .collect();
+        let prober = arrived[0];
+        assert!(accepted[..8].contains(&prober), "one of the oldest probes");
+        let others = accepted.iter().copied().filter(|jti| *jti != prober);
+        assert_eq!(arrived[1..], others.collect::<Vec<_>>());
+        world.assert_sound();
+    }
+}
+
+// D-04, D-10
+#[tokio::test(start_paused = true)]
+async fn first_attempts_keep_the_order_of_acceptance_through_an_outage() {
+    let mut world = World::new(9);
+    world.start();
+    let overrides = Overrides {
+        pushes_at_once_max: NonZeroU32::new(1),
+        ..Overrides::default()
+    };
+    let tpp = world.tpp("acme", overrides).await;
+    world.behave(&tpp, Behaviour::Down);
+    let accepted = world.accept(&tpp, 40).await;
+    tokio::time::sleep(MINUTE * 50).await;
+    world.behave(&tpp, Behaviour::Up);
+    world.all_settled(&tpp, SLOW_PROBE + MINUTE).await;
+    let mut first = Vec::new();
+    for arrival in world.arrivals(&tpp) {
+        if !first.contains(&arrival.jti) {
+            first.push(arrival.jti);
+        }
+    }
+    assert_eq!(first, accepted);
+}
+
+// D-04, D-07
+#[tokio::test(start_paused = true)]
+async fn an_event_that_an_endpoint_cannot_bear_holds_up_nobody_and_backs_off_by_itself() {
+    let mut world = World::new(10);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    let poison = world.accept_silently(&tpp, 1).await[0];
+    world.behave(&tpp, Behaviour::BreaksAt([poison].into()));
+    world.accept(&tpp, 60).await;
+    let others = async || world.outstanding(&tpp).await == 1;
+    world.until("the others are through", MINUTE, others).await;
+    let charged = async || {
+        let attempts = world.file(poison).await.attempts;
+        let refused = |verdict| matches!(verdict, Verdict::Refused { again_at: Some(_) });
+        attempts.last().is_some_and(|last| refused(last.verdict))
+    };
+    world
+        .until("the poison is charged", MINUTE * 5, charged)
+        .await;
+    for _ in 0..20 {
+        let told = world.accept(&tpp, 3).await;
+        world
+            .until("what is new is not held up", MINUTE, async || {
+                let mut settled = true;
+                for jti in &told {
+                    settled &= world.file(*jti).await.summary.state != State::Outstanding;
+                }
+                settled
+            })
+            .await;
     }
     world.assert_sound();
 }

@@ -77,7 +77,7 @@ pub(super) fn told(attempt: &Attempt) -> String {
     let verdict = match attempt.verdict {
         Verdict::Acknowledged => "acknowledged",
         Verdict::Refused { .. } => "refused",
-        Verdict::EndpointFailed { .. } => "endpoint failed",
+        Verdict::EndpointFailed => "endpoint failed",
     };
     format!("{answer}: {verdict}")
 }

@@ -8,7 +8,8 @@ use rusqlite::{Connection, StatementStatus};
 
 use super::tpp;
 use crate::sqlite::{
-    attempts, event_list, file, keys, lanes, migrations, poll, push, retention, sets, settle, work,
+    attempts, clock, event_list, file, keys, lanes, migrations, poll, push, retention, sets,
+    settle, work,
 };
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
@@ -82,6 +83,10 @@ fn hot_statements_use_their_index() {
             poll::NEXT_DUE,
             &["outstanding USING COVERING INDEX outstanding_due (tpp=? AND family=?)"],
         ),
+        (
+            poll::CHOOSE_BUT_FOR_THE_CLOCK,
+            &["outstanding USING INDEX outstanding_due (tpp=? AND family=? AND due_at>?)"],
+        ),
         (poll::OLDEST, &[oldest]),
         (poll::HOLD_BACK, &[by_key]),
         (sets::COUNT_HAND_OUT, &[by_key]),
@@ -128,6 +133,18 @@ fn statements_of_pushes_and_lanes_use_their_index() {
         (
             push::NEXT_PUSH,
             &["outstanding USING COVERING INDEX outstanding_push (tpp=? AND push_at>?)"],
+        ),
+        (
+            push::DUE_BUT_FOR_THE_CLOCK,
+            &["outstanding USING INDEX outstanding_push (tpp=? AND push_at>?)"],
+        ),
+        (
+            clock::ACCEPTED_LATER,
+            &[
+                "SCAN CONSTANT ROW",
+                "SCALAR SUBQUERY 1",
+                "outstanding USING COVERING INDEX outstanding_by_age (accepted_at>?)",
+            ],
         ),
         (push::TAKE_OFF, &[by_key]),
         (attempts::GIVE_BACK, &[by_key]),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oyez_domain::ids::{NodeId, RegistrationId};
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Reported};
-use oyez_domain::ledger::push::{Answer, Attempt, DueForPush, Peer, Turn, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, DueForPush, Peer, Verdict};
 use oyez_domain::ledger::registering::Wish;
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::time::Timestamp;
@@ -64,7 +64,7 @@ async fn counters_health_and_what_was_in_flight_outlive_the_process() {
     let again_at = Some(at(2));
     let attempts = vec![
         failed(0, Verdict::Refused { again_at }),
-        failed(1, Verdict::EndpointFailed { turn: Turn::Kept }),
+        failed(1, Verdict::EndpointFailed),
     ];
     let recorded = home.ledger.record_attempts(tpp(), attempts, at(2));
     recorded.await.unwrap();

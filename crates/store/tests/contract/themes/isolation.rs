@@ -7,7 +7,7 @@ use oyez_domain::event::Family;
 use oyez_domain::ids::Jti;
 use oyez_domain::ledger::history::{AuditEntry, Counts, EventFile, EventFilter, Minute};
 use oyez_domain::ledger::lanes::Lane;
-use oyez_domain::ledger::push::{Turn, Verdict};
+use oyez_domain::ledger::push::Verdict;
 use oyez_domain::ledger::registering::{Kind, Wish};
 use oyez_domain::ledger::sets::Purpose;
 use oyez_domain::registration::Registrations;
@@ -56,10 +56,7 @@ fn trespass() -> impl Strategy<Value = Trespass> {
         Just(Trespass::Push),
         (
             0..EVENTS,
-            prop_oneof![
-                Just(Verdict::Acknowledged),
-                Just(Verdict::EndpointFailed { turn: Turn::Kept })
-            ]
+            prop_oneof![Just(Verdict::Acknowledged), Just(Verdict::EndpointFailed)]
         )
             .prop_map(|(event, verdict)| Trespass::Attempt(event, verdict)),
         some().prop_map(Trespass::Withdraw),

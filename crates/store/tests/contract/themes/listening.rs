@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::ledger::acceptance::Acceptance;
-use oyez_domain::ledger::push::{Turn, Verdict};
+use oyez_domain::ledger::push::Verdict;
 use oyez_domain::ledger::registering::Kind;
 use oyez_domain::ledger::sets::{Kept, Purpose, SetState};
 use oyez_domain::time::Timestamp;
@@ -152,7 +152,7 @@ async fn a_push_that_ends_without_acknowledgement_is_news_for_polls() {
     let news = acme.much_news(3).await;
     assert_eq!(acme.is_pushed().await, news);
     heard(&notebook);
-    let failed = Verdict::EndpointFailed { turn: Turn::Kept };
+    let failed = Verdict::EndpointFailed;
     acme.answers(news[0], failed).await;
     assert_eq!(heard(&notebook), "acme: polls pushes");
     let again_at = Some(Timestamp::MAX);

@@ -6,7 +6,7 @@ use oyez_domain::event::{EventType, Family, Notice};
 use oyez_domain::ids::{Jti, ResourceId, TransactionId};
 use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{Counts, EventFilter, Minute, Page, StateFilter};
-use oyez_domain::ledger::push::{Turn, Verdict};
+use oyez_domain::ledger::push::Verdict;
 use oyez_domain::ledger::registering::Kind;
 use oyez_domain::life::{Ending, State};
 use oyez_domain::time::Timestamp;
@@ -235,8 +235,7 @@ async fn an_interaction_id_finds_the_events_it_handed_out_pushed_or_reported() {
         .await;
     let news = acme.much_news(4).await;
     acme.receives(ask().max(1).by("shared")).await;
-    acme.answers(news[1], Verdict::EndpointFailed { turn: Turn::Kept })
-        .await;
+    acme.answers(news[1], Verdict::EndpointFailed).await;
     acme.polls(ask().max(0).error(news[2], "jwtAud").by("shared"))
         .await;
     let by = |name| EventFilter {

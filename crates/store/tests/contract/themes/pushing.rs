@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
-use oyez_domain::ledger::push::{Recorded, Turn, Verdict};
+use oyez_domain::ledger::push::{Recorded, Verdict};
 use oyez_domain::life::{Settlement, State};
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 
@@ -14,8 +14,7 @@ use oyez_testkit::making::{everything, pushed_to};
 const IN_FLIGHT: Duration = Duration::from_secs(10);
 const REDELIVERY: Duration = Duration::from_secs(60);
 const POLL_ONLY: Verdict = Verdict::Refused { again_at: None };
-const KEPT: Verdict = Verdict::EndpointFailed { turn: Turn::Kept };
-const PASSED: Verdict = Verdict::EndpointFailed { turn: Turn::Passed };
+const FAILED: Verdict = Verdict::EndpointFailed;
 
 async fn pushed(ledger: &Ledger, name: &str) -> Tpp {
     ledger
@@ -102,9 +101,9 @@ async fn every_attempt_is_recorded_as_it_was() {
     let ledger = ledger().await;
     let acme = pushed(&ledger, "acme").await;
     let jti = acme.news().await;
-    let first = attempt(jti, KEPT, ledger.now());
+    let first = attempt(jti, FAILED, ledger.now());
     let second = attempt(jti, Verdict::Acknowledged, ledger.pass(IN_FLIGHT));
-    let late = attempt(jti, PASSED, ledger.pass(IN_FLIGHT));
+    let late = attempt(jti, FAILED, ledger.pass(IN_FLIGHT));
     let all = vec![first, second, late];
     ledger
         .record_attempts(acme.id.clone(), all.clone(), ledger.now())
@@ -124,7 +123,7 @@ async fn a_late_answer_is_recorded_and_changes_nothing() {
     let settlement = acme.file(jti).await.settlements.remove(0);
     let late = [
         Verdict::Acknowledged,
-        KEPT,
+        FAILED,
         POLL_ONLY,
         Verdict::Refused {
             again_at: Some(ledger.now()),
@@ -150,7 +149,7 @@ async fn a_late_202_acknowledges_a_failed_event_and_a_late_refusal_does_not_touc
     let jti = acme.news().await;
     acme.polls(ask().max(0).error(jti, "jwtAud").error_cap(1))
         .await;
-    let recorded = acme.answers(jti, KEPT).await;
+    let recorded = acme.answers(jti, FAILED).await;
     assert!(
         matches!(recorded, Recorded::AlreadySettled(_)),
         "{recorded:?}"
@@ -239,7 +238,7 @@ async fn after_an_endpoint_failure_the_event_itself_is_due_at_once_and_not_charg
     let jti = acme.news().await;
     for _ in 0..200 {
         assert_eq!(acme.is_pushed().await, [jti]);
-        assert_eq!(acme.answers(jti, KEPT).await, Recorded::Applied);
+        assert_eq!(acme.answers(jti, FAILED).await, Recorded::Applied);
     }
     assert_eq!(acme.outcome(jti).await, None);
     assert_eq!(acme.receives(ask().waiting()).await, [jti]);
@@ -262,7 +261,7 @@ async fn a_poll_hand_out_holds_pushes_back_for_the_redelivery_delay() {
 // P-14, P-08
 #[tokio::test]
 async fn an_attempt_that_ends_after_a_hand_out_does_not_cut_its_delay_short() {
-    for verdict in [KEPT, Verdict::Refused { again_at: None }] {
+    for verdict in [FAILED, Verdict::Refused { again_at: None }] {
         let ledger = ledger().await;
         let acme = pushed(&ledger, "acme").await;
         let jti = acme.news().await;
@@ -306,7 +305,7 @@ async fn an_attempt_that_outlived_the_address_does_not_bring_its_event_back_to_p
     let jti = acme.news().await;
     acme.is_pushed().await;
     acme.replaces(everything()).await;
-    acme.answers(jti, KEPT).await;
+    acme.answers(jti, FAILED).await;
     assert_eq!(
         (acme.is_pushed().await, acme.next_push_at().await),
         (vec![], None)
