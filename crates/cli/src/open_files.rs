@@ -11,7 +11,8 @@ pub(crate) fn wanted(config: &Config) -> u64 {
         config.internal.connections_max,
     ];
     let all = connections.map(|most| u64::try_from(most).unwrap_or(u64::MAX));
-    all.into_iter().fold(OTHERS, u64::saturating_add)
+    let pushes = u64::from(config.push.at_once_max.get()) * PUSHED_TO;
+    all.into_iter().fold(OTHERS + pushes, u64::saturating_add)
 }
 
 /// The most that this user may ask for; `None` if the system does not say.
@@ -28,5 +29,7 @@ fn soft() -> std::io::Result<u64> {
     Resource::NOFILE.get().map(|(soft, _)| soft)
 }
 
-/// The ledger and its log, kept connections outwards, and what the runtime needs.
+/// As many TPPs as a market has with an endpoint: pushes to all of them at once must not take the listeners' places (D-09).
+const PUSHED_TO: u64 = 256;
+/// The ledger and its log, other kept connections outwards, and what the runtime needs.
 const OTHERS: u64 = 1_024;

@@ -77,6 +77,8 @@ struct Lane<'a> {
     /// The step whose one probe was started.
     probed_step: Option<u64>,
     ended: Vec<Attempt>,
+    /// The first of them waits no longer for others.
+    gather_until: Instant,
     returning: Vec<Jti>,
 
     ledger: FuturesUnordered<BoxFuture<'a, Told>>,
@@ -151,6 +153,7 @@ impl<'a> Lane<'a> {
             flights: FuturesUnordered::new(),
             probed_step: None,
             ended: Vec::new(),
+            gather_until: now,
             returning: Vec::new(),
             ledger: FuturesUnordered::new(),
             asked: Asked::default(),
@@ -167,6 +170,7 @@ impl<'a> Lane<'a> {
     fn act(&mut self) {
         self.look_around();
         self.rest.pass(Instant::now());
+        self.look_once_more();
         if self.ledger_pause.until(Instant::now()).is_none() {
             self.read_terms();
             self.report();
@@ -286,11 +290,8 @@ impl<'a> Lane<'a> {
         self.endpoint = self
             .endpoint
             .claimed_again(health, &self.terms, self.node.moment());
-        self.window = if self.endpoint.is_responsive() {
-            Window::open(self.terms.at_once_max)
-        } else {
-            Window::narrow(self.terms.at_once_max)
-        };
+        // Whatever brought it back (a PUT, an operator), nobody has spoken with it since (D-06).
+        self.window = Window::narrow(self.terms.at_once_max);
     }
 
     fn ledger_failed(&mut self, error: &Error) {

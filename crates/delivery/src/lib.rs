@@ -60,7 +60,7 @@ use std::time::Duration;
 use oyez_domain::ids::NodeId;
 use oyez_domain::retry::Policy;
 use oyez_domain::time::Clock;
-use oyez_domain::tpp::{Acknowledgement, HeaderProfile};
+use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
 use oyez_store::{Listen, News, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -102,6 +102,8 @@ pub struct Options {
     pub lanes_max: usize,
     /// Attempts in flight per TPP (D-09).
     pub at_once_max: NonZeroU32,
+    /// In which order a TPP gets its events: what the ledger's rules say (D-10).
+    pub order: DeliveryOrder,
     /// Which answers count (D-02).
     pub acknowledgement: Acknowledgement,
     /// The header of SETs (T-07).
@@ -127,6 +129,7 @@ impl Options {
             lease_ttl: LEASE_TTL,
             lanes_max: LANES_MAX,
             at_once_max: AT_ONCE_MAX,
+            order: DeliveryOrder::default(),
             acknowledgement: Acknowledgement::default(),
             header_profile: HeaderProfile::default(),
             retry: Policy::default(),

@@ -35,7 +35,7 @@ pub(crate) struct Node<'a> {
     tenure: Option<Arc<Tenure>>,
     /// Lanes that ended and are still ours in the ledger.
     let_go: Vec<LaneReport>,
-    /// Lanes that panicked, and when they are let go.
+    /// Lanes that panicked or were not ours any more, and when they are let go if they are after all.
     fallen: VecDeque<(Instant, ClientId)>,
     ledger: FuturesUnordered<BoxFuture<'a, Told>>,
     asked: Asked,
@@ -300,8 +300,9 @@ impl<'a> Node<'a> {
         let lanes = match answer {
             Ok(lanes) => lanes,
             Err(error) => {
-                // It may have happened: lanes of this epoch that nobody drives are free only when the epoch is over.
-                self.in_doubt = true;
+                // Unless it had no turn, it may have happened: lanes of this epoch that nobody drives are free only when the epoch
+                // is over.
+                self.in_doubt |= !matches!(error, Error::Busy { .. });
                 return self.failed(&error);
             }
         };
@@ -351,16 +352,19 @@ impl<'a> Node<'a> {
             self.begin(client_id, claim);
             return;
         }
+        let now = Instant::now();
         match report {
             Ok(Some(report)) => self.let_go.push(report),
-            Ok(None) => self.sweep_at = Instant::now(),
+            Ok(None) => {
+                self.sweep_at = now;
+                self.fallen.push_back((now + FALLEN_REST, client_id));
+            }
             Err(_) => {
-                let client_id_ = &client_id;
-                self.shared.parts.observe.trouble(Trouble::Panicked {
-                    client_id: client_id_,
-                });
-                self.fallen
-                    .push_back((Instant::now() + FALLEN_REST, client_id));
+                let trouble = Trouble::Panicked {
+                    client_id: &client_id,
+                };
+                self.shared.parts.observe.trouble(trouble);
+                self.fallen.push_back((now + FALLEN_REST, client_id));
             }
         }
         self.shared.parts.observe.lanes_owned(self.lanes.len());
@@ -404,12 +408,18 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A lane that panicked is let go as the ledger remembers it.
+    /// A lane that panicked is let go as the ledger remembers it. So is one that was not ours: it may be for all that, when the
+    /// ledger's clock jumped past the lease and back, and then nobody would drive it while we live.
     fn pick_up_fallen(&mut self, now: Instant) {
-        if self.asked.health || self.fallen.front().is_none_or(|(at, _)| now < *at) {
+        if self.asked.health {
             return;
         }
-        let Some((_, client_id)) = self.fallen.pop_front() else {
+        let rested = |(at, _): &mut (Instant, ClientId)| *at <= now;
+        let mut fallen = std::iter::from_fn(|| self.fallen.pop_front_if(rested));
+        let doors = self.shared.doors();
+        let undriven = fallen.find(|(_, client_id)| !doors.contains_key(client_id));
+        drop(doors);
+        let Some((_, client_id)) = undriven else {
             return;
         };
         self.asked.health = true;

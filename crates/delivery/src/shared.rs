@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) wants_lanes: Notify,
     doors: Mutex<HashMap<ClientId, Arc<Door>>>,
     stopping: AtomicBool,
-    /// The latest moment by which something fell due, and when that was by the steady clock.
+    /// The latest moment by which a lane woke, and when that was by the steady clock.
     latest: Mutex<(Timestamp, Duration)>,
     in_flight: AtomicUsize,
 }
@@ -79,8 +79,8 @@ impl Shared {
         }
     }
 
-    /// The moment by which things fall due. It does not go back when the clock is set back, or what was accepted just
-    /// before would wait until the clock has caught up.
+    /// The moment by which lanes wake after the clock was set back: it does not go back, or those that were woken just
+    /// before would sleep until the clock has caught up. Events need no such care: the ledger has it.
     pub(crate) fn due_now(&self) -> Timestamp {
         let (now, elapsed) = (self.parts.clock.now(), self.parts.steady.elapsed());
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,7 +24,7 @@ impl Terms {
     /// Those of a TPP of which nothing is known yet.
     pub(crate) fn of_deployment(options: &Options) -> Self {
         Self {
-            order: DeliveryOrder::default(),
+            order: options.order,
             acknowledgement: options.acknowledgement,
             retry: options.retry,
             header_profile: options.header_profile,
@@ -36,7 +36,7 @@ impl Terms {
 
     pub(crate) fn of(tpp: Tpp, options: &Options) -> Self {
         let own = tpp.profile.overrides;
-        let order = own.delivery_order.unwrap_or_default();
+        let order = own.delivery_order.unwrap_or(options.order);
         let at_once_max = own.pushes_at_once_max.unwrap_or(options.at_once_max);
         Self {
             order,

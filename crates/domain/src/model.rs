@@ -217,7 +217,7 @@ impl Ledger {
     fn next_in_line(&mut self, client_id: &ClientId, now: Timestamp) {
         let row = &self.tpps[client_id];
         let is_pushed = routing::push_address(&self.rules, &row.registrations).is_some();
-        let in_order = row.order() == DeliveryOrder::Strict;
+        let in_order = self.rules.order_of(&row.tpp.profile) == DeliveryOrder::Strict;
         if is_pushed && in_order && self.lanes.contains_key(client_id) {
             self.news(client_id, now);
         }
@@ -240,16 +240,6 @@ impl Ledger {
             before: entry.before,
             after: entry.after,
         });
-    }
-}
-
-impl TppRow {
-    fn order(&self) -> DeliveryOrder {
-        self.tpp
-            .profile
-            .overrides
-            .delivery_order
-            .unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Policy;
 use crate::catalogue::Catalogue;
 use crate::resources::ResourceTable;
+use crate::tpp::{DeliveryOrder, Profile};
 use crate::versions::VersionTable;
 
 /// The rules of a deployment. The default is the UK standard's.
@@ -22,6 +23,14 @@ pub struct Rules {
     pub switches: Switches,
 }
 
+impl Rules {
+    /// In which order this TPP gets its events (D-10).
+    pub fn order_of(&self, profile: &Profile) -> DeliveryOrder {
+        let own = profile.overrides.delivery_order;
+        own.unwrap_or(self.switches.order)
+    }
+}
+
 /// Where the standard leaves a choice, or a bank departs from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +42,8 @@ pub struct Switches {
     pub polling_requires_subscription: bool,
     /// Whether a TPP with only a callback-url may poll (P-10).
     pub polling_with_callback_url: bool,
+    /// In which order a TPP gets its events, unless its own profile says otherwise (D-10).
+    pub order: DeliveryOrder,
 }
 
 impl Default for Switches {
@@ -41,6 +52,7 @@ impl Default for Switches {
             push: true,
             polling_requires_subscription: true,
             polling_with_callback_url: false,
+            order: DeliveryOrder::default(),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod accept;
 mod attempts;
 mod audit;
+mod clock;
 mod codes;
 mod endpoints;
 mod errors;

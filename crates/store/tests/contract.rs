@@ -18,8 +18,8 @@ mod fixture;
 use std::sync::Arc;
 
 use fixture::Backend;
+use oyez_domain::rules::Rules;
 use oyez_store::sqlite::{Ledger, Options};
-use oyez_testkit::making;
 use oyez_testkit::model_store::ModelStore;
 
 macro_rules! contract_suite {
@@ -43,18 +43,18 @@ mod formatted {
     mod themes;
 }
 
-async fn on_the_model() -> Backend {
-    let store = Arc::new(ModelStore::new(making::rules()));
+async fn on_the_model(rules: Arc<Rules>) -> Backend {
+    let store = Arc::new(ModelStore::new(rules));
     Backend {
         store,
         lives_in: Box::new(()),
     }
 }
 
-async fn in_a_file() -> Backend {
+async fn in_a_file(rules: Arc<Rules>) -> Backend {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db");
-    let ledger = Ledger::open(&path, Options::default(), making::rules()).unwrap();
+    let ledger = Ledger::open(&path, Options::default(), rules).unwrap();
     Backend {
         store: Arc::new(ledger),
         lives_in: Box::new(directory),

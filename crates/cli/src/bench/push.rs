@@ -154,14 +154,14 @@ async fn recorded(args: &Push, site: &Site, server: &Server) -> Result<(), Failu
     let mut connection = connection.map_err(|error| broken("cannot connect", &error))?;
     let all_recorded = async {
         for tpp in (0..args.tpps).map(client_id) {
-            let path = format!("/v1/events?tpp={tpp}&state=outstanding&limit=1");
+            let path = format!("/v1/tpps/{tpp}/counts");
             let request = get(&path, &token);
             loop {
                 let answer = connection.ask(&request).await;
-                let answer = answer.map_err(|error| broken("cannot list events", &error))?;
-                let page: Value = serde_json::from_slice(answer)
-                    .map_err(|error| broken("a list of events cannot be read", &error))?;
-                if page["events"].as_array().is_some_and(Vec::is_empty) {
+                let answer = answer.map_err(|error| broken("cannot count events", &error))?;
+                let counts: Value = serde_json::from_slice(answer)
+                    .map_err(|error| broken("a TPP's counts cannot be read", &error))?;
+                if counts["outstanding"] == 0 {
                     break;
                 }
                 sleep(LOOK_EVERY).await;

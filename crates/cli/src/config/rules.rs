@@ -30,6 +30,7 @@ impl Config {
             push: self.features.push,
             polling_requires_subscription: self.polling.requires_subscription,
             polling_with_callback_url: self.polling.with_callback_url,
+            order: self.push.order,
         };
         Ok(Rules {
             versions,

@@ -46,6 +46,7 @@ fn options(config: &Config) -> Options {
     let node_id = NodeId::new(NODE).expect("the name is a good one");
     Options {
         at_once_max: push.at_once_max,
+        order: push.order,
         acknowledgement: push.acknowledgement,
         header_profile: config.signing.header_profile,
         retry: retry.policy(),

@@ -66,4 +66,22 @@ mod slow {
             assert!(figures["wake_ms"].as_f64().unwrap() > 0.0);
         }
     }
+
+    #[test]
+    fn pushing_is_measured_and_every_event_is_accounted_for() {
+        let words =
+            "push --events 300 --tpps 3 --alg ES256 --ahead 1000 --bad-neighbours --outstanding 50";
+        let figures = measured(words);
+        assert_eq!(figures["events"], 300);
+        for name in [
+            "half_p99_ms",
+            "beside_p99_ms",
+            "beside_to_alone",
+            "rss_peak_mib",
+        ] {
+            assert!(figures[name].as_f64().unwrap() > 0.0, "{name} in {figures}");
+        }
+        let over_http_2 = measured("push --events 300 --tpps 3 --alg ES256 --ahead 1000 --http 2");
+        assert_eq!(over_http_2["http"], "2");
+    }
 }

@@ -78,6 +78,7 @@ impl Campaign {
     /// The server is killed; now and then it is started and killed once more before it serves.
     async fn die(&mut self, everybody: JoinSet<()>, dice: &mut Dice) {
         self.house.kill();
+        self.kills.push(Instant::now());
         let ended = timeout(SILENCE_MAX, everybody.join_all());
         ended.await.expect("who has no server ends");
         if dice.below(8) == 0 {
@@ -85,8 +86,8 @@ impl Campaign {
             sleep(Duration::from_millis(dice.roll() % 200)).await;
             stillborn.kill().unwrap();
             stillborn.wait().unwrap();
+            self.kills.push(Instant::now());
         }
-        self.kills.push(Instant::now());
     }
 
     fn load(&self, answers: watch::Sender<usize>, round: u64) -> Load {

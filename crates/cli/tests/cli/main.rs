@@ -9,6 +9,7 @@ mod core_system;
 mod demo;
 mod endpoints;
 mod events;
+mod hang;
 mod help;
 mod hostile;
 mod house;

@@ -39,7 +39,7 @@ impl Lane<'_> {
             events_max: u32::try_from(events).unwrap_or(u32::MAX),
             in_flight_for: self.node.options.attempt_time_max + HELD_MAX,
         };
-        let now = self.node.due_now();
+        let now = self.node.parts.clock.now();
         let asked = (events, Instant::now(), self.generation);
         let store = &*self.node.parts.store;
         let answer = store.due_for_push(lease, self.client_id.clone(), look, now);

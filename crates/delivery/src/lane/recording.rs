@@ -2,6 +2,8 @@
 //!
 //! Health is written first: whatever happens in between, no failure of an endpoint is recorded that its counter misses.
 
+use std::time::Duration;
+
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Reported as Written};
 use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Verdict};
 use oyez_domain::tpp::DeliveryOrder;
@@ -69,8 +71,12 @@ impl Lane<'_> {
             .parts
             .observe
             .attempt_ended(&self.client_id, &attempt);
+        let now = Instant::now();
+        if self.ended.is_empty() {
+            self.gather_until = now + GATHER;
+        }
         self.ended.push(attempt);
-        self.rest.active(Instant::now());
+        self.rest.active(now);
         if change == Change::Failed {
             self.window.close();
             self.give_back();
@@ -82,8 +88,11 @@ impl Lane<'_> {
         self.ended.len() + self.asked.record
     }
 
+    /// What ended is recorded at once, unless more is about to end and nobody waits for the record.
     pub(super) fn record(&mut self) {
-        if self.ended.is_empty() || self.asked.record > 0 || self.is_unwritten() {
+        let now = Instant::now();
+        let busy = self.asked.record > 0 || self.is_unwritten();
+        if self.ended.is_empty() || busy || self.gathering_until(now).is_some() {
             return;
         }
         let attempts = std::mem::take(&mut self.ended);
@@ -95,6 +104,20 @@ impl Lane<'_> {
             let answer = answer.await;
             Told::Recorded(Group { attempts, answer })
         }));
+    }
+
+    /// Until when attempts that ended wait for others, if they do.
+    pub(super) fn gathering_until(&self, now: Instant) -> Option<Instant> {
+        let more_to_come = !self.flights.is_empty() || self.held() > 0;
+        let may_wait = self.endpoint.is_responsive()
+            && self.owner().is_some()
+            && self.terms.order == DeliveryOrder::Concurrent;
+        let gathers = !self.ended.is_empty()
+            && self.ended.len() < GATHERED_MAX
+            && more_to_come
+            && may_wait
+            && now < self.gather_until;
+        gathers.then_some(self.gather_until)
     }
 
     pub(super) fn recorded(&mut self, group: Group) {
@@ -154,3 +177,9 @@ impl Lane<'_> {
         }
     }
 }
+
+/// A request of its own for each attempt costs the ledger more than the attempt. So much later an acknowledgement is in the
+/// ledger: a crash in between sends again what the moment before would have sent again too.
+const GATHER: Duration = Duration::from_millis(10);
+/// Beyond this a larger group is not cheaper.
+const GATHERED_MAX: usize = 64;

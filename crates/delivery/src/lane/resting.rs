@@ -69,6 +69,11 @@ impl Rest {
     pub(super) fn active(&mut self, now: Instant) {
         self.active_at = now;
     }
+
+    /// Until when a lane stays that has nothing to do.
+    fn lingers_until(&self) -> Instant {
+        self.active_at + LINGER
+    }
 }
 
 impl Lane<'_> {
@@ -79,7 +84,9 @@ impl Lane<'_> {
             self.ledger_pause.until(now),
             self.issue_pause.until(now),
             self.next_work(),
-            self.is_quiet().then(|| self.rest.active_at + LINGER),
+            self.gathering_until(now),
+            // Once only: a lane that has lingered and stays all the same waits for something else.
+            Some(self.rest.lingers_until()).filter(|at| now < *at && self.is_quiet()),
         ];
         let soonest = soonest.into_iter().flatten().min();
         // What is due and cannot be begun waits for something else: never for nothing at all, and never in a spin.
@@ -124,15 +131,14 @@ impl Lane<'_> {
         if !self.endpoint.is_responsive() {
             return Some(Some(self.let_go()));
         }
-        if self.rest.more || now < self.rest.active_at + LINGER {
-            return None;
-        }
-        if self.rest.stale {
-            // What falls due next was asked before the last attempts ended.
-            self.rest.more = true;
-            return None;
-        }
-        Some(Some(self.let_go()))
+        let rests = !self.rest.more && !self.rest.stale && self.rest.lingers_until() <= now;
+        rests.then(|| Some(self.let_go()))
+    }
+
+    /// Before a lane is let go it is to know what falls due next: what it knows was asked before its last attempts ended.
+    pub(super) fn look_once_more(&mut self) {
+        let has_lingered = self.rest.lingers_until() <= Instant::now();
+        self.rest.more |= self.rest.stale && has_lingered && self.is_quiet();
     }
 
     /// Nothing is held, in flight or on its way to the ledger.

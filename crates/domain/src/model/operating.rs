@@ -181,15 +181,17 @@ impl Ledger {
             .collect();
         wanted.sort_unstable();
         wanted.truncate(events_max as usize);
-        let push_at = routing::push_address(&self.rules, &row.registrations).map(|_| now);
+        let is_pushed = routing::push_address(&self.rules, &row.registrations).is_some();
         let requeued: Vec<Jti> = wanted.into_iter().map(|(_, jti)| jti).collect();
         for jti in &requeued {
-            self.event(*jti).outstanding = Some(Outstanding::new(now, push_at));
+            let event = self.event(*jti);
+            let turn = event.accepted_at;
+            event.outstanding = Some(Outstanding::new(turn, is_pushed.then_some(turn)));
         }
         if !requeued.is_empty() {
             self.news_of(client_id).polls = true;
         }
-        if push_at.is_some() && !requeued.is_empty() {
+        if is_pushed && !requeued.is_empty() {
             self.news(client_id, now);
         }
         self.note_events(actor, "event.requeued", client_id, &requeued, now);

@@ -35,7 +35,7 @@ impl Ledger {
         let left: Vec<Timestamp> = self
             .eligible(poll)
             .into_iter()
-            .map(|jti| self.outstanding(jti).due_at)
+            .map(|jti| self.due_from(jti, now))
             .collect();
         Polled {
             settled,
@@ -123,16 +123,22 @@ impl Ledger {
     }
 
     fn choose(&mut self, poll: &Poll, now: Timestamp) -> Vec<Jti> {
-        let mut chosen: Vec<(Timestamp, Jti)> = self
+        let mut chosen: Vec<Jti> = self
             .eligible(poll)
             .into_iter()
-            .map(|jti| (self.outstanding(jti).due_at, jti))
-            .filter(|(due_at, _)| poll.patience == Patience::Immediate || *due_at <= now)
+            .filter(|jti| poll.patience == Patience::Immediate || self.due_from(*jti, now) <= now)
             .collect();
         // A stable sort: what falls due together stays in the order of acceptance.
-        chosen.sort_by_key(|(due_at, _)| *due_at);
+        chosen.sort_by_key(|jti| self.outstanding(*jti).due_at);
         chosen.truncate(poll.events_max as usize);
-        chosen.into_iter().map(|(_, jti)| jti).collect()
+        chosen
+    }
+
+    pub(super) fn due_from(&self, jti: Jti, now: Timestamp) -> Timestamp {
+        let event = &self.events[&jti];
+        let outstanding = event.outstanding.as_ref();
+        let outstanding = outstanding.expect("it was chosen among the outstanding just now");
+        outstanding.but_for_the_clock(outstanding.due_at, event.accepted_at, now)
     }
 
     fn hand_out(&mut self, poll: &Poll, jti: Jti, now: Timestamp) -> Option<Work> {

@@ -30,16 +30,17 @@ impl Ledger {
                 next_at: None,
             });
         };
-        let mut due: Vec<(Timestamp, Jti)> = self
-            .pushable(client_id)
+        let mut due: Vec<Jti> = self
+            .pushable(client_id, now)
             .into_iter()
-            .filter(|(push_at, _)| *push_at <= now)
+            .filter(|(push_from, _)| *push_from <= now)
+            .map(|(_, jti)| jti)
             .collect();
-        due.sort_by_key(|(push_at, _)| *push_at);
+        due.sort_by_key(|jti| self.outstanding(*jti).push_at);
         due.truncate(look.events_max as usize);
         let in_flight_until = now + look.in_flight_for;
         let mut work = Vec::new();
-        for (_, jti) in due {
+        for jti in due {
             let Some(chosen) = self.work(client_id, jti, now) else {
                 continue;
             };
@@ -53,9 +54,9 @@ impl Ledger {
             work.push(chosen);
         }
         let next_at = self
-            .pushable(client_id)
+            .pushable(client_id, now)
             .into_iter()
-            .map(|(push_at, _)| push_at)
+            .map(|(push_from, _)| push_from)
             .min();
         Some(DueForPush {
             callback_url: Some(callback_url),
@@ -75,22 +76,28 @@ impl Ledger {
 
     /// What may be pushed and from when on, in the order of acceptance. In strict order that is the oldest outstanding event
     /// or nothing, and not before it is due for polls either (D-10).
-    fn pushable(&mut self, client_id: &ClientId) -> Vec<(Timestamp, Jti)> {
-        let order = self.tpps[client_id].order();
+    fn pushable(&self, client_id: &ClientId, now: Timestamp) -> Vec<(Timestamp, Jti)> {
+        let order = self.rules.order_of(&self.tpps[client_id].tpp.profile);
         let mut all = self.outstanding_of(client_id);
         if order == DeliveryOrder::Strict {
             all.truncate(1);
         }
         all.into_iter()
             .filter_map(|jti| {
-                let outstanding = self.outstanding(jti);
-                let push_at = outstanding.push_at?;
+                let push_from = self.push_from(jti, now)?;
                 Some(match order {
-                    DeliveryOrder::Strict => (push_at.max(outstanding.due_at), jti),
-                    DeliveryOrder::Concurrent => (push_at, jti),
+                    DeliveryOrder::Strict => (push_from.max(self.due_from(jti, now)), jti),
+                    DeliveryOrder::Concurrent => (push_from, jti),
                 })
             })
             .collect()
+    }
+
+    fn push_from(&self, jti: Jti, now: Timestamp) -> Option<Timestamp> {
+        let event = &self.events[&jti];
+        let outstanding = event.outstanding.as_ref()?;
+        let push_at = outstanding.push_at?;
+        Some(outstanding.but_for_the_clock(push_at, event.accepted_at, now))
     }
 
     /// Records ended attempts and applies their verdicts; one outcome per attempt, in order.
@@ -118,13 +125,13 @@ impl Ledger {
             let Some(outstanding) = outstanding.filter(|it| it.flight.is_some()) else {
                 continue;
             };
-            let turn = outstanding.turn(accepted_at, now);
+            let turn = outstanding.turn(accepted_at);
             let push_at = outstanding.push_at.map(|_| turn);
-            outstanding.lands(push_at, now);
+            outstanding.lands(push_at, accepted_at);
             put_back += 1;
             self.news_of(client_id).polls = true;
-            if push_at.is_some() {
-                self.news(client_id, now.max(turn));
+            if let Some(push_from) = self.push_from(*jti, now) {
+                self.news(client_id, now.max(push_from));
             }
         }
         put_back
@@ -160,9 +167,9 @@ impl Ledger {
         let push_at = outstanding.charge(verdict, accepted_at, now);
         // What was made poll only, or lost its address, while this attempt ran stays so.
         let push_at = outstanding.push_at.and(push_at);
-        outstanding.lands(push_at, now);
-        if let Some(push_at) = push_at {
-            self.news(client_id, now.max(push_at));
+        outstanding.lands(push_at, accepted_at);
+        if let Some(push_from) = self.push_from(jti, now) {
+            self.news(client_id, now.max(push_from));
         }
         self.news_of(client_id).polls = true;
         Recorded::Applied
@@ -178,7 +185,7 @@ impl EventRow {
             return false;
         };
         let before = outstanding.clone();
-        let turn = outstanding.turn(accepted_at, now);
+        let turn = outstanding.turn(accepted_at);
         let flight = outstanding.flight.as_mut().filter(|it| it.until > now);
         outstanding.push_at = Some(flight.as_ref().map_or(turn, |it| turn.max(it.until)));
         if let Some(flight) = flight {
@@ -193,8 +200,23 @@ impl EventRow {
 
 impl Outstanding {
     /// Its place in the order of its TPP: by its acceptance, but not while a poll may still bring its acknowledgement.
-    fn turn(&self, accepted_at: Timestamp, now: Timestamp) -> Timestamp {
-        accepted_at.min(now).max(self.polled_until)
+    fn turn(&self, accepted_at: Timestamp) -> Timestamp {
+        accepted_at.max(self.polled_until)
+    }
+
+    /// When it falls due, of a moment that it goes by. By a clock that was set back its own acceptance may be to come: that
+    /// is no reason to wait, but a poll's hand-out or a flight is.
+    pub(super) fn but_for_the_clock(
+        &self,
+        moment: Timestamp,
+        accepted_at: Timestamp,
+        now: Timestamp,
+    ) -> Timestamp {
+        if moment != accepted_at || accepted_at <= now {
+            return moment;
+        }
+        let in_flight_until = self.flight.map_or(now, |flight| flight.until);
+        now.max(self.polled_until).max(in_flight_until)
     }
 
     /// Counts a failed attempt; answers when the event is pushed again.
@@ -204,7 +226,7 @@ impl Outstanding {
         accepted_at: Timestamp,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let turn = self.turn(accepted_at, now);
+        let turn = self.turn(accepted_at);
         if self.flight.is_some_and(|flight| flight.overtaken) {
             return Some(turn);
         }
@@ -223,8 +245,8 @@ impl Outstanding {
     }
 
     /// It is in flight no more: polls may have it at once, unless one was handed it meanwhile.
-    fn lands(&mut self, push_at: Option<Timestamp>, now: Timestamp) {
-        self.due_at = now.max(self.polled_until);
+    fn lands(&mut self, push_at: Option<Timestamp>, accepted_at: Timestamp) {
+        self.due_at = self.turn(accepted_at);
         self.push_at = push_at;
         self.flight = None;
     }

@@ -1,6 +1,10 @@
 -- What pushing must remember over a restart: an event's own counters, the choice it is in flight by, and why an endpoint is
 -- held back.
 
+-- The order that the TPP's own profile asks for: 0 the deployment's, 1 strict, 2 concurrent.
+ALTER TABLE tpps RENAME COLUMN strict_order TO own_order;
+UPDATE tpps SET own_order = 2 WHERE json_extract(profile, '$.overrides.delivery_order') = 'concurrent';
+
 -- Counters of this event alone, since they last began.
 ALTER TABLE outstanding ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outstanding ADD COLUMN refused_since INTEGER;

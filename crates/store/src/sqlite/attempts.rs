@@ -55,6 +55,13 @@ struct Open {
     is_overtaken: bool,
 }
 
+impl Open {
+    /// Its place in the order of its TPP: by its acceptance, but not while a poll may still bring its acknowledgement.
+    fn turn(&self) -> Timestamp {
+        self.accepted_at.max(self.polled_until)
+    }
+}
+
 fn record_one(
     unit: &mut Unit,
     (tpp, owner): (TppId, &ClientId),
@@ -108,8 +115,8 @@ struct Charge {
 }
 
 impl Charge {
-    fn of(failure: Verdict, open: &Open, now: Timestamp) -> Self {
-        let turn = open.accepted_at.min(now).max(open.polled_until);
+    fn of(failure: Verdict, open: &Open) -> Self {
+        let turn = open.turn();
         let (refusals, endpoint_failures, push_at) = match failure {
             _ if open.is_overtaken => (0, 0, Some(turn)),
             Verdict::Refused { again_at } => (1, 0, again_at.map(|at| at.max(open.polled_until))),
@@ -133,11 +140,11 @@ fn give_back(
     failure: Verdict,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let charge = Charge::of(failure, open, now);
+    let charge = Charge::of(failure, open);
     let changed = unit.db.prepare_cached(GIVE_BACK)?.execute(params![
         tpp,
         open.left.position,
-        now.max(open.polled_until).unix_ms(),
+        open.turn().unix_ms(),
         charge.push_at.map(Timestamp::unix_ms),
         charge.refusals,
         charge.endpoint_failures,
@@ -145,7 +152,14 @@ fn give_back(
     ])?;
     expect_rows(changed, 1, "giving an event back")?;
     unit.news.of((tpp, owner)).polls = true;
-    Ok(charge.push_at)
+    // A moment of acceptance that is still to come, by a clock that was set back, is no reason to wait.
+    Ok(charge.push_at.map(|push_at| {
+        if push_at == open.accepted_at {
+            open.polled_until
+        } else {
+            push_at
+        }
+    }))
 }
 
 fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error> {

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::time::Instant;
 
@@ -165,7 +166,7 @@ pub(super) fn open_for_reading(resolved: &Path) -> Result<Connection, Error> {
     db.busy_timeout(BUSY_WAIT)?;
     db.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
     db.pragma_update(None, "temp_store", "memory")?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    keep_statements(&db)?;
     Ok(db)
 }
 
@@ -270,10 +271,19 @@ fn move_into_place(aside: &Path, resolved: &Path) -> Result<(), Error> {
     moved.map_err(|error| io_error(&resolved.display().to_string(), &error))
 }
 
+/// A statement is prepared once. Left to itself, SQLite prepares one with ranges or partial indexes anew for each value that is
+/// bound, in case another plan suits the value better: that cost more than choosing a few events. Our plans are meant for every
+/// value.
+fn keep_statements(db: &Connection) -> Result<(), Error> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 /// The settings that every promise rests on; those that could be refused are read back.
 fn set_up(db: &Connection) -> Result<(), Error> {
     db.busy_timeout(BUSY_WAIT)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    keep_statements(db)?;
     for (name, value) in [
         ("journal_mode", "wal"),
         ("synchronous", "full"),

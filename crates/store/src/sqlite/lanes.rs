@@ -13,6 +13,7 @@ use oyez_domain::ledger::lanes::{
 };
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::DeliveryOrder;
 use rusqlite::{Connection, params};
 
 use super::codes::{moment_or_null, parse};
@@ -21,7 +22,7 @@ use super::health::{self, HealthColumns, lane};
 use super::history::{page, rows_wanted};
 use super::leases::{clock, is_live};
 use super::registrations;
-use super::tpps::{TppId, know};
+use super::tpps::{TppId, know, own_order};
 use super::writer::Unit;
 use crate::Error;
 
@@ -198,9 +199,12 @@ pub(super) fn next_in_line(
     let is_pushed_strictly = match unit.pushed_strictly.get(&tpp) {
         Some(known) => *known,
         None => {
-            let mut statement = unit.db.prepare_cached(IS_STRICT)?;
-            let is_strict: bool = statement.query_row([tpp], |row| row.get(0))?;
-            let is_pushed = is_strict
+            let mut statement = unit.db.prepare_cached(LANE_AND_ORDER)?;
+            let (has_lane, own): (bool, _) =
+                statement.query_row([tpp], |row| Ok((row.get(0)?, own_order(row, 1)?)))?;
+            let order = own.unwrap_or(unit.rules.switches.order);
+            let is_pushed = has_lane
+                && order == DeliveryOrder::Strict
                 && routing::push_address(&unit.rules, &registrations::of(&unit.db, tpp)?).is_some();
             unit.pushed_strictly.insert(tpp, is_pushed);
             is_pushed
@@ -290,8 +294,8 @@ const OUTSTANDING: &str = "
 const FREE_LANE: &str =
     "UPDATE lanes SET owner = NULL, epoch = NULL WHERE tpp = ?1 AND owner IS NOT NULL";
 
-const IS_STRICT: &str = "
-    SELECT strict_order AND EXISTS (SELECT 1 FROM lanes WHERE tpp = ?1) FROM tpps WHERE tpp = ?1";
+const LANE_AND_ORDER: &str = "
+    SELECT EXISTS (SELECT 1 FROM lanes WHERE tpp = ?1), own_order FROM tpps WHERE tpp = ?1";
 
 const IS_PUSHABLE: &str = "
     SELECT EXISTS (SELECT 1 FROM outstanding WHERE tpp = ?1 AND push_at IS NOT NULL)";

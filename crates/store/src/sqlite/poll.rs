@@ -14,7 +14,8 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::codes::{family_code, moment};
+use super::clock;
+use super::codes::{family_code, moment, moment_or_null};
 use super::errors::expect_rows;
 use super::hand_outs::{HandOuts, Handed};
 use super::registrations;
@@ -39,7 +40,7 @@ pub(super) fn poll(unit: &mut Unit, poll: &Poll, now: Timestamp) -> Result<Polle
         return Ok(refused(settled, refusal));
     }
     let work = hand_out(unit, known, registrations, poll, &mut hand_outs, now)?;
-    let next_due_at = next_due_at(unit, known.id, poll)?;
+    let next_due_at = next_due_at(unit, known.id, poll, now)?;
     Ok(Polled {
         settled,
         work,
@@ -165,20 +166,15 @@ fn choose(unit: &Unit, tpp: TppId, poll: &Poll, now: Timestamp) -> Result<Vec<Ch
         Patience::WaitForDue => now,
     };
     let mut found: Vec<(Timestamp, Chosen)> = match poll.limits.order {
-        DeliveryOrder::Strict => oldest_visible(unit, tpp, poll)?
+        DeliveryOrder::Strict => oldest_visible(unit, tpp, poll, now)?
             .filter(|(due_at, _)| *due_at <= due_max)
             .into_iter()
             .collect(),
         DeliveryOrder::Concurrent => {
-            let mut statement = unit.db.prepare_cached(CHOOSE)?;
-            let mut found = Vec::new();
-            for family in visible(poll) {
-                let bounds = params![tpp, family, due_max.unix_ms(), poll.events_max];
-                let rows = statement.query_map(bounds, chosen)?;
-                for row in rows {
-                    let (due_at, _, chosen) = row?;
-                    found.push((due_at, chosen));
-                }
+            let mut found = due(unit, CHOOSE, tpp, poll, due_max)?;
+            let enough = usize::try_from(poll.events_max).unwrap_or(usize::MAX);
+            if found.len() < enough && due_max == now && clock::was_set_back(unit, tpp, now)? {
+                found.append(&mut due(unit, CHOOSE_BUT_FOR_THE_CLOCK, tpp, poll, now)?);
             }
             found
         }
@@ -188,37 +184,69 @@ fn choose(unit: &Unit, tpp: TppId, poll: &Poll, now: Timestamp) -> Result<Vec<Ch
     Ok(found.into_iter().map(|(_, chosen)| chosen).collect())
 }
 
+/// What falls due until then, by this statement, of each family that the token may see.
+fn due(
+    unit: &Unit,
+    statement: &str,
+    tpp: TppId,
+    poll: &Poll,
+    until: Timestamp,
+) -> Result<Vec<(Timestamp, Chosen)>, Error> {
+    let mut statement = unit.db.prepare_cached(statement)?;
+    let mut found = Vec::new();
+    for family in visible(poll) {
+        let bounds = params![tpp, until.unix_ms(), family, poll.events_max];
+        for row in statement.query_map(bounds, chosen)? {
+            let (due_at, _, chosen) = row?;
+            found.push((due_at, chosen));
+        }
+    }
+    Ok(found)
+}
+
 /// In strict order only the oldest counts, and a token that may not see it sees nothing (D-10, A-10).
 fn oldest_visible(
     unit: &Unit,
     tpp: TppId,
     poll: &Poll,
+    now: Timestamp,
 ) -> Result<Option<(Timestamp, Chosen)>, Error> {
     let oldest = unit
         .db
         .prepare_cached(OLDEST)?
-        .query_row([tpp], chosen)
+        .query_row(params![tpp, now.unix_ms()], chosen)
         .optional()?;
     Ok(oldest
         .filter(|(_, family, _)| visible(poll).any(|visible| visible == *family))
         .map(|(due_at, _, chosen)| (due_at, chosen)))
 }
 
-fn next_due_at(unit: &Unit, tpp: TppId, poll: &Poll) -> Result<Option<Timestamp>, Error> {
-    match poll.limits.order {
-        DeliveryOrder::Strict => Ok(oldest_visible(unit, tpp, poll)?.map(|(due_at, _)| due_at)),
-        DeliveryOrder::Concurrent => {
-            let mut statement = unit.db.prepare_cached(NEXT_DUE)?;
-            let mut earliest: Option<Timestamp> = None;
-            for family in visible(poll) {
-                let due_at: Option<i64> =
-                    statement.query_row(params![tpp, family], |row| row.get(0))?;
-                let due_at = due_at.map(Timestamp::from_unix_ms);
-                earliest = earliest.into_iter().chain(due_at).min();
-            }
-            Ok(earliest)
-        }
+fn next_due_at(
+    unit: &Unit,
+    tpp: TppId,
+    poll: &Poll,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    if poll.limits.order == DeliveryOrder::Strict {
+        let oldest = oldest_visible(unit, tpp, poll, now)?;
+        return Ok(oldest.map(|(due_at, _)| due_at));
     }
+    let earliest = |statement| -> Result<Option<Timestamp>, Error> {
+        let mut statement = unit.db.prepare_cached(statement)?;
+        let mut earliest: Option<Timestamp> = None;
+        for family in visible(poll) {
+            let due_at = statement.query_row(params![tpp, now.unix_ms(), family], |row| {
+                moment_or_null(row, 0)
+            })?;
+            earliest = earliest.into_iter().chain(due_at).min();
+        }
+        Ok(earliest)
+    };
+    let soonest = earliest(NEXT_DUE)?;
+    if soonest.is_some_and(|at| at > now) && clock::was_set_back(unit, tpp, now)? {
+        return earliest(NEXT_DUE_BUT_FOR_THE_CLOCK);
+    }
+    Ok(soonest)
 }
 
 /// Each family once, however often a caller names it.
@@ -238,15 +266,46 @@ pub(super) const CHOOSE: &str = "
     SELECT due_at, family, position, event, jti, accepted_at, hand_outs, refusals,
         refused_since, endpoint_failures
     FROM outstanding INDEXED BY outstanding_due
-    WHERE tpp = ?1 AND family = ?2 AND due_at <= ?3 ORDER BY due_at, position LIMIT ?4";
+    WHERE tpp = ?1 AND family = ?3 AND due_at <= ?2 ORDER BY due_at, position LIMIT ?4";
 
-pub(super) const OLDEST: &str = "
+pub(super) const CHOOSE_BUT_FOR_THE_CLOCK: &str = concat!(
+    "
     SELECT due_at, family, position, event, jti, accepted_at, hand_outs, refusals,
         refused_since, endpoint_failures
-    FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1";
+    FROM outstanding INDEXED BY outstanding_due
+    WHERE tpp = ?1 AND family = ?3 AND due_at > ?2 AND ",
+    clock::but_for_it!("due_at"),
+    " <= ?2
+    ORDER BY due_at, position LIMIT ?4"
+);
 
+pub(super) const OLDEST: &str = concat!(
+    "
+    SELECT ",
+    clock::but_for_it!("due_at"),
+    ", family, position, event, jti, accepted_at, hand_outs, refusals,
+        refused_since, endpoint_failures
+    FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1"
+);
+
+// ?2 is of the other statement for the same question.
 pub(super) const NEXT_DUE: &str = "
-    SELECT min(due_at) FROM outstanding INDEXED BY outstanding_due WHERE tpp = ?1 AND family = ?2";
+    SELECT min(due_at) FROM outstanding INDEXED BY outstanding_due
+    WHERE tpp = ?1 AND family = ?3 AND ?2 IS NOT NULL";
+
+// The first that is due answers it; only if there is none, all are looked at.
+pub(super) const NEXT_DUE_BUT_FOR_THE_CLOCK: &str = concat!(
+    "
+    SELECT coalesce(
+        (SELECT ?2 FROM outstanding INDEXED BY outstanding_due
+            WHERE tpp = ?1 AND family = ?3 AND due_at > ?2 AND ",
+    clock::but_for_it!("due_at"),
+    " <= ?2 LIMIT 1),
+        (SELECT min(",
+    clock::but_for_it!("due_at"),
+    ") FROM outstanding INDEXED BY outstanding_due
+            WHERE tpp = ?1 AND family = ?3))"
+);
 
 // max() of a NULL is NULL: what is not pushed stays so.
 pub(super) const HOLD_BACK: &str = "

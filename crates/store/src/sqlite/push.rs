@@ -9,6 +9,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use rusqlite::{OptionalExtension, params};
 
+use super::clock;
 use super::codes::moment_or_null;
 use super::errors::expect_rows;
 use super::lanes;
@@ -59,7 +60,7 @@ pub(super) fn due(
     Ok(Some(DueForPush {
         callback_url: Some(callback_url),
         work,
-        next_at: next_push_at(unit, known)?,
+        next_at: next_push_at(unit, known, now)?,
     }))
 }
 
@@ -76,7 +77,7 @@ pub(super) fn put_back(
     let mut put_back = 0;
     let mut next_push_at: Option<Timestamp> = None;
     for jti in jtis {
-        let key = params![known.id, jti.as_bytes(), now.unix_ms()];
+        let key = params![jti.as_bytes(), now.unix_ms(), known.id];
         let push_at = unit
             .db
             .prepare_cached(PUT_BACK)?
@@ -127,27 +128,45 @@ fn choose(
     events_max: u32,
     now: Timestamp,
 ) -> Result<Vec<Chosen>, Error> {
-    let statement = match known.order {
-        DeliveryOrder::Concurrent => DUE,
-        DeliveryOrder::Strict => OLDEST_DUE,
+    let choose = |statement, events_max: u32| -> Result<Vec<Chosen>, Error> {
+        let mut statement = unit.db.prepare_cached(statement)?;
+        let bounds = params![known.id, now.unix_ms(), events_max];
+        let rows = statement.query_map(bounds, |row| Chosen::read(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     };
-    let mut statement = unit.db.prepare_cached(statement)?;
-    let rows = statement.query_map(params![known.id, now.unix_ms(), events_max], |row| {
-        Chosen::read(row, 0)
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    match order(unit, known) {
+        DeliveryOrder::Strict => choose(OLDEST_DUE, events_max),
+        DeliveryOrder::Concurrent => {
+            let mut chosen = choose(DUE, events_max)?;
+            let more = events_max.saturating_sub(u32::try_from(chosen.len()).unwrap_or(u32::MAX));
+            if more > 0 && clock::was_set_back(unit, known.id, now)? {
+                chosen.extend(choose(DUE_BUT_FOR_THE_CLOCK, more)?);
+            }
+            Ok(chosen)
+        }
+    }
 }
 
-fn next_push_at(unit: &Unit, known: Known) -> Result<Option<Timestamp>, Error> {
-    let statement = match known.order {
-        DeliveryOrder::Concurrent => NEXT_PUSH,
-        DeliveryOrder::Strict => OLDEST_PUSH,
+fn next_push_at(unit: &Unit, known: Known, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    let next = |statement| -> Result<Option<Timestamp>, Error> {
+        let mut statement = unit.db.prepare_cached(statement)?;
+        let next = statement.query_row(params![known.id, now.unix_ms()], |row| {
+            moment_or_null(row, 0)
+        });
+        Ok(next.optional()?.flatten())
     };
-    let next = unit
-        .db
-        .prepare_cached(statement)?
-        .query_row([known.id], |row| moment_or_null(row, 0));
-    Ok(next.optional()?.flatten())
+    if order(unit, known) == DeliveryOrder::Strict {
+        return next(OLDEST_PUSH);
+    }
+    let soonest = next(NEXT_PUSH)?;
+    if soonest.is_some_and(|at| at > now) && clock::was_set_back(unit, known.id, now)? {
+        return next(NEXT_PUSH_BUT_FOR_THE_CLOCK);
+    }
+    Ok(soonest)
+}
+
+fn order(unit: &Unit, known: Known) -> DeliveryOrder {
+    known.own_order.unwrap_or(unit.rules.switches.order)
 }
 
 pub(super) const DUE: &str = "
@@ -155,37 +174,78 @@ pub(super) const DUE: &str = "
     FROM outstanding INDEXED BY outstanding_push
     WHERE tpp = ?1 AND push_at <= ?2 ORDER BY push_at, position LIMIT ?3";
 
-pub(super) const OLDEST_DUE: &str = "
+pub(super) const OLDEST_DUE: &str = concat!(
+    "
     SELECT position, event, jti, accepted_at, hand_outs, refusals, refused_since, endpoint_failures
     FROM (SELECT * FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1)
-    WHERE push_at <= ?2 AND due_at <= ?2 LIMIT ?3";
+    WHERE max(",
+    clock::but_for_it!("push_at"),
+    ", ",
+    clock::but_for_it!("due_at"),
+    ") <= ?2 LIMIT ?3"
+);
 
+// ?2 is of the other statements for the same question.
 pub(super) const NEXT_PUSH: &str = "
     SELECT min(push_at) FROM outstanding INDEXED BY outstanding_push
-    WHERE tpp = ?1 AND push_at IS NOT NULL";
+    WHERE tpp = ?1 AND push_at IS NOT NULL AND ?2 IS NOT NULL";
 
 // max() of a NULL is NULL: the oldest waits for a poll, and everything behind it.
-pub(super) const OLDEST_PUSH: &str =
-    "SELECT max(push_at, due_at) FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1";
+pub(super) const OLDEST_PUSH: &str = concat!(
+    "
+    SELECT max(",
+    clock::but_for_it!("push_at"),
+    ", ",
+    clock::but_for_it!("due_at"),
+    ")
+    FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1"
+);
+
+pub(super) const DUE_BUT_FOR_THE_CLOCK: &str = concat!(
+    "
+    SELECT position, event, jti, accepted_at, hand_outs, refusals, refused_since, endpoint_failures
+    FROM outstanding INDEXED BY outstanding_push
+    WHERE tpp = ?1 AND push_at > ?2 AND ",
+    clock::but_for_it!("push_at"),
+    " <= ?2
+    ORDER BY push_at, position LIMIT ?3"
+);
+
+// The first that is due answers it; only if there is none, all are looked at.
+pub(super) const NEXT_PUSH_BUT_FOR_THE_CLOCK: &str = concat!(
+    "
+    SELECT coalesce(
+        (SELECT ?2 FROM outstanding INDEXED BY outstanding_push
+            WHERE tpp = ?1 AND push_at > ?2 AND ",
+    clock::but_for_it!("push_at"),
+    " <= ?2 LIMIT 1),
+        (SELECT min(",
+    clock::but_for_it!("push_at"),
+    ") FROM outstanding INDEXED BY outstanding_push
+            WHERE tpp = ?1 AND push_at IS NOT NULL))"
+);
 
 pub(super) const TAKE_OFF: &str = "
     UPDATE outstanding SET due_at = max(due_at, ?3), push_at = ?3, flight_until = ?3, is_overtaken = 0
     WHERE tpp = ?1 AND position = ?2";
 
-// An event's turn is by its acceptance, though not while a poll may still bring its acknowledgement. A clock that was set back
-// makes nobody wait for the moment of acceptance.
-pub(super) const PUT_BACK: &str = "
-    UPDATE outstanding SET due_at = max(?3, polled_until),
-        push_at = iif(push_at IS NULL, NULL, max(min(accepted_at, ?3), polled_until)),
+// An event's turn is by its acceptance, though not while a poll may still bring its acknowledgement.
+pub(super) const PUT_BACK: &str = concat!(
+    "
+    UPDATE outstanding SET due_at = max(accepted_at, polled_until),
+        push_at = iif(push_at IS NULL, NULL, max(accepted_at, polled_until)),
         flight_until = NULL, is_overtaken = 0
-    WHERE jti = ?2 AND tpp = ?1 AND flight_until IS NOT NULL RETURNING push_at";
+    WHERE jti = ?1 AND tpp = ?3 AND flight_until IS NOT NULL
+    RETURNING ",
+    clock::but_for_it!("push_at")
+);
 
 macro_rules! begin_anew {
     ($which:literal) => {
         concat!(
             "
     UPDATE outstanding SET
-        push_at = max(min(accepted_at, ?2), polled_until, iif(flight_until > ?2, flight_until, 0)),
+        push_at = max(accepted_at, polled_until, iif(flight_until > ?2, flight_until, 0)),
         refusals = 0, refused_since = NULL, endpoint_failures = 0,
         is_overtaken = iif(flight_until > ?2, 1, is_overtaken)
     WHERE tpp = ?1 AND ",
@@ -197,7 +257,7 @@ macro_rules! begin_anew {
 // What began anew already is not written again: after an outage that is almost everything.
 pub(super) const BEGIN_ANEW: &str = begin_anew!(
     "(refusals > 0 OR endpoint_failures > 0 OR (flight_until > ?2 AND NOT is_overtaken) OR push_at IS NOT
-        max(min(accepted_at, ?2), polled_until, iif(flight_until > ?2, flight_until, 0)))"
+        max(accepted_at, polled_until, iif(flight_until > ?2, flight_until, 0)))"
 );
 
 pub(super) const BEGIN_ONE_ANEW: &str = begin_anew!("jti = ?3");

@@ -37,7 +37,8 @@ impl FromSql for TppId {
 pub(super) struct Known {
     pub(super) id: TppId,
     pub(super) served: bool,
-    pub(super) order: DeliveryOrder,
+    /// Its own; `None` for the deployment's.
+    pub(super) own_order: Option<DeliveryOrder>,
 }
 
 /// Looks a TPP up by its name.
@@ -48,11 +49,7 @@ pub(super) fn know(db: &Connection, client_id: &ClientId) -> Result<Option<Known
             Ok(Known {
                 id: row.get(0)?,
                 served: row.get(1)?,
-                order: if row.get(2)? {
-                    DeliveryOrder::Strict
-                } else {
-                    DeliveryOrder::Concurrent
-                },
+                own_order: own_order(row, 2)?,
             })
         });
     Ok(known.optional()?)
@@ -80,7 +77,7 @@ pub(super) fn register(
         params![
             tpp.client_id.as_str(),
             to_json(&tpp.profile),
-            is_strict(&tpp.profile),
+            own_order_code(&tpp.profile),
             now.unix_ms()
         ],
         |row| row.get(0),
@@ -151,7 +148,7 @@ fn rewrite_tpp(
     let changed = unit.db.prepare_cached(UPDATE)?.execute(params![
         known.id,
         to_json(&after.profile),
-        is_strict(&after.profile),
+        own_order_code(&after.profile),
         disabled_at,
         reason,
         now.unix_ms()
@@ -209,20 +206,38 @@ fn read(row: &Row<'_>) -> Result<Tpp, Error> {
     })
 }
 
-fn is_strict(profile: &Profile) -> bool {
-    profile.overrides.delivery_order == Some(DeliveryOrder::Strict)
+/// The order that a TPP asks for itself, by its code.
+pub(super) fn own_order(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DeliveryOrder>> {
+    Ok(match row.get(column)? {
+        STRICT => Some(DeliveryOrder::Strict),
+        CONCURRENT => Some(DeliveryOrder::Concurrent),
+        _ => None,
+    })
 }
 
-const KNOW: &str = "SELECT tpp, disabled_at IS NULL, strict_order FROM tpps WHERE client_id = ?1";
+fn own_order_code(profile: &Profile) -> i64 {
+    match profile.overrides.delivery_order {
+        None => THE_DEPLOYMENTS,
+        Some(DeliveryOrder::Strict) => STRICT,
+        Some(DeliveryOrder::Concurrent) => CONCURRENT,
+    }
+}
+
+// So that choosing need not parse a profile.
+const THE_DEPLOYMENTS: i64 = 0;
+const STRICT: i64 = 1;
+const CONCURRENT: i64 = 2;
+
+const KNOW: &str = "SELECT tpp, disabled_at IS NULL, own_order FROM tpps WHERE client_id = ?1";
 
 const INSERT: &str = "
-    INSERT INTO tpps (client_id, profile, strict_order, registered_at, changed_at)
+    INSERT INTO tpps (client_id, profile, own_order, registered_at, changed_at)
     VALUES (?1, ?2, ?3, ?4, ?4) RETURNING tpp";
 
 const INSERT_QUEUE: &str = "INSERT INTO queues (tpp) VALUES (?1)";
 
 const UPDATE: &str = "
-    UPDATE tpps SET profile = ?2, strict_order = ?3, disabled_at = ?4, disabled_reason = ?5, changed_at = ?6
+    UPDATE tpps SET profile = ?2, own_order = ?3, disabled_at = ?4, disabled_reason = ?5, changed_at = ?6
     WHERE tpp = ?1";
 
 const FIND: &str = "

@@ -78,6 +78,13 @@ impl Ledger {
         self.now()
     }
 
+    /// Somebody sets the clock back.
+    pub(crate) fn set_back(&self, time: Duration) -> Timestamp {
+        let ms = i64::try_from(time.as_millis()).unwrap();
+        self.0.now_ms.fetch_sub(ms, Ordering::Relaxed);
+        self.now()
+    }
+
     pub(crate) fn jti(&self) -> Jti {
         self.0.jtis.next(self.now())
     }
@@ -87,7 +94,7 @@ impl Ledger {
         RegistrationId::new(format!("registration-{made}")).unwrap()
     }
 
-    async fn lease(&self) -> &Lease {
+    pub(crate) async fn lease(&self) -> &Lease {
         let join = || async {
             let (node_id, ttl) = (NodeId::new("pusher").unwrap(), Duration::from_secs(3_600));
             self.hold_lease(node_id, None, ttl).await.unwrap().unwrap()

@@ -10,16 +10,28 @@ mod lanes;
 mod listening;
 mod looking_back;
 mod operating;
+mod ordering;
 mod owning;
 mod passing;
 mod polling;
 mod pushing;
 mod registering;
+mod set_back;
 mod waking;
+
+use std::sync::Arc;
+
+use oyez_domain::rules::Rules;
+use oyez_testkit::making;
 
 use crate::fixture::Ledger;
 
 /// An empty ledger of the backend under test.
 async fn ledger() -> Ledger {
-    Ledger::new(super::open().await)
+    by(making::rules()).await
+}
+
+/// One that goes by these rules.
+async fn by(rules: Arc<Rules>) -> Ledger {
+    Ledger::new(super::open(rules).await)
 }

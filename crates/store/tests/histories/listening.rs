@@ -43,6 +43,10 @@ impl Player<'_> {
         for tpp in 0..TPPS {
             let known = self.known(tpp).await;
             let before = std::mem::replace(&mut self.known[tpp], known.clone());
+            // A clock tells nobody that it was set: who waits does so by another.
+            if matches!(step, Step::SetBack(_)) {
+                continue;
+            }
             let news = News::of(self.name(tpp));
             let news = told.get(&news.client_id).unwrap_or(&news);
             let waiting = before.polls.iter().zip(&known.polls);

@@ -161,6 +161,7 @@ impl<'a> Player<'a> {
         match step {
             Step::Expire { .. } | Step::Sweep(_) if self.company != Company::Alone => {}
             Step::Pass(time) => self.now = now + time,
+            Step::SetBack(time) => self.now = now - time,
             Step::Govern(tpp, act) => self.govern(tpp, act).await,
             Step::Mend(tpp, mend) => self.mend(tpp, mend).await,
             Step::Disown(key) => self.disown(key).await,

@@ -22,6 +22,8 @@ use oyez_testkit::making::{DAWN, LINKED, REVOKED, UPDATE};
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Pass(Duration),
+    /// Somebody sets the clock back.
+    SetBack(Duration),
     Govern(usize, Act),
     Mend(usize, Mend),
     /// A key by number is compromised.
@@ -191,6 +193,7 @@ pub(crate) fn history(steps_max: usize, nodes: Lanes) -> impl Strategy<Value = V
         5 => operators().boxed(),
         8 => of_lanes,
         12 => span().prop_map(Step::Pass),
+        2 => span().prop_map(Step::SetBack),
         2 => retention(),
     ];
     vec(step, 1..steps_max)

@@ -59,7 +59,7 @@ impl Api {
             redelivery_delay: own.redelivery_delay.unwrap_or(common.redelivery_delay),
             error_cap: own.error_cap.unwrap_or(common.error_cap),
             hand_out_cap: own.hand_out_cap.or(common.hand_out_cap),
-            order: own.delivery_order.unwrap_or(common.order),
+            order: self.bank.rules.order_of(&caller.tpp.profile),
         }
     }
 }

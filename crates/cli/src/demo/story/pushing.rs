@@ -26,7 +26,7 @@ pub(super) async fn tell(
         "Its 202 was the acknowledgement: nothing is left to poll, and the attempt is on record";
     teller.step(what, on_record(scene, &jti)).await?;
     let what = "Acme's endpoint fails: the bank tries again by its retry policy, one event for all";
-    let waiting = teller.measured(what, outage(scene)).await?;
+    let waiting = teller.step(what, outage(scene)).await?;
     let what = "It is back: the probe is taken and the rest follows at once, byte for byte what had been tried";
     teller.step(what, recovery(scene, waiting)).await?;
     teller
@@ -72,21 +72,20 @@ struct Waiting {
     pushes_before: usize,
 }
 
-async fn outage(scene: &Scene) -> Result<(Waiting, String), Why> {
+async fn outage(scene: &Scene) -> Result<Waiting, Why> {
     let pushes_before = scene.inbox.arrivals(ACME).len();
     scene.inbox.answer(ACME, Mood::Fails);
     let told = ["aac-21", "aac-22", "aac-23"].map(|consent| item(ACME, consent, &[REVOKED]));
     let jtis = scene.desk.publish_well(&told).await?;
     let probed_twice = |all: &[Arrival]| all.len() >= jtis.len() + 2;
-    let arrivals = scene.inbox.until(ACME, pushes_before, probed_twice).await?;
+    scene.inbox.until(ACME, pushes_before, probed_twice).await?;
     scene.desk.until_endpoint(ACME, "failing").await?;
     let outstanding = scene.desk.counts(ACME).await?.outstanding;
     same("outstanding", &outstanding, &3)?;
-    let waiting = Waiting {
+    Ok(Waiting {
         jtis,
         pushes_before,
-    };
-    Ok((waiting, format!("{} requests so far", arrivals.len())))
+    })
 }
 
 async fn recovery(scene: &Scene, waiting: Waiting) -> Result<(), Why> {

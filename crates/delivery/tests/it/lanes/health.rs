@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::{Health, HealthState};
 use oyez_domain::life::State;
 use oyez_domain::tpp::{Acknowledgement, Overrides};
@@ -9,11 +10,18 @@ use oyez_domain::tpp::{Acknowledgement, Overrides};
 use super::endpoints::Behaviour;
 use super::world::{MINUTE, SLOW_PROBE, World};
 
-async fn failures(world: &World, tpp: &oyez_domain::ids::ClientId) -> u32 {
+async fn failures(world: &World, tpp: &ClientId) -> u32 {
     match world.health(tpp).await {
         Health::Failing { failures, .. } | Health::Unresponsive { failures, .. } => failures,
         Health::Responsive | Health::Paused { .. } => 0,
     }
+}
+
+/// How many of those that arrived after so many did so together, round by round.
+fn rounds(world: &World, tpp: &ClientId, before: usize) -> Vec<usize> {
+    let arrivals = &world.arrivals(tpp)[before..];
+    let together = arrivals.chunk_by(|one, next| one.at == next.at);
+    together.take(4).map(<[_]>::len).collect()
 }
 
 // D-03, D-04, D-06
@@ -23,10 +31,12 @@ async fn a_dead_endpoint_costs_one_probe_per_step_however_long_its_queue() {
         let mut world = World::new(10);
         world.start();
         let tpp = world.tpp("acme", Overrides::default()).await;
+        world.accept(&tpp, 20).await;
+        world.all_settled(&tpp, MINUTE).await;
         world.behave(&tpp, Behaviour::Status(status));
         world.accept(&tpp, 400).await;
         tokio::time::sleep(MINUTE * 30).await;
-        let arrivals = world.arrivals(&tpp);
+        let arrivals = &world.arrivals(&tpp)[20..];
         let probes = arrivals
             .iter()
             .filter(|it| it.health != Health::Responsive)
@@ -66,17 +76,7 @@ async fn an_endpoint_that_comes_back_gets_everything_ramping_up() {
     world.behave(&tpp, Behaviour::Up);
     world.all_settled(&tpp, SLOW_PROBE + MINUTE).await;
     assert_eq!(world.health(&tpp).await, Health::Responsive);
-    let mut at: Vec<_> = world.arrivals(&tpp)[before..]
-        .iter()
-        .map(|it| it.at)
-        .collect();
-    at.dedup();
-    let together = |moment: &_| {
-        let arrivals = world.arrivals(&tpp);
-        arrivals.iter().filter(|it| it.at == *moment).count()
-    };
-    let rounds: Vec<_> = at.iter().take(4).map(together).collect();
-    assert_eq!(rounds, [1, 2, 4, 8]);
+    assert_eq!(rounds(&world, &tpp, before), [1, 2, 4, 8]);
     world.assert_sound();
 }
 
@@ -124,14 +124,15 @@ async fn put_or_an_operator_brings_an_unresponsive_endpoint_back_at_once() {
             "the bank is told"
         );
         let before = world.arrivals(&tpp).len();
-        assert_eq!(before, 8 + 6, "and nothing more without a slow probe");
-        world.behave(&tpp, Behaviour::Up);
+        assert_eq!(before, 1 + 6, "and nothing more without a slow probe");
+        world.behave(&tpp, Behaviour::Slow(Duration::from_secs(1)));
         if by_put {
             world.put(&tpp, "acme.example").await;
         } else {
             world.resume(&tpp).await;
         }
         world.all_settled(&tpp, MINUTE).await;
+        assert_eq!(rounds(&world, &tpp, before), [1, 2, 4, 8], "ramping up");
         world.assert_sound();
     }
 }

@@ -1,5 +1,6 @@
 //! The node: leases, crashes, stops, a ledger that is away, and news that gets lost.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use oyez_domain::ledger::lanes::Health;
@@ -218,4 +219,76 @@ async fn a_claim_whose_answer_is_lost_leaves_no_lane_without_a_driver() {
     world.faults.mend();
     world.all_settled(&tpp, MINUTE).await;
     world.assert_sound();
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn a_ledger_too_busy_for_a_claim_costs_no_lane_its_owner() {
+    let mut world = World::new(58);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Slow(Duration::from_secs(1)));
+    world.accept(&tpp, 100).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let detail = "as the test says".to_owned();
+    world.faults.fail_at("claim_lanes", Error::Busy { detail });
+    let later = world.tpp("later", Overrides::default()).await;
+    world.accept(&later, 1).await;
+    world.all_settled(&tpp, MINUTE).await;
+    assert_eq!(*world.watched.leases_lost.lock().unwrap(), 0);
+    assert_eq!(world.outstanding(&later).await, 1);
+    world.faults.mend();
+    world.all_settled(&later, Duration::from_secs(6)).await;
+    world.assert_sound();
+}
+
+// D-08
+#[tokio::test(start_paused = true)]
+async fn a_clock_of_leases_that_jumps_ahead_and_back_leaves_no_lane_without_a_driver() {
+    let mut world = World::new(59);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.accept(&tpp, 20).await;
+    // Just renewed.
+    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    world.lease_clock.advance(MINUTE);
+    world.accept(&tpp, 20).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(world.outstanding(&tpp).await > 0, "nobody had the lane");
+    world.lease_clock.recede(MINUTE);
+    world.all_settled(&tpp, MINUTE).await;
+    assert_eq!(*world.watched.leases_lost.lock().unwrap(), 0);
+    world.assert_sound();
+}
+
+// D-09
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_waits_sleeps() {
+    let mut world = World::new(60);
+    world.start();
+    let refusing = world.tpp("refusing", Overrides::default()).await;
+    let down = world.tpp("down", Overrides::default()).await;
+    let well = world.tpp("well", Overrides::default()).await;
+    world.behave(&refusing, Behaviour::Status(400));
+    world.behave(&down, Behaviour::Down);
+    for tpp in [&refusing, &down, &well] {
+        world.accept(tpp, 1).await;
+    }
+    let looks = async |time: Duration| {
+        let before = world.looks.load(Ordering::Relaxed);
+        tokio::time::sleep(time).await;
+        world.looks.load(Ordering::Relaxed) - before
+    };
+    let in_backoff = looks(MINUTE).await;
+    assert!(
+        in_backoff < 1_000,
+        "{in_backoff} looks in a minute of backoffs"
+    );
+    world.accept(&well, 1).await;
+    world.faults.fail(away());
+    let without_a_ledger = looks(MINUTE * 10).await;
+    assert!(
+        without_a_ledger < 10_000,
+        "{without_a_ledger} looks without a ledger"
+    );
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use oyez_domain::ledger::lanes::Health;
 use oyez_domain::tpp::Overrides;
 
 use super::endpoints::{Arrival, Behaviour};
@@ -163,5 +164,33 @@ async fn a_paused_endpoint_gets_nothing_until_it_is_resumed() {
     tokio::time::sleep(MINUTE * 2).await;
     world.resume(&tpp).await;
     world.all_settled(&tpp, MINUTE).await;
+    world.assert_sound();
+}
+
+// I-04, D-06
+#[tokio::test(start_paused = true)]
+async fn what_is_in_flight_when_an_operator_acts_is_recorded_and_does_not_undo_it() {
+    let mut world = World::new(37);
+    world.start();
+    let tpp = world.tpp("acme", one_at_once()).await;
+    world.behave(&tpp, Behaviour::Slow(Duration::from_secs(5)));
+    let jtis = world.accept(&tpp, 10).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.pause(&tpp).await;
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(world.outstanding(&tpp).await, 9, "its 202 counts");
+    assert!(matches!(world.health(&tpp).await, Health::Paused { .. }));
+
+    world.behave(&tpp, Behaviour::Hangs);
+    world.resume(&tpp).await;
+    let probing = async || world.endpoints.in_flight() == 1 && world.arrivals(&tpp).len() == 3;
+    world.until("it is probed", MINUTE, probing).await;
+    world.behave(&tpp, Behaviour::Up);
+    world.resume(&tpp).await;
+    world.all_settled(&tpp, Duration::from_secs(30)).await;
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(world.health(&tpp).await, Health::Responsive);
+    let attempts: usize = world.file(jtis[1]).await.attempts.len();
+    assert!(attempts >= 2, "the probe is on record: {attempts}");
     world.assert_sound();
 }

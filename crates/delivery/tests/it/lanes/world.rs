@@ -1,6 +1,7 @@
 //! A ledger, endpoints, and a node that can be started, stopped and killed.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ use super::endpoints::{Arrival, Behaviour, Endpoints};
 /// See the head of this file.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
+    /// By which the ledger measures leases.
+    pub(crate) lease_clock: Arc<ManualClock>,
     /// What is true.
     pub(crate) ledger: Arc<dyn Store>,
     /// The same ledger as the node sees it.
@@ -42,6 +45,8 @@ pub(crate) struct World {
     pub(crate) watched: Arc<Watched>,
     pub(crate) options: Options,
     pub(crate) signing_takes: Arc<Mutex<Duration>>,
+    /// How often anything looked at the steady clock.
+    pub(crate) looks: Arc<AtomicU64>,
     chance: Arc<Mutex<Dice>>,
     jtis: Jtis,
     hears: Arc<Hears>,
@@ -77,8 +82,10 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let clock = Arc::new(ManualClock::following(DAWN));
         let lease_clock = Arc::new(ManualClock::following(DAWN));
-        let ledger: Arc<dyn Store> =
-            Arc::new(ModelStore::with_lease_clock(making::rules(), lease_clock));
+        let ledger: Arc<dyn Store> = Arc::new(ModelStore::with_lease_clock(
+            making::rules(),
+            Arc::clone(&lease_clock) as _,
+        ));
         let hears = Arc::new(Hears::default());
         let listener: Weak<Hears> = Arc::downgrade(&hears);
         ledger.listen(listener);
@@ -92,11 +99,13 @@ impl World {
                 ..Options::of(NodeId::new("node").unwrap())
             },
             signing_takes: Arc::default(),
+            looks: Arc::default(),
             chance: Arc::new(Mutex::new(Dice::new(seed))),
             jtis: Jtis::from(1),
             hears,
             node: None,
             clock,
+            lease_clock,
             ledger,
         }
     }
@@ -119,7 +128,7 @@ impl World {
             }),
             post: Arc::clone(&self.endpoints) as Arc<_>,
             clock: Arc::clone(&self.clock) as Arc<_>,
-            steady: Arc::new(Origin(Instant::now())),
+            steady: Arc::new(Origin(Instant::now(), Arc::clone(&self.looks))),
             chance: Arc::new(move || chance.lock().unwrap().bytes()),
             observe: Arc::clone(&self.watched) as Arc<_>,
         };
@@ -364,10 +373,12 @@ impl Issue for Signer {
     }
 }
 
-struct Origin(Instant);
+/// Counts how often it is looked at: whoever looks for work looks here too.
+struct Origin(Instant, Arc<AtomicU64>);
 
 impl Steady for Origin {
     fn elapsed(&self) -> Duration {
+        self.1.fetch_add(1, Ordering::Relaxed);
         self.0.elapsed()
     }
 }

@@ -34,6 +34,21 @@ async fn in_strict_order_the_next_waits_until_the_one_before_is_settled() {
 
 // D-10
 #[tokio::test]
+async fn where_the_deployment_is_strict_so_is_a_tpp_that_says_nothing() {
+    let world = World::with(|options| options.order = DeliveryOrder::Strict).await;
+    let manner = Manner::steps([(3, Behaviour::status(500))], Behaviour::accept());
+    let tpp = world.tpp_with("acme", manner, Overrides::default()).await;
+    let jtis = world.publish(&tpp, 3).await;
+    world.until_all_settled(&tpp).await;
+    let [a, b, c] = jtis[..] else {
+        unreachable!("three were published");
+    };
+    assert_eq!(tpp.inbox().jtis(), [a, a, a, a, b, c]);
+    assert_eq!(tpp.endpoint.in_progress_max(), 1);
+}
+
+// D-10
+#[tokio::test]
 async fn first_attempts_start_in_order_of_acceptance() {
     let world = World::start().await;
     let one_at_once = Overrides {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oyez_domain::ledger::lanes::Health;
+use oyez_domain::ledger::lanes::{Health, LaneFilter};
 use oyez_domain::ledger::push::{Answer, Attempt};
 use oyez_testkit::certificates::Authority;
 use oyez_testkit::endpoint::{Behaviour, Greeting};
@@ -172,4 +172,28 @@ async fn http_2_is_spoken_where_the_endpoint_does_and_shares_one_connection() {
     let is_http_2 = |line: &Option<&str>| line.is_some_and(|line| line.ends_with("HTTP/2"));
     assert_eq!(heads.filter(is_http_2).count(), 50);
     assert_eq!(tpp.endpoint.connections(), 1);
+}
+
+mod slow {
+    use super::*;
+    use crate::network::ledger::until;
+
+    // D-11
+    #[tokio::test]
+    async fn a_trickle_of_events_keeps_its_connection_though_its_lane_comes_and_goes() {
+        let world = World::start().await;
+        let tpp = world.tpp("acme", Behaviour::accept()).await;
+        for _ in 0..2 {
+            world.publish(&tpp, 1).await;
+            world.until_all_settled(&tpp).await;
+            until(async || {
+                let lanes = world.store().list_lanes(LaneFilter::default(), None, 9);
+                let lanes = lanes.await.unwrap().rows;
+                lanes.iter().all(|lane| lane.owner.is_none()).then_some(())
+            })
+            .await;
+        }
+        assert_eq!(tpp.inbox().arrivals().len(), 2);
+        assert_eq!(tpp.endpoint.connections(), 1);
+    }
 }

@@ -97,6 +97,7 @@ impl World {
         let bank = Bank::builder()
             .signs(Signs::Es256)
             .clock(ManualClock::following(DAWN))
+            .rules(|rules| rules.switches.order = options.order)
             .start()
             .await;
         let mut world = Self {

@@ -4,11 +4,12 @@ use oyez_domain::event::EventType;
 use oyez_domain::ids::{InteractionId, ResourceId, TransactionId};
 use oyez_domain::ledger::history::{EventFilter, StateFilter};
 use oyez_domain::life::Ending;
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 use super::tpp;
 use crate::sqlite::{
-    attempts, event_list, keys, lanes, migrations, poll, push, retention, sets, settle, work,
+    attempts, clock, event_list, file, keys, lanes, migrations, poll, push, retention, sets,
+    settle, work,
 };
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
@@ -43,6 +44,32 @@ fn assert_plans(expected: &[(&str, &[&str])]) {
 
 // I-06
 #[test]
+fn no_value_makes_a_statement_be_prepared_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file::resolve(&directory.path().join("ledger.db")).unwrap();
+    let (db, _) = file::open_for_writing(&path).unwrap();
+    for statement in [
+        push::DUE,
+        push::NEXT_PUSH,
+        push::OLDEST_DUE,
+        lanes::OWNS,
+        poll::CHOOSE,
+        poll::NEXT_DUE,
+    ] {
+        let mut prepared = db.prepare(statement).unwrap();
+        for value in 0..3 {
+            for parameter in 1..=prepared.parameter_count() {
+                prepared.raw_bind_parameter(parameter, value).unwrap();
+            }
+            prepared.raw_query().next().unwrap();
+        }
+        let again = prepared.get_status(StatementStatus::RePrepare);
+        assert_eq!(again, 0, "{statement}");
+    }
+}
+
+// I-06
+#[test]
 fn hot_statements_use_their_index() {
     let by_jti = "outstanding USING INDEX outstanding_by_jti (jti=?)";
     let by_key = "outstanding USING PRIMARY KEY (tpp=? AND position=?)";
@@ -55,6 +82,10 @@ fn hot_statements_use_their_index() {
         (
             poll::NEXT_DUE,
             &["outstanding USING COVERING INDEX outstanding_due (tpp=? AND family=?)"],
+        ),
+        (
+            poll::CHOOSE_BUT_FOR_THE_CLOCK,
+            &["outstanding USING INDEX outstanding_due (tpp=? AND family=? AND due_at>?)"],
         ),
         (poll::OLDEST, &[oldest]),
         (poll::HOLD_BACK, &[by_key]),
@@ -102,6 +133,18 @@ fn statements_of_pushes_and_lanes_use_their_index() {
         (
             push::NEXT_PUSH,
             &["outstanding USING COVERING INDEX outstanding_push (tpp=? AND push_at>?)"],
+        ),
+        (
+            push::DUE_BUT_FOR_THE_CLOCK,
+            &["outstanding USING INDEX outstanding_push (tpp=? AND push_at>?)"],
+        ),
+        (
+            clock::ACCEPTED_LATER,
+            &[
+                "SCAN CONSTANT ROW",
+                "SCALAR SUBQUERY 1",
+                "outstanding USING COVERING INDEX outstanding_by_age (accepted_at>?)",
+            ],
         ),
         (push::TAKE_OFF, &[by_key]),
         (attempts::GIVE_BACK, &[by_key]),

@@ -1,0 +1,112 @@
+//! A clock that is set back keeps nobody waiting who only waits for his turn (D-10, P-07, P-14).
+
+use std::time::Duration;
+
+use oyez_domain::ledger::push::Verdict;
+use oyez_domain::tpp::{DeliveryOrder, Overrides};
+use oyez_testkit::making::{everything, pushed_to};
+
+use super::ledger;
+use crate::fixture::{Ledger, Tpp, ask};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn pushed(ledger: &Ledger, order: DeliveryOrder) -> Tpp {
+    let overrides = Overrides {
+        delivery_order: Some(order),
+        ..Overrides::default()
+    };
+    let acme = ledger.tpp_with("acme", overrides).await;
+    acme.subscribes(pushed_to("acme.example", everything()))
+        .await
+        .unwrap();
+    acme
+}
+
+// D-10, P-07
+#[tokio::test]
+async fn what_was_accepted_before_is_pushed_and_polled_at_once() {
+    for order in [DeliveryOrder::Concurrent, DeliveryOrder::Strict] {
+        for twice in [false, true] {
+            let ledger = ledger().await;
+            let acme = pushed(&ledger, order).await;
+            let before = acme.news().await;
+            acme.looks(0).await;
+            ledger.set_back(HOUR);
+            if twice {
+                assert_eq!(acme.is_pushed().await, [before]);
+                acme.puts_back(&[before]).await;
+                ledger.set_back(HOUR);
+            }
+            assert_eq!(acme.next_push_at().await, Some(ledger.now()));
+            assert_eq!(acme.is_pushed().await, [before]);
+            assert_eq!(acme.is_pushed().await, [], "it is in flight");
+            let waits = acme.polls(ask().waiting()).await;
+            assert!(waits.work.is_empty() && !waits.more_available);
+            ledger.pass(SECOND);
+            acme.answers(before, Verdict::EndpointFailed).await;
+            assert!(acme.polls(ask().max(0).waiting()).await.more_available);
+            assert_eq!(acme.receives(ask().waiting()).await, [before]);
+        }
+    }
+}
+
+// D-10
+#[tokio::test]
+async fn what_is_accepted_since_is_pushed_too_whatever_the_newest_is() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, DeliveryOrder::Concurrent).await;
+    let before = acme.much_news(2).await;
+    acme.looks(0).await;
+    ledger.set_back(HOUR);
+    let since = acme.much_news(2).await;
+    let mut all = acme.is_pushed().await;
+    all.sort();
+    let mut expected = [before, since].concat();
+    expected.sort();
+    assert_eq!(all, expected);
+}
+
+// D-07, P-14
+#[tokio::test]
+async fn what_was_refused_handed_out_or_is_in_flight_waits_on() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, DeliveryOrder::Concurrent).await;
+    let refused = acme.news().await;
+    acme.is_pushed().await;
+    let again_at = Some(ledger.now() + MINUTE);
+    acme.answers(refused, Verdict::Refused { again_at }).await;
+    let flying = acme.news().await;
+    assert_eq!(acme.is_pushed().await, [flying]);
+    let polled = acme.news().await;
+    ledger.set_back(SECOND);
+    assert_eq!(acme.receives(ask().waiting()).await.len(), 2);
+    assert_eq!(acme.is_pushed().await, []);
+    assert_eq!(acme.receives(ask().waiting()).await, []);
+    acme.answers(flying, Verdict::Acknowledged).await;
+    ledger.pass(MINUTE);
+    assert_eq!(
+        acme.is_pushed().await,
+        [polled],
+        "a second before the other"
+    );
+    ledger.pass(SECOND);
+    assert_eq!(acme.is_pushed().await, [refused]);
+}
+
+// P-14, D-10
+#[tokio::test]
+async fn what_is_put_back_then_wakes_its_lane_now() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, DeliveryOrder::Concurrent).await;
+    let news = acme.much_news(2).await;
+    acme.looks(0).await;
+    ledger.set_back(HOUR);
+    assert_eq!(acme.is_pushed().await, news);
+    ledger.pass(SECOND);
+    acme.puts_back(&news[..1]).await;
+    assert_eq!(acme.next_push_at().await, Some(ledger.now()));
+    assert_eq!(acme.is_pushed().await, news[..1]);
+}
