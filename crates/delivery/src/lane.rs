@@ -77,8 +77,6 @@ struct Lane<'a> {
     /// The step whose one probe was started.
     probed_step: Option<u64>,
     ended: Vec<Attempt>,
-    /// The first of them waits no longer for others.
-    gather_until: Instant,
     returning: Vec<Jti>,
 
     ledger: FuturesUnordered<BoxFuture<'a, Told>>,
@@ -153,7 +151,6 @@ impl<'a> Lane<'a> {
             flights: FuturesUnordered::new(),
             probed_step: None,
             ended: Vec::new(),
-            gather_until: now,
             returning: Vec::new(),
             ledger: FuturesUnordered::new(),
             asked: Asked::default(),

@@ -61,7 +61,7 @@ section! {
         /// How often an endpoint that was given up is tried with its oldest event; "off" leaves it to PUT and operators
         /// (D-06).
         slow_probe: Option<Duration> = default(Some(SLOW_PROBE), OrOff(Span(MINUTE..=7 * DAY)));
-        /// Pushes carry x-fapi-financial-id, the `org_id` of [bank]: required up to v4.0, and no longer asked for by v4.0.1
+        /// Pushes carry x-fapi-financial-id, the `org_id` of `[bank]`: required up to v4.0, and no longer asked for by v4.0.1
         /// (D-01).
         financial_id: bool = default(true, Flag);
         /// How oyez proves itself in TLS to endpoints that ask for it: a certificate with its chain, in PEM. The standard

@@ -2,8 +2,6 @@
 //!
 //! Health is written first: whatever happens in between, no failure of an endpoint is recorded that its counter misses.
 
-use std::time::Duration;
-
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Reported as Written};
 use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Verdict};
 use oyez_domain::tpp::DeliveryOrder;
@@ -71,12 +69,8 @@ impl Lane<'_> {
             .parts
             .observe
             .attempt_ended(&self.client_id, &attempt);
-        let now = Instant::now();
-        if self.ended.is_empty() {
-            self.gather_until = now + GATHER;
-        }
         self.ended.push(attempt);
-        self.rest.active(now);
+        self.rest.active(Instant::now());
         if change == Change::Failed {
             self.window.close();
             self.give_back();
@@ -88,11 +82,9 @@ impl Lane<'_> {
         self.ended.len() + self.asked.record
     }
 
-    /// What ended is recorded at once, unless more is about to end and nobody waits for the record.
+    /// One group at a time: what ends meanwhile is the next.
     pub(super) fn record(&mut self) {
-        let now = Instant::now();
-        let busy = self.asked.record > 0 || self.is_unwritten();
-        if self.ended.is_empty() || busy || self.gathering_until(now).is_some() {
+        if self.ended.is_empty() || self.asked.record > 0 || self.is_unwritten() {
             return;
         }
         let attempts = std::mem::take(&mut self.ended);
@@ -104,20 +96,6 @@ impl Lane<'_> {
             let answer = answer.await;
             Told::Recorded(Group { attempts, answer })
         }));
-    }
-
-    /// Until when attempts that ended wait for others, if they do.
-    pub(super) fn gathering_until(&self, now: Instant) -> Option<Instant> {
-        let more_to_come = !self.flights.is_empty() || self.held() > 0;
-        let may_wait = self.endpoint.is_responsive()
-            && self.owner().is_some()
-            && self.terms.order == DeliveryOrder::Concurrent;
-        let gathers = !self.ended.is_empty()
-            && self.ended.len() < GATHERED_MAX
-            && more_to_come
-            && may_wait
-            && now < self.gather_until;
-        gathers.then_some(self.gather_until)
     }
 
     pub(super) fn recorded(&mut self, group: Group) {
@@ -177,9 +155,3 @@ impl Lane<'_> {
         }
     }
 }
-
-/// A request of its own for each attempt costs the ledger more than the attempt. So much later an acknowledgement is in the
-/// ledger: a crash in between sends again what the moment before would have sent again too.
-const GATHER: Duration = Duration::from_millis(10);
-/// Beyond this a larger group is not cheaper.
-const GATHERED_MAX: usize = 64;

@@ -84,7 +84,6 @@ impl Lane<'_> {
             self.ledger_pause.until(now),
             self.issue_pause.until(now),
             self.next_work(),
-            self.gathering_until(now),
             // Once only: a lane that has lingered and stays all the same waits for something else.
             Some(self.rest.lingers_until()).filter(|at| now < *at && self.is_quiet()),
         ];

@@ -81,7 +81,9 @@ impl Player<'_> {
         news.retain(|client_id, _| names.contains(client_id));
         if self.company != Company::Alone {
             // Who owns a lane, and hears that it is freed, depends on everybody who claims.
-            news.values_mut().for_each(|news| news.pushes = false);
+            for news in news.values_mut() {
+                (news.pushes, news.freed) = (false, false);
+            }
             news.retain(|_, news| news.polls || news.ends);
         }
         news
