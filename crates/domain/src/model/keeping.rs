@@ -85,7 +85,7 @@ impl Outstanding {
     /// A push in flight still does. Answers when it is pushed now, if it was held back.
     fn release(&mut self, now: Timestamp) -> Option<Option<Timestamp>> {
         let held_until = self.polled_until;
-        if self.due_at != held_until || held_until <= now {
+        if self.due_at > held_until || self.due_at <= now {
             return None;
         }
         let free_at = self.flight.map_or(now, |flight| flight.until.max(now));

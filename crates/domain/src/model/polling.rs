@@ -146,7 +146,8 @@ impl Ledger {
         let again_at = now + poll.limits.redelivery_delay;
         let outstanding = self.outstanding(jti);
         outstanding.due_at = again_at;
-        outstanding.polled_until = again_at;
+        // By a clock that was set back an earlier hand-out may end later, and who pushes knows no other moment.
+        outstanding.polled_until = outstanding.polled_until.max(again_at);
         outstanding.push_at = outstanding.push_at.map(|at| at.max(again_at));
         if let SetState::Kept(_) = work.set {
             self.count_hand_out(jti, &poll.interaction_id, poll.limits.hand_out_cap, now);

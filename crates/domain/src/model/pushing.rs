@@ -205,14 +205,16 @@ impl Outstanding {
     }
 
     /// When it falls due, of a moment that it goes by. By a clock that was set back its own acceptance may be to come: that
-    /// is no reason to wait, but a poll's hand-out or a flight is.
+    /// is no reason to wait, but a poll's hand-out or a flight is. A hand-out at that very moment, without delay, is nothing
+    /// else.
     pub(super) fn but_for_the_clock(
         &self,
         moment: Timestamp,
         accepted_at: Timestamp,
         now: Timestamp,
     ) -> Timestamp {
-        if moment != accepted_at || accepted_at <= now {
+        let waits_for_its_turn = moment == accepted_at && self.polled_until < accepted_at;
+        if !waits_for_its_turn || accepted_at <= now {
             return moment;
         }
         let in_flight_until = self.flight.map_or(now, |flight| flight.until);

@@ -18,13 +18,14 @@ pub(super) fn was_set_back(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<bo
 }
 
 /// When an outstanding event falls due by this column, if it is ?2 now: a moment of acceptance that is still to come is no
-/// reason to wait, but a poll's hand-out or a flight is.
+/// reason to wait, but a poll's hand-out or a flight is. A hand-out at that very moment, without delay, is nothing else.
 macro_rules! but_for_it {
     ($column:literal) => {
         concat!(
             "iif(",
             $column,
-            " = accepted_at AND accepted_at > ?2, max(?2, polled_until, coalesce(flight_until, 0)), ",
+            " = accepted_at AND accepted_at > ?2 AND polled_until < accepted_at,
+                max(?2, polled_until, coalesce(flight_until, 0)), ",
             $column,
             ")"
         )

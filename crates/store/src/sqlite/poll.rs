@@ -307,9 +307,10 @@ pub(super) const NEXT_DUE_BUT_FOR_THE_CLOCK: &str = concat!(
             WHERE tpp = ?1 AND family = ?3))"
 );
 
-// max() of a NULL is NULL: what is not pushed stays so.
+// max() of a NULL is NULL: what is not pushed stays so. By a clock that was set back an earlier hand-out may end later: its
+// acknowledgement may still come, and who pushes knows no other moment.
 pub(super) const HOLD_BACK: &str = "
-    UPDATE outstanding SET due_at = ?3, polled_until = ?3, push_at = max(push_at, ?3),
+    UPDATE outstanding SET due_at = ?3, polled_until = max(polled_until, ?3), push_at = max(push_at, ?3),
         hand_outs = hand_outs + ?4
     WHERE tpp = ?1 AND position = ?2";
 

@@ -206,5 +206,5 @@ pub(super) const COUNT_HAND_OUT: &str =
 pub(super) const RELEASE: &str = "
     UPDATE outstanding SET due_at = max(?3, coalesce(flight_until, 0)), polled_until = ?3,
         push_at = iif(push_at = polled_until, max(?3, coalesce(flight_until, 0)), push_at)
-    WHERE tpp = ?1 AND position = ?2 AND due_at = polled_until AND due_at > ?3
+    WHERE tpp = ?1 AND position = ?2 AND due_at <= polled_until AND due_at > ?3
     RETURNING push_at";
