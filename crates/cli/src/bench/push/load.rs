@@ -253,7 +253,8 @@ impl Plan {
                 }
                 let now = Instant::now();
                 let most = self.batch.min(self.left(due(self.next)));
-                let count = (0..most).take_while(|more| due(self.next + more) <= now);
+                let is_due = |due| due <= now && self.left(due) > 0;
+                let count = (0..most).take_while(|more| is_due(due(self.next + more)));
                 let count = count.map(|_| 1).sum();
                 self.take(count, due)
             }
