@@ -1,6 +1,7 @@
 //! The command line. What each command does is in `commands`.
 
 mod bench;
+mod dev;
 mod remote;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(crate) use bench::{
     Accept, Bench, Common as BenchCommon, Http as BenchHttp, LongPoll, Poll, Push,
     Transport as BenchTransport,
 };
+pub(crate) use dev::{Dev, DevSign, DevToken};
 pub(crate) use remote::{
     ChangeTpp, DisableTpp, Endpoints, Events, ImportTpps, ItemArgs, ListEndpoints, ListEvents,
     ProfileArgs, Publish, PushEvents, RegisterTpp, ServerArgs, ShowEvent, Tpps,
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// Make a directory to start from.
     #[command(after_help = INIT_HELP)]
     Init(Init),
+    /// Be the TPP that `oyez init` made, by hand: for development only.
+    #[command(subcommand)]
+    Dev(Dev),
     /// Say everything that is wrong with a configuration, its keys and its ledger, and how to mend it.
     #[command(after_help = CHECK_HELP)]
     Check(Check),
@@ -278,7 +283,7 @@ Standard output is data, standard error the rest. Exit codes:
   1  the answer is no: the token does not verify, the configuration has faults, the server refuses
   2  the command line makes no sense
   3  files, configuration, ledger or system did not let it; nothing is left half done
-  4  the server was cut off: by its deadline, a second signal, or a part of it that died";
+  4  cut off half-way: a command, which says how far it came; a server that died or ran out of time";
 const DEMO_HELP: &str = "\
 Everything listens on 127.0.0.1 and lives in a directory of its own, which is removed at the end.
 Examples:

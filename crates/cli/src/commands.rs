@@ -2,6 +2,7 @@
 
 mod call;
 pub(crate) mod check;
+pub(crate) mod dev;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod init;

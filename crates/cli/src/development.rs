@@ -1,6 +1,8 @@
 //! Certificates and keys for a development machine, each marked as such in its name. Nobody else trusts them, and nobody
 //! should: the authority's private key lies beside them.
 
+pub(crate) mod access_token;
+
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -121,3 +123,16 @@ fn pem(label: &str, der: &[u8]) -> String {
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60 * 60);
 /// Long enough for a project, short enough not to be forgotten in production.
 const VALID_FOR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The client_id of the TPP that `oyez init` makes.
+pub(crate) const CLIENT_ID: &str = "development-tpp";
+/// Its org-id.
+pub(crate) const TPP_ORG_ID: &str = "DEVELOPMENT-ONLY-TPP";
+/// Its software statement's id.
+pub(crate) const TPP_SOFTWARE_ID: &str = "DEVELOPMENT-ONLY-SOFTWARE";
+/// `iss` of access tokens in a configuration that `oyez init` made: nobody's authorisation server.
+pub(crate) const TOKEN_ISSUER: &str = "https://localhost/DEVELOPMENT-ONLY";
+/// The private half of what access tokens are checked with there, beside it.
+pub(crate) const TOKEN_KEY: &str = "token-signing.key";
+/// What that TPP signs its requests with.
+pub(crate) const TPP_KEY: &str = "tpp-signing.key";

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     match answered {
         Ok(Verdict::Yes) => ExitCode::SUCCESS,
         Ok(Verdict::No) => ExitCode::from(1),
-        Ok(Verdict::Unfinished) => ExitCode::from(3),
+        Ok(Verdict::Unfinished) => ExitCode::from(4),
         Err(failure) => {
             output::aside(format_args!("error: {failure}"));
             ExitCode::from(failure.exit_code())
@@ -92,6 +92,7 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
             ))
         }
         Command::Demo(args) => return demo::run(args, format, around).map(Did::Said),
+        Command::Dev(command) => commands::dev::run(command, around),
         Command::Endpoints(command) => commands::endpoints::run(command, around),
         Command::Events(command) => commands::events::run(command, around),
         Command::Init(args) => commands::init::run(args, around),

@@ -170,7 +170,8 @@ pub(crate) fn help_or_usage(error: &clap::Error) {
     error.print().ok();
 }
 
-/// How far a long work is, on standard error if that is a terminal.
+/// How far a long work is, on standard error if that is a terminal. Clones are the same.
+#[derive(Clone)]
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -185,6 +186,16 @@ impl Progress {
         let style = ProgressStyle::with_template(&template);
         bar.set_style(style.expect("the template is one"));
         Self(bar)
+    }
+
+    /// Of what is done at once.
+    pub(crate) fn none() -> Self {
+        Self(ProgressBar::hidden())
+    }
+
+    /// Says something beside it.
+    pub(crate) fn aside(&self, text: impl fmt::Display) {
+        self.0.suspend(|| aside(text));
     }
 
     /// So many more are done.

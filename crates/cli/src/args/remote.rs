@@ -379,6 +379,18 @@ Examples:
       --jwks-url https://keystore.openbanking.org.uk/0015800001/4Xa7.jwks --scope accounts
   oyez tpps register --from acme.json --set requests_per_second=50";
 const CHANGE_HELP: &str = "\
+Keys of --set and --unset, and what they may be:
+  header_profile        openbanking, jwt or rfc8417: the JOSE header of its SETs
+  retry                 an object of base, factor, ceiling, retries_max, window, as in [retry]
+  delivery_order        concurrent or strict, as [push] order
+  acknowledgement       standard, strict or lenient, as [push] acknowledgement
+  pushes_at_once_max    a whole number, as [push] at_once_max
+  redelivery_delay      a length of time such as 30s, as [polling] redelivery_delay
+  error_cap             a whole number, as [polling] error_cap
+  hand_out_cap          a whole number, as [polling] hand_out_cap
+  requests_per_second   a whole number, as in [limits]
+  signature_form        encoded or unencoded: how answers are signed where no request shows a form
+  trust_anchors         certificates in PEM, believed when it is pushed to
 Examples:
   oyez tpps change acme-1 --jwks acme.jwks
   oyez tpps change acme-1 --set requests_per_second=50 --set redelivery_delay=30s --unset error_cap
@@ -406,8 +418,8 @@ An item is a JSON object as POST /v1/events takes it:
 Whatever the server may have seen is sent again only if it has an idempotency key: nothing is
 published twice. After an interruption the same file can be published again with the same
 --key-prefix.
-Exit codes: 0 all accepted, known already, or wanted by nobody; 1 some were rejected; 3 some were not
-sent, or not confirmed.
+Exit codes: 0 all accepted, known already, or wanted by nobody; 1 some were rejected; 3 nothing was
+published; 4 some were not sent, or not confirmed.
 Examples:
   oyez publish --tpp acme-1 --resource account-access-consent/1234 --event resource-update
   oyez publish --test-event --tpp acme-1

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,11 +21,12 @@ use oyez_store::sqlite::Ledger;
 use oyez_web::internal::operators::hex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use serde_json::json;
 
 use super::{broken, unexpected};
 use crate::args::{BenchCommon, Init};
 use crate::commands::{Surroundings, init};
+use crate::development::TOKEN_ISSUER;
+use crate::development::access_token::AccessToken;
 use crate::failure::Failure;
 use crate::key_directory::KeyDirectory;
 use crate::ledger;
@@ -115,23 +117,20 @@ impl Site {
         let key = LocalKey::read(pem).map_err(|error| broken("cannot make tokens", &error))?;
         let certificate = self.certificate()?;
         let thumbprint = URL_SAFE_NO_PAD.encode(sha256(&certificate));
-        let header = json!({ "alg": key.public_key().algorithm().name(), "typ": "at+jwt",
-            "kid": key.public_key().thumbprint() });
-        let header = URL_SAFE_NO_PAD.encode(header.to_string());
-        let issued_at = self.now.seconds();
         let of = |tpp| {
-            let client_id = client_id(tpp);
-            let claims = json!({
-                "iss": "https://localhost/DEVELOPMENT-ONLY", "aud": "https://localhost:8443",
-                "sub": client_id, "client_id": client_id, "jti": format!("at-{tpp}"),
-                "scope": "accounts payments fundsconfirmations",
-                "iat": issued_at, "exp": issued_at + TOKENS_HOLD_FOR_SECONDS,
-                "cnf": { "x5t#S256": thumbprint },
-            });
-            let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-            let signature = key.sign_now(input.as_bytes());
-            let signature = signature.map_err(|error| broken("cannot make tokens", &error))?;
-            Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+            let (client_id, jti) = (client_id(tpp), format!("at-{tpp}"));
+            let token = AccessToken {
+                issuer: TOKEN_ISSUER,
+                audience: "https://localhost:8443",
+                client_id: client_id.as_str(),
+                scope: "accounts payments fundsconfirmations",
+                thumbprint: &thumbprint,
+                jti: jti.as_bytes(),
+                issued_at: self.now,
+                holds_for: TOKENS_HOLD_FOR,
+            };
+            let signed = token.sign(&key);
+            signed.map_err(|error| broken("cannot make tokens", &error))
         };
         (0..tpps).map(of).collect()
     }
@@ -199,4 +198,4 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 /// Longer than any run.
-const TOKENS_HOLD_FOR_SECONDS: i64 = 24 * 60 * 60;
+const TOKENS_HOLD_FOR: Duration = Duration::from_secs(24 * 60 * 60);

@@ -19,7 +19,10 @@ use serde_json::json;
 use super::Surroundings;
 use crate::args::Init;
 use crate::config;
-use crate::development::{Authority, Identity, Keys};
+use crate::development::{
+    Authority, CLIENT_ID, Identity, Keys, TOKEN_ISSUER, TOKEN_KEY, TPP_KEY, TPP_ORG_ID,
+    TPP_SOFTWARE_ID,
+};
 use crate::durable::{sync_directory_of, write_public, write_secret};
 use crate::failure::Failure;
 use crate::key_directory::KeyDirectory;
@@ -103,6 +106,7 @@ impl Site {
     }
 
     fn write_config(&self) -> Result<(), Failure> {
+        let token_issuer = format!("\"{TOKEN_ISSUER}\"");
         let set = BTreeMap::from([
             ("bank.issuer", "\"https://localhost:8443\""),
             ("bank.org_id", "\"DEVELOPMENT-ONLY-BANK\""),
@@ -110,7 +114,7 @@ impl Site {
             ("listener.certificate", "\"development/server.crt\""),
             ("listener.key", "\"development/server.key\""),
             ("listener.client_anchors", "\"development/ca.crt\""),
-            ("tokens.issuer", "\"https://localhost/DEVELOPMENT-ONLY\""),
+            ("tokens.issuer", token_issuer.as_str()),
             ("tokens.audiences", "[\"https://localhost:8443\"]"),
             ("tokens.jwks", "\"development/tokens.jwks\""),
             ("internal.tokens_file", "\"tokens\""),
@@ -167,16 +171,16 @@ impl Site {
                 identity.key.as_bytes(),
             )?;
         }
-        write_key_pair(&directory, "token-signing.key", "tokens.jwks")?;
-        write_key_pair(&directory, "tpp-signing.key", "tpp.jwks")
+        write_key_pair(&directory, TOKEN_KEY, "tokens.jwks")?;
+        write_key_pair(&directory, TPP_KEY, "tpp.jwks")
     }
 
     /// A fresh ledger that knows the TPP.
     fn write_ledger(&self, keys: &Jwks, around: &Surroundings) -> Result<(), Failure> {
         let profile = Profile {
             name: "DEVELOPMENT ONLY".to_owned(),
-            org_id: "DEVELOPMENT-ONLY-TPP".to_owned(),
-            software_id: "DEVELOPMENT-ONLY-SOFTWARE".to_owned(),
+            org_id: TPP_ORG_ID.to_owned(),
+            software_id: TPP_SOFTWARE_ID.to_owned(),
             keys: KeySource::Jwks(keys.to_json()),
             scopes: Vec::new(),
             overrides: Overrides::default(),
@@ -222,7 +226,6 @@ fn no_key(error: &dyn std::error::Error) -> Failure {
 
 const CONFIG: &str = "oyez.toml";
 const TOKENS_SHOWN: &str = "tokens.secret";
-const CLIENT_ID: &str = "development-tpp";
 
 /// What stands in the directory afterwards.
 const MADE: [(&str, &str); 15] = [

@@ -27,7 +27,7 @@ use crate::internal_client::{CallError, InternalClient};
 use crate::output::{self, Progress, Reply};
 use batches::Batches;
 use input::{Item, Keys};
-use sending::{Sent, send};
+use sending::{Notice, Sent, send};
 use tally::Tally;
 
 /// Publishes what is said, or what a file or standard input holds.
@@ -56,7 +56,8 @@ async fn one(args: &ItemArgs, client: &InternalClient) -> Result<Reply, Failure>
         text,
         is_keyed,
     };
-    let Sent { outcomes, failure } = send(client, vec![item]).await;
+    let notice = Notice::beside(Progress::none());
+    let Sent { outcomes, failure } = send(client, vec![item], &notice).await;
     if let Some(failure) = failure {
         return Err(failure);
     }
@@ -139,6 +140,7 @@ struct Run<'a> {
     interrupts: Signal,
     in_flight: VecDeque<InFlight>,
     progress: Progress,
+    notice: Notice,
     tally: Tally,
 }
 
@@ -164,13 +166,15 @@ impl<'a> Run<'a> {
         let interrupts = signal(SignalKind::interrupt()).map_err(|error| {
             Failure::environment("cannot listen to signals", "try again").because(&error)
         })?;
+        let progress = Progress::of("items");
         Ok(Self {
             args,
             client,
             tasks,
             interrupts,
             in_flight: VecDeque::new(),
-            progress: Progress::of("items"),
+            notice: Notice::beside(progress.clone()),
+            progress,
             tally: Tally::default(),
         })
     }
@@ -226,8 +230,8 @@ impl<'a> Run<'a> {
     fn begin(&mut self, items: Vec<Item>) {
         let places: Vec<u64> = items.iter().map(|item| item.place).collect();
         self.tally.sent_up_to(places.last().copied());
-        let client = Arc::clone(&self.client);
-        let sending = async move { send(&client, items).await };
+        let (client, notice) = (Arc::clone(&self.client), self.notice.clone());
+        let sending = async move { send(&client, items, &notice).await };
         self.in_flight.push_back(InFlight {
             places,
             answer: self.tasks.spawn(sending),

@@ -63,6 +63,7 @@ async fn register(args: &RegisterTpp, client: &InternalClient) -> Result<Reply, 
         body.insert("client_id".to_owned(), json!(client_id));
     }
     profile::say(&mut body, &args.profile)?;
+    profile::is_whole(&body)?;
     let tpp = client.post(&["v1", "tpps"], &Value::Object(body)).await?;
     let said = format!("{} is registered", text(&tpp["client_id"]));
     Ok(Reply::new(said, tpp))

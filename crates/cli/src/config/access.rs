@@ -24,8 +24,8 @@ section! {
         issuer: Option<Uri> = optional("\"https://auth.bank.example\"", parsed("an absolute URI"));
         /// A token must name one of these in `aud`. Must be set for "jwt".
         audiences: Vec<String> = default(vec![], List(Text));
-        /// Where the authorisation server's public keys are: its JWKS URL, or a file that is read again when it changes. Must
-        /// be set for "jwt". The bank's own word: its address may be private.
+        /// Where the authorisation server's public keys are: its JWKS URL, or a file that is read again when it changes.
+        /// Must be set for "jwt". Unlike a TPP's, its address may be private.
         jwks: Option<Place> = optional("\"https://auth.bank.example/jwks\"", FileOrUrl);
         /// The algorithms that tokens may be signed with. RS256 is for authorisation servers that offer nothing better.
         algorithms: Vec<Algorithm> = default(vec![Algorithm::PS256, Algorithm::ES256], List(Choice(&[
@@ -40,19 +40,21 @@ section! {
         /// "required": a token holds only with the certificate that its `cnf` names (RFC 8705); "off" does not conform.
         binding: Binding = default(Binding::Required,
             Choice(&[("required", Binding::Required), ("off", Binding::Off)]));
-        /// Subjects that are no users though they are not the client_id; an asterisk stands for any text.
+        /// Whose tokens are a client's own: where `sub` is the client_id, or one of these. Others are users' and refused.
+        /// An asterisk stands for any text.
         client_subjects: Vec<SubjectPattern> = default(vec![], List(parsed("a pattern such as \"service-account-*\"")));
-        /// Whom to ask, for "introspection". The bank's own word: its address may be private, and http on this machine.
+        /// Where tokens are asked about, for "introspection". Unlike a TPP's, its address may be private, and on this
+        /// machine plain http.
         introspection_url: Option<HttpUrl> = optional("\"https://auth.bank.example/introspect\"", parsed("an https URL"));
-        /// Who oyez is there.
+        /// Who oyez is to the authorisation server, for "introspection".
         client_id: Option<HeaderText> = optional("\"oyez\"", parsed("1 to 128 printable ASCII characters"));
-        /// Its secret there; without one it is known by its certificate (RFC 8705).
+        /// Its secret there, for "introspection"; without one it is known by its certificate (RFC 8705).
         client_secret: Option<Secret> = secret("\"…\"", "\"introspection.secret\"");
         /// How oyez proves itself in TLS to the authorisation server, if it asks for that: a certificate with its chain, in PEM.
         certificate: Option<PathBuf> = optional("\"oyez.crt\"", File("a certificate in PEM"));
         /// The certificate's private key, in PEM.
         key: Option<PathBuf> = optional("\"oyez.key\"", File("a private key in PEM"));
-        /// For how long an answer to introspection is believed: as late is a revocation noticed.
+        /// For how long an answer to introspection is believed. That much later is a revocation noticed.
         cache_ttl: Duration = default(REMEMBER, Span(Duration::ZERO..=HOUR));
         /// "manual": a TPP is registered before its tokens open anything; "automatic": by its first valid token.
         registration: Registration = default(Registration::Manual,

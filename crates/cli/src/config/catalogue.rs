@@ -13,7 +13,7 @@ use super::text::ResourcePath;
 section! {
     /// Event types of the bank's own, besides the standard's (T-02).
     EventTypes = "event_types" {
-        /// One table per type.
+        /// One table per event type.
         own: Vec<OwnEventType> = any_number();
     }
 }
@@ -25,7 +25,7 @@ section! {
         urn: String = required("\"urn:example:events:loan-arrears\"", Text);
         /// Its name in EventTypes: CC.Name.Type, never UK.OBIE.
         code: String = required("\"GB.Example.Loan-Arrears\"", Text);
-        /// What it means, for the developer page.
+        /// What it means, for people.
         description: String = required("\"A loan is in arrears.\"", Text);
         /// The first Version that knows it.
         since: Version = required("\"4.0\"", parsed("a version such as \"3.1\" or \"4.0.1\""));

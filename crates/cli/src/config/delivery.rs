@@ -11,58 +11,60 @@ use super::form::{Choice, File, Flag, Number, OrOff, Span, whole};
 use super::section::{default, optional, section};
 
 section! {
-    /// Aggregated polling, POST /events (P).
+    /// Aggregated polling: TPPs fetch events with POST /events (P-01 … P-14).
     Polling = "polling" {
         /// The most events that one poll is handed, whatever it asks for (P-06).
         events_max: NonZeroU32 = default(EVENTS_MAX, whole(1..=1_000));
         /// How long a poll with returnImmediately false waits for an event; "off" answers it at once (P-07).
         long_poll: Option<Duration> = default(Some(LONG_POLL), OrOff(Span(SECOND..=5 * MINUTE)));
-        /// A poll without returnImmediately waits, as in RFC 8936, instead of being answered at once (P-07).
+        /// Whether a poll that does not say returnImmediately waits, as in RFC 8936, or is answered at once (P-07).
         absent_means_long_poll: bool = default(false, Flag);
-        /// When an event that was handed out and not acknowledged is offered again before others (P-08).
+        /// After how long an event that was handed out and not acknowledged is due again, before others (P-08).
         redelivery_delay: Duration = default(REDELIVERY_DELAY, Span(SECOND..=DAY));
-        /// So many setErrs of one event set it aside as failed (P-12).
+        /// After how many errors (setErrs) that its TPP reports an event is set aside as failed (P-12).
         error_cap: NonZeroU32 = default(ERROR_CAP, whole(1..=1_000));
-        /// So many hand-outs of one event count as its acknowledgement; 1 is the standard's mode without acknowledgements,
-        /// at most once. Without this key only an acknowledgement counts (P-12).
+        /// After how many hand-outs an event counts as acknowledged; 1 is the standard's mode without acknowledgements, at
+        /// most once. Without this key only an acknowledgement counts (P-12).
         hand_out_cap: Option<NonZeroU32> = optional("1", whole(1..=1_000));
-        /// A TPP without an event-subscription polls in vain, as the standard says; false hands it events of all types
-        /// (P-10).
+        /// true: a TPP without an event-subscription is handed nothing, as the standard says; false: it is handed events of
+        /// all types (P-10).
         requires_subscription: bool = default(true, Flag);
-        /// A TPP with nothing but a callback-url may poll too (P-10).
+        /// Whether a TPP that has a callback-url and no event-subscription may poll too (P-10).
         with_callback_url: bool = default(false, Flag);
-        /// Only events that the token's scopes cover are handed out.
+        /// Whether a poll is handed only the events that the scopes of its token cover.
         by_scope: bool = default(true, Flag);
     }
 }
 
 section! {
-    /// Real-time notification, POST to a TPP's CallbackUrl (D). How many at once, in which order, and what acknowledges can
-    /// be overridden per TPP.
+    /// Real-time notification: events are sent by POST to a TPP's CallbackUrl (D-01 … D-14). For one TPP, `oyez tpps change
+    /// --set` overrides at_once_max (as pushes_at_once_max), order (as delivery_order) and acknowledgement.
     Push = "push" {
         /// How long connecting may take, TLS included (D-11).
         connect_timeout: Duration = default(CONNECT_TIMEOUT, Span(100 * MILLISECOND..=MINUTE));
-        /// How long an attempt may take in all; while it runs, polls do not offer its event (P-14).
+        /// How long a push may take in all, connecting included; while it runs, polls do not offer its event (P-14).
         total_timeout: Duration = default(TOTAL_TIMEOUT, Span(SECOND..=5 * MINUTE));
-        /// Attempts that may run at once at one endpoint (D-09).
+        /// How many pushes may be under way at once to one endpoint (D-09).
         at_once_max: NonZeroU32 = default(AT_ONCE_MAX, whole(1..=256));
-        /// "concurrent" starts first attempts in order of acceptance; "strict" waits until the event before is settled
-        /// (D-10).
+        /// "concurrent": pushes begin in the order in which events were accepted, several at once, so that they may arrive
+        /// in another. "strict": one at a time, in that order; the next waits until the one before is settled, so that one
+        /// that a TPP refuses holds up all behind it (D-10).
         order: DeliveryOrder = default(DeliveryOrder::Concurrent, Choice(&[
             ("concurrent", DeliveryOrder::Concurrent),
             ("strict", DeliveryOrder::Strict),
         ]));
-        /// What acknowledges: "standard" 202; "strict" 202 with the interaction id echoed; "lenient" any 2xx (D-02).
+        /// Which answer to a push acknowledges its event: "standard": 202; "strict": 202 that repeats the
+        /// x-fapi-interaction-id of the push; "lenient": any 2xx (D-02).
         acknowledgement: Acknowledgement = default(Acknowledgement::Standard, Choice(&[
             ("standard", Acknowledgement::Standard),
             ("strict", Acknowledgement::Strict),
             ("lenient", Acknowledgement::Lenient),
         ]));
-        /// How often an endpoint that was given up is tried with its oldest event; "off" leaves it to PUT and operators
-        /// (D-06).
+        /// How often an endpoint that was given up as unresponsive is still tried, with its oldest event; "off": not until
+        /// the TPP puts its registration anew or an operator resumes it (D-06).
         slow_probe: Option<Duration> = default(Some(SLOW_PROBE), OrOff(Span(MINUTE..=7 * DAY)));
-        /// Pushes carry x-fapi-financial-id, the `org_id` of `[bank]`: required up to v4.0, and no longer asked for by v4.0.1
-        /// (D-01).
+        /// Whether pushes carry x-fapi-financial-id, the `org_id` of `[bank]`. The standard asks for it up to v4.0, and no
+        /// longer in v4.0.1 (D-01).
         financial_id: bool = default(true, Flag);
         /// How oyez proves itself in TLS to endpoints that ask for it: a certificate with its chain, in PEM. The standard
         /// does not ask for that (D-13).
@@ -73,17 +75,20 @@ section! {
 }
 
 section! {
-    /// When a push is tried again (D-05). `oyez check` says how long that goes on at least and at most.
+    /// When a push that failed is tried again: after a delay, which grows in steps (D-05). What is reached first of
+    /// `retries_max` and `window` ends it; what was not pushed then waits for polls. `oyez check` says how long that goes
+    /// on at least and at most.
     Retry = "retry" {
         /// The first step.
         base: Duration = default(Policy::default().base, Span(100 * MILLISECOND..=HOUR));
-        /// How much longer each step is than the one before. The delay is drawn from the upper half of the step.
+        /// How many times as long each step is as the one before. The delay is drawn at random from the upper half of the
+        /// step.
         factor: f64 = default(Policy::default().factor, Number(1.0..=10.0));
-        /// No step is longer, nor a Retry-After honoured beyond it.
+        /// The longest step. A TPP's Retry-After is honoured up to this length too.
         ceiling: Duration = default(Policy::default().ceiling, Span(SECOND..=7 * DAY));
-        /// How many retries, the first attempt not counted.
+        /// How many retries there are at most, the first attempt not counted.
         retries_max: u32 = default(Policy::default().retries_max, whole(0..=100_000));
-        /// For how long after the first failure.
+        /// For how long after the first failure there are retries.
         window: Duration = default(Policy::default().window, Span(SECOND..=90 * DAY));
     }
 }

@@ -32,7 +32,7 @@ section! {
     Store = "store" {
         /// "sqlite" is embedded and needs nothing installed; one process uses it at a time.
         backend: Backend = default(Backend::Sqlite, Choice(&[("sqlite", Backend::Sqlite)]));
-        /// Its file.
+        /// The file of the ledger.
         path: PathBuf = default(PathBuf::from("oyez.db"), File("a file"));
     }
 }
@@ -40,13 +40,13 @@ section! {
 section! {
     /// How long things are kept (I-02, I-06).
     Retention = "retention" {
-        /// Events that nobody acknowledged expire after this, visibly. Under 30 days `oyez check` warns.
+        /// Events that nobody acknowledged expire after this, and are shown as expired. Under 30 days `oyez check` warns.
         unacknowledged: Duration = default(UNACKNOWLEDGED, Span(DAY..=3650 * DAY));
         /// Settled events with their attempts are deleted after this.
         settled: Duration = default(SETTLED, Span(DAY..=3650 * DAY));
         /// Idempotency keys of publishers are remembered for this long; at least a day.
         idempotency_keys: Duration = default(IDEMPOTENCY_KEYS, Span(DAY..=90 * DAY));
-        /// The counters per minute and TPP.
+        /// Counts of events per minute and TPP are deleted after this.
         minutes: Duration = default(MINUTES, Span(DAY..=3650 * DAY));
     }
 }

@@ -53,13 +53,14 @@ section! {
 }
 
 section! {
-    /// What one TPP, or all of them, may ask for (G-09).
+    /// How much a TPP, or all of them, may ask for (G-09).
     Limits = "limits" {
-        /// Requests per second of one TPP, as a bucket of as many tokens; beyond, 429 with Retry-After (G-09).
+        /// How many requests per second a TPP may make; what it did not use of one second it may use in the next. Beyond,
+        /// 429 with Retry-After (G-09).
         requests_per_second: NonZeroU32 = default(REQUESTS_PER_SECOND, whole(1..=100_000));
-        /// Polls of one TPP that wait at a time; beyond, its oldest is answered.
+        /// How many polls of one TPP may wait at a time; beyond, its oldest is answered without events.
         waiting_per_tpp_max: usize = default(Waiting::default().per_tpp_max, whole(1..=1_000_000));
-        /// Polls that wait at a time in all; beyond, the oldest is answered.
+        /// How many polls may wait at a time in all; beyond, the oldest is answered without events.
         waiting_max: usize = default(Waiting::default().total_max, whole(1..=1_000_000));
     }
 }

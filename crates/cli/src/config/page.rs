@@ -88,4 +88,7 @@ reports everything that is wrong with it at once.
 Every key can be overridden by an environment variable, named with each below. Text is written without quotes, lists with
 commas or as in the file, tables as in the file.
 
+What stands in brackets, such as (T-01), are the rules of the standard that a key is about: [conformance.md](conformance.md) lists
+them.
+
 This page is made from the code: `cargo run -p oyez-cli -- config-doc > docs/configuration.md`";

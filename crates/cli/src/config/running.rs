@@ -10,7 +10,7 @@ section! {
     Log = "log" {
         /// "text" for people, "json" a line per entry for machines.
         format: LogFormat = default(LogFormat::Text, Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]));
-        /// What is left out: all that is less grave than this.
+        /// Which entries are written: those of this level, and graver ones.
         level: LogLevel = default(LogLevel::Info, Choice(&[
             ("error", LogLevel::Error),
             ("warn", LogLevel::Warn),
@@ -24,7 +24,7 @@ section! {
     /// How the server stops.
     Shutdown = "shutdown" {
         /// How long what is under way may take after SIGTERM or SIGINT before it is cut off. Waiting polls are answered at
-        /// once.
+        /// once; the internal API takes events until 5 seconds before, if the rest takes so long.
         deadline: Duration = default(DEADLINE, Span(SECOND..=HOUR));
     }
 }

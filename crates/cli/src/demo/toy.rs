@@ -15,8 +15,6 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oyez_domain::time::Clock;
 use oyez_jose::compact::{Compact, Verifier};
 use oyez_jose::{Jwk, Jwks, LocalKey, UnixTime};
@@ -24,6 +22,8 @@ use oyez_web::listener::{ClientCertificate, Peer};
 use serde::Deserialize;
 use serde_json::json;
 use url::form_urlencoded;
+
+use crate::development::access_token::AccessToken;
 
 /// Everything it knows.
 pub(super) struct Toy {
@@ -186,30 +186,21 @@ impl Toy {
     }
 
     fn sign(&self, client_id: &str, scope: &str, thumbprint: &str) -> Result<String, Refusal> {
-        let key = self.key.public_key();
-        let iat = self.clock.now();
-        let header = json!({
-            "alg": key.algorithm().name(), "typ": "at+jwt", "kid": key.thumbprint(),
-        });
-        let claims = json!({
-            "iss": self.url,
-            "aud": self.audience,
-            "sub": client_id,
-            "client_id": client_id,
-            "scope": scope,
-            "jti": URL_SAFE_NO_PAD.encode((self.chance)()),
-            "iat": iat.unix_seconds(),
-            "exp": (iat + HOLDS_FOR).unix_seconds(),
-            "cnf": {"x5t#S256": thumbprint},
-        });
-        let encode = |part: serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let input = format!("{}.{}", encode(header), encode(claims));
-        let signature = self.key.sign_now(input.as_bytes()).map_err(|_| Refusal {
+        let token = AccessToken {
+            issuer: &self.url,
+            audience: &self.audience,
+            client_id,
+            scope,
+            thumbprint,
+            jti: &(self.chance)(),
+            issued_at: UnixTime::from_seconds(self.clock.now().unix_seconds()),
+            holds_for: HOLDS_FOR,
+        };
+        token.sign(&self.key).map_err(|_| Refusal {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             error: "server_error",
             why: "the token could not be signed",
-        })?;
-        Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        })
     }
 }
 

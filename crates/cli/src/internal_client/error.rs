@@ -38,6 +38,8 @@ pub(crate) struct Refusal {
 /// The body of a refusal.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Problem {
+    #[serde(rename = "type", default)]
+    kind: String,
     title: String,
     #[serde(default)]
     detail: String,
@@ -71,7 +73,9 @@ impl CallError {
     pub(crate) fn is_surely_undone(&self) -> bool {
         match self {
             Self::Unanswered { source, .. } => source.sent == Sent::Nothing,
-            Self::Refused(refusal) => refusal.status.is_client_error(),
+            Self::Refused(refusal) => {
+                refusal.status.is_client_error() || refusal.problem.kind == UNAVAILABLE
+            }
             Self::Strange { .. } => false,
         }
     }
@@ -167,6 +171,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Problem {
+            kind: _,
             title,
             detail,
             request_id,
@@ -226,6 +231,10 @@ pub(super) fn roles_for(method: &Method, url: &Url) -> Vec<&'static str> {
     let open = |role: &Role| route.is_some_and(|route| route.access.is_open_to(*role));
     Role::ALL.into_iter().filter(open).map(Role::name).collect()
 }
+
+/// What oyez itself calls a 503: nothing of the request happened. Something before it may answer 503 as well, and then nobody
+/// knows.
+const UNAVAILABLE: &str = "urn:oyez:problem:unavailable";
 
 #[cfg(test)]
 mod tests {

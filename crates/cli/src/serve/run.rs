@@ -1,9 +1,10 @@
 //! Running, and stopping in good order.
 //!
 //! The first signal is a request: the TPP listener takes nothing new, waiting polls are answered, no push begins, and what
-//! is in flight finishes; meanwhile the internal listener still says that the server is draining. Then it stops as well, the issuer keeps what it
-//! signed, and the ledger is closed. All of it within the deadline. A second signal, or the deadline, cuts everything off:
-//! what was confirmed is in the ledger by then, whatever happens.
+//! is in flight finishes; meanwhile the internal listener still says that the server is draining, and takes events. Then it
+//! stops as well, the issuer keeps what it signed, and the ledger is closed. All of it within the deadline. The internal
+//! listener is told so long before it that no publisher is cut off because a TPP is slow. A second signal, or the deadline,
+//! cuts everything off: what was confirmed is in the ledger by then, whatever happens.
 
 use std::time::Duration;
 
@@ -109,8 +110,13 @@ impl Server {
     ) -> Result<(), Failure> {
         self.draining.cancel();
         self.bank.waiters.drain();
-        crew.until_gone(TPPS).await;
-        crew.until_gone(DELIVERY).await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let publishers_stop_at = deadline - PUBLISHERS_HAVE.min(left / 2);
+        let others_end = async {
+            crew.until_gone(TPPS).await;
+            crew.until_gone(DELIVERY).await;
+        };
+        timeout_at(publishers_stop_at, others_end).await.ok();
         no_more.cancel();
         crew.until_empty().await;
         let left = deadline.saturating_duration_since(Instant::now());
@@ -188,6 +194,9 @@ fn cut_off(why: &str) -> Failure {
     let mend = "nothing that was confirmed is lost; give [shutdown] deadline more time if this happens often";
     Failure::cut_off(format!("the server was cut off: {why}"), mend)
 }
+
+/// A batch that was just begun is read, durable and answered long before.
+const PUBLISHERS_HAVE: Duration = Duration::from_secs(5);
 
 const TPPS: &str = "the listener for TPPs";
 const INTERNAL: &str = "the internal listener";

@@ -72,6 +72,11 @@ impl CoreSystem {
             .unwrap()
     }
 
+    /// Where the internal API is.
+    pub(crate) fn url(&self) -> String {
+        self.bank.colleague(Role::Admin).url()
+    }
+
     /// Polls at once.
     pub(crate) async fn poll(&self, body: &Value) -> Value {
         let events = self.tpp.post("/open-banking/v4.0/events").json(body);

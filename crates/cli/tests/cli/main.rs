@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod core_system;
 mod demo;
+mod dev;
 mod endpoints;
 mod events;
 mod hang;

@@ -1,13 +1,21 @@
 //! `oyez publish`, against a bank in this process whose ledger fails on command.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
 
 use oyez_store::Error;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
 
+use super::bank::Desk;
 use super::core_system::{CoreSystem, assert_calls, item, keyed, lines};
+use super::dev;
+use super::serve::Server;
 
 // I-01
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +103,7 @@ async fn a_document_is_published_as_well_as_lines() {
         (whole.to_string(), 2),
         (format!("\n{:#}", two[0]), 1),
         (two[0].to_string(), 1),
+        (format!("{:#}\n{:#}\n", two[0], two[1]), 2),
         ("[]".to_owned(), 0),
     ];
     for (document, items) in documents {
@@ -109,9 +118,38 @@ async fn a_document_is_published_as_well_as_lines() {
         );
     }
     assert_eq!(office.bank.counts(&office.tpp).await.accepted, 2);
-    let torn = office.run("publish -", "[{\"tpp\": \"acme-1\"},\n");
-    assert_eq!(torn.code, 1);
-    assert!(torn.stdout.contains("no JSON object"), "{}", torn.stdout);
+}
+
+// I-01
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_document_is_one_fault_and_a_broken_line_is_one_of_many() {
+    let office = CoreSystem::open().await;
+    let two = [item("acme-1", "a"), item("acme-1", "b")];
+    let sound = format!("{:#}", json!(two));
+    let documents = [
+        (
+            "an array without its end",
+            sound.trim_end_matches(']').to_owned(),
+        ),
+        ("a comma that is missing", sound.replacen(',', "", 1)),
+        (
+            "an item without its end",
+            format!("{:#}", two[0]).trim_end_matches('}').to_owned(),
+        ),
+        (
+            "a key without quotes",
+            format!("{:#}", two[0]).replace("\"tpp\"", "tpp"),
+        ),
+        (
+            "a first line that is torn",
+            format!("{{\"tpp\": \n{}", lines(&two)),
+        ),
+    ];
+    let shown = documents
+        .map(|(what, document)| format!("# {what}\n{}", office.shown("publish -", &document)));
+    assert_calls!(shown.join("\n"));
+    // Those below the torn line.
+    assert_eq!(office.bank.counts(&office.tpp).await.accepted, 2);
 }
 
 // I-01
@@ -141,13 +179,9 @@ async fn outcomes_come_in_the_order_of_the_items() {
 
 // I-02
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_a_key_is_sent_again_when_the_ledger_could_not() {
+async fn what_the_ledger_could_not_do_is_sent_again_with_a_key_or_without() {
     let office = CoreSystem::open().await;
-    let input = lines(&[
-        keyed("acme-1", "a", "key-a"),
-        item("acme-1", "b"),
-        keyed("acme-1", "c", "key-c"),
-    ]);
+    let input = lines(&[keyed("acme-1", "a", "key-a"), item("acme-1", "b")]);
     let detail = "as the test says".to_owned();
     office
         .bank
@@ -165,11 +199,170 @@ async fn what_has_a_key_is_sent_again_when_the_ledger_could_not() {
     }
     office.bank.store().mend();
     let done = tokio::task::block_in_place(|| child.wait_with_output()).unwrap();
-    let stdout = String::from_utf8(done.stdout).unwrap();
-    let stderr = String::from_utf8(done.stderr).unwrap();
-    assert_calls!(format!("{stdout}--- standard error\n{stderr}"));
-    assert_eq!(done.status.code(), Some(3));
+    assert_calls!(shown(&done));
+    assert_eq!(done.status.code(), Some(0));
     assert_eq!(office.bank.counts(&office.tpp).await.accepted, 2);
+}
+
+// I-02
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_may_have_seen_is_sent_again_by_its_key_alone() {
+    let office = CoreSystem::open().await;
+    let server: SocketAddr = office.url().trim_start_matches("http://").parse().unwrap();
+    let forgetful = Forgetful::before(server, 1).await;
+    let input = lines(&[
+        keyed("acme-1", "a", "key-a"),
+        item("acme-1", "b"),
+        keyed("acme-1", "c", "key-c"),
+        item("acme-1", "d"),
+    ]);
+    let words = format!(
+        "publish - --batch 3 --in-flight 1 --outcomes --url http://{}",
+        forgetful.address
+    );
+    let done = office.run(&words, &input);
+    assert_calls!(office.desk.shown(&words, &done));
+    assert_eq!(done.code, 4);
+    assert_eq!(office.bank.counts(&office.tpp).await.accepted, 3);
+}
+
+// I-02
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_left_in_doubt_than_was_in_flight() {
+    let office = CoreSystem::open().await;
+    let server: SocketAddr = office.url().trim_start_matches("http://").parse().unwrap();
+    // Something that swallows whatever is sent, for a while: the two batches in flight, and who looks whether it is back.
+    let forgetful = Forgetful::before(server, 4).await;
+    let items: Vec<Value> = (0..100).map(|id| item("acme-1", &id.to_string())).collect();
+    let words = format!(
+        "publish - --batch 10 --in-flight 2 --json --url http://{}",
+        forgetful.address
+    );
+    let done = office.run(&words, &lines(&items));
+    let said: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(
+        said["outcomes"],
+        json!({"accepted": 80, "not-confirmed": 20})
+    );
+    assert_eq!(said["not_confirmed"], json!([{"from": 1, "to": 20}]));
+    assert_eq!(done.code, 4, "{}", done.stderr);
+    let told = done.stderr.matches("Trying again").count();
+    assert_eq!(told, 1, "{}", done.stderr);
+    assert_eq!(office.bank.counts(&office.tpp).await.accepted, 80);
+}
+
+// I-02
+#[test]
+fn a_server_that_is_stopped_and_started_under_publishing_leaves_nothing_in_doubt() {
+    let desk = Desk::with_bank();
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    drop(socket);
+    let start = || Server::start_at(&desk, &[], &address);
+    let mut server = start();
+    dev::subscribe(&desk, &server);
+    // Without keys: whatever is sent twice is there twice.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_oyez"))
+        .args([
+            "publish",
+            "-",
+            "--outcomes",
+            "--batch",
+            "2",
+            "--in-flight",
+            "8",
+        ])
+        .args(["--url", &format!("http://{address}"), "--token-file"])
+        .arg(desk.path("bank/tokens.secret"))
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let (enough, is_enough) = channel::<()>();
+    let feeder = std::thread::spawn(move || {
+        let mut items = 0_u64;
+        while is_enough.try_recv() == Err(TryRecvError::Empty) {
+            let line = format!("{}\n", item("development-tpp", &items.to_string()));
+            stdin.write_all(line.as_bytes()).unwrap();
+            items += 1;
+        }
+        items
+    });
+    let mut outcomes = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut accept = |count: usize| {
+        for line in outcomes.by_ref().take(count) {
+            let line = line.unwrap();
+            assert!(line.contains("\"accepted\""), "{line}");
+        }
+    };
+    for _ in 0..STOPS {
+        accept(300);
+        server.signal("TERM");
+        assert_eq!(server.exit_code().0, 0);
+        server = start();
+    }
+    accept(300);
+    drop(enough);
+    let items = feeder.join().unwrap();
+    accept(usize::MAX);
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert_eq!(said.matches("Trying again").count(), 1, "{said}");
+    let words = format!(
+        "tpps show development-tpp --json --url http://{address} --token-file bank/tokens.secret"
+    );
+    let tpp: Value = serde_json::from_str(&desk.run(&words).stdout).unwrap();
+    assert_eq!(tpp["counts"]["accepted"], items);
+}
+
+/// Each comes at another moment of the publisher's.
+const STOPS: usize = 3;
+
+/// Something before the server that takes requests and forgets them; after so many it lets all through.
+struct Forgetful {
+    address: SocketAddr,
+}
+
+impl Forgetful {
+    async fn before(server: SocketAddr, times: usize) -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let tasks = TaskTracker::new();
+        let others = tasks.clone();
+        tasks.spawn(async move {
+            for number in 0.. {
+                let (mut client, _) = socket.accept().await.unwrap();
+                if number < times {
+                    let mut request = Vec::new();
+                    while !is_whole(&request) {
+                        client.read_buf(&mut request).await.unwrap();
+                    }
+                    continue;
+                }
+                others.spawn(async move {
+                    let mut server = TcpStream::connect(server).await.unwrap();
+                    copy_bidirectional(&mut client, &mut server).await.ok();
+                });
+            }
+        });
+        Self { address }
+    }
+}
+
+/// Of what is unread when a connection is closed, TCP makes a reset.
+fn is_whole(request: &[u8]) -> bool {
+    request.ends_with(b"]}") || request.starts_with(b"GET ") && request.ends_with(b"\r\n\r\n")
+}
+
+fn shown(done: &Output) -> String {
+    let stdout = String::from_utf8_lossy(&done.stdout);
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    format!("{stdout}--- standard error\n{stderr}")
 }
 
 // I-02
@@ -198,7 +391,7 @@ async fn an_interrupt_says_how_far_it_came() {
         (child.wait().unwrap().code(), said)
     });
     drop(stdin);
-    assert_eq!(code, Some(3), "{said}");
+    assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("Interrupted"), "{said}");
     assert!(said.contains("Nothing from item 2 on was sent"), "{said}");
 }
@@ -232,7 +425,7 @@ async fn a_second_interrupt_does_not_wait_for_the_server() {
     let done = child.wait_with_output().unwrap();
     let said: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(said["outcomes"], json!({"not-confirmed": 1}));
-    assert_eq!(done.status.code(), Some(3));
+    assert_eq!(done.status.code(), Some(4));
 }
 
 fn interrupt(child: &Child) {

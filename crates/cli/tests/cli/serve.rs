@@ -35,13 +35,18 @@ impl Server {
 
     /// With more words, each by itself.
     fn start_with(desk: &Desk, words: &[&str]) -> Self {
+        Self::start_at(desk, words, "127.0.0.1:0")
+    }
+
+    /// With the internal API at this address.
+    pub(crate) fn start_at(desk: &Desk, words: &[&str], internal: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_oyez"))
             .args(["serve", "-c", "oyez.toml"])
             .args(words)
             .current_dir(desk.path("bank"))
             .env_clear()
             .env("OYEZ_LISTENER__ADDRESS", "127.0.0.1:0")
-            .env("OYEZ_INTERNAL__ADDRESS", "127.0.0.1:0")
+            .env("OYEZ_INTERNAL__ADDRESS", internal)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -78,7 +83,7 @@ impl Server {
     }
 
     /// The same, called by the TPP of a fresh bank, with its certificate.
-    fn tpp_as_itself(&self, desk: &Desk) -> Secured {
+    pub(crate) fn tpp_as_itself(&self, desk: &Desk) -> Secured {
         let file = |name: &str| desk.read(&format!("bank/development/{name}"));
         let certificate = CertificateDer::from_pem_slice(file("tpp.crt").as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(file("tpp.key").as_bytes()).unwrap();
@@ -108,7 +113,18 @@ impl Server {
         StreamOwned::new(tls, stream)
     }
 
-    fn signal(&self, name: &str) {
+    /// Asks with one header more, or with several that are joined.
+    pub(crate) fn ask(
+        &self,
+        stream: &mut (impl Read + Write),
+        line: &str,
+        header: &str,
+        body: &str,
+    ) -> (u16, String) {
+        ask_with(stream, line, header, body)
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(
             Command::new("sh")
@@ -131,7 +147,7 @@ impl Server {
         }
     }
 
-    fn exit_code(mut self) -> (i32, String) {
+    pub(crate) fn exit_code(mut self) -> (i32, String) {
         let code = self.child.wait().unwrap().code().unwrap();
         (code, self.log.iter().collect::<Vec<_>>().join("\n"))
     }
@@ -398,6 +414,35 @@ fn what_is_under_way_is_finished_before_the_server_stops() {
     stream.write_all(b"}").unwrap();
     assert_eq!(answer(&mut stream).0, 401);
     assert_eq!(server.exit_code().0, 0);
+}
+
+// I-01
+#[test]
+fn no_publisher_is_cut_off_because_a_tpp_is_slow() {
+    let desk = Desk::with_bank();
+    desk.configure("# deadline = \"25s\"", "deadline = \"4s\"");
+    let mut server = Server::start(&desk);
+    let mut slow = server.tpp(&desk.read("bank/development/ca.crt"));
+    let head = b"POST /open-banking/v4.0/events HTTP/1.1\r\nHost: localhost\r\nContent-Le";
+    slow.write_all(head).unwrap();
+    slow.flush().unwrap();
+    server.signal("TERM");
+    server.until_it_says("stopping");
+    let (mut answered, mut torn) = (0, 0);
+    while let Ok(mut stream) = TcpStream::connect(server.address("internal")) {
+        let request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let mut answer = String::new();
+        let sent = stream.write_all(request);
+        match sent.and_then(|()| stream.read_to_string(&mut answer)) {
+            Ok(_) if answer.starts_with("HTTP/1.1 200") => answered += 1,
+            _ => torn += 1,
+        }
+    }
+    // Between the last look into the kernel's queue and the end of the socket lies less than a microsecond.
+    assert!(answered > 0 && torn <= 1, "{answered} {torn}");
+    // Refused, while the TPP is still waited for.
+    assert!(server.child.try_wait().unwrap().is_none());
+    assert_eq!(server.exit_code().0, 4);
 }
 
 #[test]

@@ -93,7 +93,11 @@ fn a_tpp_is_registered_from_a_file_and_what_is_said_beside_it_counts_more() {
 fn what_the_server_refuses_is_told_with_all_that_is_wrong() {
     let office = Office::open();
     assert_calls!(office.session(&[
-        "tpps register acme-1 --name Acme --jwks-url ftp://keystore.example --scope account --set patience=1",
+        "tpps register acme-1 --name Acme --org-id 1 --software-id 2 --jwks-url ftp://keystore.example --scope account \
+         --set patience=1 --set retry={\"base\":\"soon\"}",
+        "tpps register acme-1 --name Acme",
+        "tpps change development-tpp --set requests_per_second=many --set redelivery_delay=30 \
+         --set header_profile=JWT --set trust_anchors=none --set delivery_order=1",
         "tpps register development-tpp --name A --org-id 1 --software-id 2 --jwks-url https://k.example/",
         "tpps show nobody",
         "tpps change development-tpp --unset error_cap",

@@ -197,9 +197,16 @@ fn read_scopes(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<
 fn read_overrides(place: &Place<'_>, faults: &mut Faults) -> Option<Overrides> {
     let mut sound = true;
     for (name, member) in place.members(faults)?.each() {
+        let Some((_, expected)) = OVERRIDES.iter().find(|(known, _)| *known == name) else {
+            let names = OVERRIDES.map(|(known, _)| known).join(", ");
+            let what = format!("there is no such override; there are {names}");
+            faults.invalid(&member.path, what);
+            sound = false;
+            continue;
+        };
         let alone = json!({name: member.value});
-        if let Err(error) = serde_json::from_value::<Overrides>(alone) {
-            faults.invalid(&member.path, error.to_string());
+        if serde_json::from_value::<Overrides>(alone).is_err() {
+            faults.invalid(&member.path, format!("expected: {expected}"));
             sound = false;
         }
     }
@@ -230,9 +237,48 @@ fn anchors_fault(pem: &str) -> Option<String> {
     })
 }
 
+/// What can be overridden, and what may stand there; null is nothing.
+const OVERRIDES: [(&str, &str); 11] = [
+    ("header_profile", "openbanking, jwt or rfc8417"),
+    ("retry", RETRY),
+    ("delivery_order", "concurrent or strict"),
+    ("acknowledgement", "standard, strict or lenient"),
+    ("pushes_at_once_max", NUMBER),
+    ("redelivery_delay", "a length of time such as 30s, 5m or 1d"),
+    ("error_cap", NUMBER),
+    ("hand_out_cap", NUMBER),
+    ("requests_per_second", NUMBER),
+    ("signature_form", "encoded or unencoded"),
+    ("trust_anchors", "certificates in PEM, as one text"),
+];
+const NUMBER: &str = "a whole number from 1 to 4294967295";
+const RETRY: &str = "an object with any of base, factor, ceiling, retries_max and window, such as \
+    {\"base\": \"1s\", \"factor\": 2, \"ceiling\": \"1h\", \"retries_max\": 120, \"window\": \"3d\"}, \
+    ceiling and window no shorter than base";
 /// Names of companies are shorter, ids of directories much shorter.
 const TEXT_CHARS: RangeInclusive<usize> = 1..=200;
 /// Some 30 certificates: a TPP has one authority, or two while they change.
 const ANCHORS_BYTES_MAX: usize = 64 * 1024;
 /// As for a CallbackUrl.
 const URL_BYTES_MAX: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A-09
+    #[test]
+    fn every_override_is_in_the_list_and_no_other() {
+        for (name, _) in OVERRIDES {
+            let nothing = json!({name: null});
+            assert!(
+                serde_json::from_value::<Overrides>(nothing).is_ok(),
+                "{name}"
+            );
+        }
+        let other = serde_json::from_value::<Overrides>(json!({"other": 1}));
+        let said = other.unwrap_err().to_string();
+        // serde names what it knows, each between back ticks, after the one that it does not.
+        assert_eq!(said.matches('`').count() / 2 - 1, OVERRIDES.len(), "{said}");
+    }
+}

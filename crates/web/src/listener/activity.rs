@@ -58,6 +58,9 @@ struct State {
     quiet_since: Instant,
     /// The first byte after that arrived.
     head_since: Option<Instant>,
+    has_asked: bool,
+    /// The listener closed before anything was asked.
+    hurried_since: Option<Instant>,
     leaving_since: Option<Instant>,
     owed: BTreeSet<(Instant, u64)>,
     numbers: u64,
@@ -73,6 +76,8 @@ impl Activity {
                 tickets: 0,
                 quiet_since: now,
                 head_since: None,
+                has_asked: false,
+                hurried_since: None,
                 leaving_since: None,
                 owed: BTreeSet::new(),
                 numbers: 0,
@@ -85,6 +90,7 @@ impl Activity {
         let mut state = self.lock();
         state.tickets += 1;
         state.head_since = None;
+        state.has_asked = true;
         drop(state);
         Ticket {
             activity: Arc::clone(self),
@@ -103,6 +109,16 @@ impl Activity {
         }
     }
 
+    /// The listener closes. Whether this connection may end with what it has: one that has asked nothing yet may have its first
+    /// request on the way, and gets a moment for it.
+    pub(super) fn may_end(&self) -> bool {
+        let mut state = self.lock();
+        if !state.has_asked {
+            state.hurried_since.get_or_insert_with(Instant::now);
+        }
+        state.has_asked
+    }
+
     /// No further request is taken.
     pub(super) fn leave(&self) {
         self.lock().leaving_since = Some(Instant::now());
@@ -118,6 +134,11 @@ impl Activity {
         {
             let since = left.max(state.quiet_since);
             return (since + CLOSING_TIMEOUT, Due::Cut(Reason::DoesNotClose));
+        }
+        if let (Some(hurried), None, false) =
+            (state.hurried_since, state.leaving_since, state.has_asked)
+        {
+            return (hurried + FIRST_REQUEST_WAIT, Due::Leave);
         }
         let aged = match state.leaving_since {
             None => (self.born + bounds.age_max, Due::Leave),
@@ -181,6 +202,9 @@ impl Drop for Ticket {
     }
 }
 
+/// Who has connected when the listener closes asks within this. Clients send at once; this is for slow networks.
+pub(super) const FIRST_REQUEST_WAIT: Duration = Duration::from_secs(1);
+
 /// After its last answer a connection that is leaving has this long to end.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -235,6 +259,18 @@ mod tests {
         assert_eq!(due(&activity), (30, Due::Cut(Reason::AnswerNotRead)));
         answered.forgive();
         assert_eq!(due(&activity), (75, Due::Look));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_just_come_may_ask_once() {
+        let activity = activity(Protocol::Http1);
+        assert!(!activity.may_end());
+        advance(SECOND / 2).await;
+        assert!(!activity.may_end());
+        let left = activity.due().0 - Instant::now();
+        assert_eq!((left, activity.due().1), (SECOND / 2, Due::Leave));
+        let _asked = activity.begin();
+        assert!(activity.may_end());
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,7 +10,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Request, Response, Version};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -19,7 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ use tower::Service as _;
 use tracing::{debug, warn};
 
 use super::Peer;
-use super::activity::{Activity, Due, Protocol};
+use super::activity::{Activity, Due, FIRST_REQUEST_WAIT, Protocol};
 use super::body::{Answer, arriving};
 use super::bounds::Bounds;
 use super::certificate::ClientCertificate;
@@ -87,7 +88,8 @@ impl Connection {
         }
     }
 
-    /// After the handshake, if there is one. A shutdown does not wait for handshakes: nothing was asked yet.
+    /// After the handshake, if there is one. A shutdown waits for it as long as for a first request, which TLS 1.3 sends at the
+    /// end of it.
     async fn secured(
         self,
         house: &House,
@@ -98,7 +100,15 @@ impl Connection {
         let handshake = TlsAcceptor::from(config).accept(self.tcp);
         let limited = timeout(house.bounds.handshake_timeout, handshake);
         let address = self.address;
-        let tls = match house.stop.run_until_cancelled(limited).await? {
+        let shut = async {
+            house.stop.cancelled().await;
+            sleep(FIRST_REQUEST_WAIT).await;
+        };
+        let shaken = tokio::select! {
+            shaken = limited => shaken,
+            () = shut => return None,
+        };
+        let tls = match shaken {
             Ok(Ok(tls)) => Box::new(tls),
             Ok(Err(error)) => {
                 house.connections.handshake_failed();
@@ -172,6 +182,7 @@ impl Served {
         request.extensions_mut().insert(peer);
         let pace = self.house.bounds.body_pace;
         let is_http2 = request.version() == Version::HTTP_2;
+        let is_last = !is_http2 && self.house.stop.is_cancelled();
         let (head, body) = request.into_parts();
         let (body, unread) = arriving(body, pace);
         let unread = unread.filter(|_| is_http2);
@@ -179,7 +190,11 @@ impl Served {
         // A router is always ready.
         let routing = self.house.router.clone().call(request);
         async move {
-            let Ok(response) = routing.await;
+            let Ok(mut response) = routing.await;
+            if is_last {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
             if let Some(unread) = unread {
                 Box::pin(unread.discard()).await;
             }
@@ -220,7 +235,8 @@ async fn watch<C>(
     let mut leaving = false;
     poll_fn(|cx| {
         loop {
-            if !leaving && stopped.as_mut().poll(cx).is_ready() {
+            // Before a request has come, the end is put off for a moment: hyper would close on what is on its way.
+            if !leaving && stopped.as_mut().poll(cx).is_ready() && activity.may_end() {
                 leaving = true;
                 activity.leave();
                 connection.as_mut().graceful_shutdown();
@@ -230,6 +246,9 @@ async fn watch<C>(
                     debug!(%address, "a connection ended: {error}");
                 }
                 return Poll::Ready(());
+            }
+            if !leaving && stop.is_cancelled() && activity.may_end() {
+                continue;
             }
             let (by, due) = activity.due();
             // Later is no reason to set the alarm anew: it looks when it rings.

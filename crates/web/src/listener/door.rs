@@ -1,4 +1,9 @@
 //! The door: connections are taken as long as nobody says stop, whatever goes wrong with one of them.
+//!
+//! The kernel completes connections before we take them, and a client may send as soon as it has one. So the last thing before
+//! the socket is closed is to take whoever stands in the queue: closing it would reset them, and they could not know whether
+//! their request was seen. Whoever comes later is refused, and knows that nothing was. (Less than a microsecond lies between, in
+//! which the kernel may still let somebody in.)
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -35,9 +40,9 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Serves until `stop`, then lets requests in flight finish, closes what is idle, and returns when the last connection has
-    /// ended. Each connection is a task of `tasks`. There is no deadline here: whoever has waited for long enough drops this
-    /// future and ends the runtime.
+    /// Serves until `stop`, then answers what is in flight and the first request of whoever has just connected, closes what is
+    /// idle, and returns when the last connection has ended. Each connection is a task of `tasks`. There is no deadline here:
+    /// whoever has waited for long enough drops this future and ends the runtime.
     pub async fn serve(self, router: Router, stop: CancellationToken, tasks: TaskTracker) {
         let bounds = Arc::new(self.bounds);
         let crowd = Crowd::new(bounds.connections_max, bounds.connections_per_address_max);
@@ -50,32 +55,40 @@ impl Listener {
             connections: self.connections,
         });
         let socket = self.socket;
+        let admit = |tcp: TcpStream, address: SocketAddr| {
+            let address = canonical(address);
+            let place = match crowd.enter(address.ip(), house.counting(address.ip())) {
+                Ok(place) => place,
+                Err(full) => {
+                    // Told at once, the client can go elsewhere; in a queue it would only wait.
+                    house.connections.turned_away();
+                    debug!(%address, "a connection was turned away: {full}");
+                    return;
+                }
+            };
+            let tls = self.tls.as_ref().map(|tls| tls.borrow().config());
+            undelayed(&tcp);
+            let connection = Connection { tcp, address, tls };
+            let open = house.connections.open();
+            let house = Arc::clone(&house);
+            tasks.spawn(async move {
+                connection.serve(house).await;
+                drop((open, place));
+            });
+        };
         let accepting = async {
             loop {
                 let (tcp, address) = persistently(|| socket.accept()).await;
-                let address = canonical(address);
-                let place = match crowd.enter(address.ip(), house.counting(address.ip())) {
-                    Ok(place) => place,
-                    Err(full) => {
-                        // Told at once, the client can go elsewhere; in a queue it would only wait.
-                        house.connections.turned_away();
-                        debug!(%address, "a connection was turned away: {full}");
-                        continue;
-                    }
-                };
-                let tls = self.tls.as_ref().map(|tls| tls.borrow().config());
-                undelayed(&tcp);
-                let connection = Connection { tcp, address, tls };
-                let open = house.connections.open();
-                let house = Arc::clone(&house);
-                tasks.spawn(async move {
-                    connection.serve(house).await;
-                    drop((open, place));
-                });
+                admit(tcp, address);
             }
         };
         stop.run_until_cancelled(accepting).await;
-        drop(socket);
+        match close(socket) {
+            Ok(queue) => queue
+                .into_iter()
+                .for_each(|(tcp, address)| admit(tcp, address)),
+            Err(error) => warn!("whoever stood in the queue was lost: {error}"),
+        }
         crowd.empty().await;
     }
 }
@@ -109,6 +122,25 @@ where
     }
 }
 
+/// Closes a socket, and returns who had connected to it by then.
+fn close(socket: TcpListener) -> io::Result<Vec<(TcpStream, SocketAddr)>> {
+    let socket = socket.into_std()?;
+    let mut queue = Vec::new();
+    // Nobody can keep it open by coming again and again.
+    while queue.len() < QUEUE_MAX {
+        match socket.accept() {
+            Ok((tcp, address)) => {
+                tcp.set_nonblocking(true)?;
+                queue.push((TcpStream::from_std(tcp)?, address));
+            }
+            Err(error) if is_of_the_client(&error) => {}
+            // It is empty, or descriptors have run out.
+            Err(_) => break,
+        }
+    }
+    Ok(queue)
+}
+
 fn is_of_the_client(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -131,6 +163,9 @@ fn undelayed(tcp: &TcpStream) {
 
 /// Short enough that nobody notices when it was one descriptor.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
+
+/// The longest queue that Linux keeps unless it is told otherwise (net.core.somaxconn).
+const QUEUE_MAX: usize = 4096;
 
 /// Long enough not to fill the log.
 const PAUSE_MAX: Duration = Duration::from_secs(1);

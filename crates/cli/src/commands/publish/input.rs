@@ -1,7 +1,9 @@
 //! What is to be published, read on a thread of its own: a reader of standard input may wait there for ever.
 //!
-//! Usually each line is an item. What begins with `[`, or with an object that its first line does not end, is one document:
-//! an array of items, `{"items": […]}`, or a single item.
+//! Usually each line is an item. What begins with `[`, or with an object that its first line does not end, is taken as a whole:
+//! JSON over several lines, as people and `jq` write it, of which each value is an array of items, `{"items": […]}`, or an
+//! item. When it is broken, that is one fault at one place, and nothing of it is published; but a broken line with whole items
+//! after it is a bad line among good ones.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -72,15 +74,18 @@ pub(super) fn open(path: &Path, keys: Keys) -> Result<mpsc::Receiver<Piece>, Fai
     };
     let (pieces, receiver) = mpsc::channel(AHEAD);
     let reader = Reader {
+        name,
         source: BufReader::new(source),
         keys,
         pieces,
     };
-    thread::spawn(move || reader.run(&name));
+    thread::spawn(move || reader.run());
     Ok(receiver)
 }
 
 struct Reader {
+    /// For people.
+    name: String,
     source: BufReader<Box<dyn Read + Send>>,
     keys: Keys,
     pieces: mpsc::Sender<Piece>,
@@ -90,18 +95,18 @@ struct Reader {
 struct Enough;
 
 impl Reader {
-    fn run(mut self, name: &str) {
-        if let Err(error) = self.read() {
-            let failure = Failure::file("read", Path::new(name), &error);
+    fn run(mut self) {
+        if let Err(failure) = self.read() {
             self.pieces.blocking_send(Err(failure)).ok();
         }
     }
 
-    fn read(&mut self) -> io::Result<()> {
+    fn read(&mut self) -> Result<(), Failure> {
         let mut place = 0;
         let mut is_first = true;
         loop {
-            let Some(line) = self.line()? else {
+            let line = self.line();
+            let Some(line) = line.map_err(|error| self.unread(&error))? else {
                 return Ok(());
             };
             place += 1;
@@ -134,31 +139,51 @@ impl Reader {
         Ok(Some(line))
     }
 
-    /// The rest belongs to what was begun. What turns out to be no document is taken by lines after all.
-    fn document(&mut self, mut text: Vec<u8>) -> io::Result<()> {
-        let source = &mut self.source;
-        source.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut text)?;
+    /// The rest belongs to what was begun.
+    fn document(&mut self, mut text: Vec<u8>) -> Result<(), Failure> {
+        let first_line = text.len();
+        let mut rest = self.source.by_ref().take(DOCUMENT_BYTES_MAX + 1);
+        let read = rest.read_to_end(&mut text);
+        read.map_err(|error| self.unread(&error))?;
         if text.len() as u64 > DOCUMENT_BYTES_MAX {
-            let what = "one document of more than 256 MiB; write an item a line";
-            return Err(io::Error::other(what));
+            let what = format!("{} is one document of more than 256 MiB", self.name);
+            return Err(Failure::environment(what, "write an item a line"));
         }
         match items(&text) {
-            Some(items) => {
-                for (place, item) in (1..).zip(items) {
-                    if self.send(place, item.get().as_bytes()).is_err() {
-                        break;
-                    }
-                }
+            Ok(items) => {
+                self.send_all(items.into_iter().map(|item| item.get().as_bytes()));
+                Ok(())
             }
-            None => {
-                for (place, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
-                    if !line.trim_ascii().is_empty() && self.send(place, line).is_err() {
-                        break;
-                    }
-                }
+            Err(_) if has_lines(&text, first_line) => {
+                self.send_all(text.split(|byte| *byte == b'\n'));
+                Ok(())
+            }
+            Err(error) => {
+                let place = if error.is_eof() {
+                    "it ends before it is whole".to_owned()
+                } else {
+                    error.to_string()
+                };
+                let what = format!(
+                    "{} is not an item a line, and as a whole it is broken JSON: {place}",
+                    self.name
+                );
+                let mend = "correct it there; nothing of it was published";
+                Err(Failure::environment(what, mend))
             }
         }
-        Ok(())
+    }
+
+    fn send_all<'t>(&self, texts: impl Iterator<Item = &'t [u8]>) {
+        for (place, text) in (1..).zip(texts) {
+            if !text.trim_ascii().is_empty() && self.send(place, text).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn unread(&self, error: &io::Error) -> Failure {
+        Failure::file("read", Path::new(&self.name), error)
     }
 
     fn send(&self, place: u64, text: &[u8]) -> Result<(), Enough> {
@@ -202,28 +227,47 @@ fn judge(text: &[u8]) -> Result<bool, String> {
 fn begins_document(line: &[u8]) -> bool {
     match line.trim_ascii_start().first() {
         Some(b'[') => true,
-        Some(b'{') => match serde_json::from_slice::<Whole>(line) {
+        Some(b'{') => match serde_json::from_slice::<Whole<'_>>(line) {
             Ok(whole) => whole.items.is_some(),
-            Err(error) => error.is_eof(),
+            Err(error) => {
+                error.is_eof() || matches!(line.trim_ascii().last(), Some(b'{' | b'[' | b','))
+            }
         },
         _ => false,
     }
 }
 
 #[derive(Deserialize)]
-struct Whole {
-    items: Option<Vec<Box<RawValue>>>,
+struct Whole<'t> {
+    #[serde(borrow)]
+    items: Option<Vec<&'t RawValue>>,
 }
 
-/// The items of a document; `None` if it is none.
-fn items(text: &[u8]) -> Option<Vec<Box<RawValue>>> {
-    if let Ok(list) = serde_json::from_slice(text) {
-        return Some(list);
+/// The items of all values of a text.
+fn items(text: &[u8]) -> serde_json::Result<Vec<&RawValue>> {
+    let mut items = Vec::new();
+    for value in serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>() {
+        let value = value?;
+        let list = serde_json::from_str::<Vec<&RawValue>>(value.get()).ok();
+        let whole = || serde_json::from_str::<Whole<'_>>(value.get()).ok()?.items;
+        match list.or_else(whole) {
+            Some(list) => items.extend(list),
+            None => items.push(value),
+        }
     }
-    let whole: Whole = serde_json::from_slice(text).ok()?;
-    whole
-        .items
-        .or_else(|| Some(vec![serde_json::from_slice(text).ok()?]))
+    Ok(items)
+}
+
+/// Whether a line after the first is an item by itself: such a text was written in lines. An array is never a line of them,
+/// nor is what ends with a bracket that it opens.
+fn has_lines(text: &[u8], first_line: usize) -> bool {
+    let (first, rest) = text.split_at(first_line);
+    let is_opening = first.trim_ascii().ends_with(b"[") || first.trim_ascii().ends_with(b"{");
+    let mut lines = rest.split(|byte| *byte == b'\n');
+    let next = lines.find(|line| !line.trim_ascii().is_empty());
+    !is_opening
+        && first.trim_ascii_start().starts_with(b"{")
+        && next.is_some_and(|line| judge(line).is_ok())
 }
 
 /// Several batches: the next one is there when it is wanted.

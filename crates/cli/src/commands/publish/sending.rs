@@ -3,7 +3,12 @@
 //! A batch that the server refuses as a whole is sent in halves, down to the item that it is refused for. One that got no
 //! answer is sent again after a while: all of it if the server surely did nothing, else the items that have an idempotency
 //! key; what became of the others cannot be known, and is said to be so.
+//!
+//! A batch is not over before the server answers again: while something before the server swallows requests, no more are
+//! thrown after them than are in flight.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use oyez_outbound::{Bytes, StatusCode};
@@ -12,6 +17,7 @@ use serde_json::{Value, json};
 use super::input::Item;
 use crate::failure::Failure;
 use crate::internal_client::{CallError, InternalClient, Repeats};
+use crate::output::Progress;
 
 /// What became of a batch.
 pub(super) struct Sent {
@@ -32,10 +38,36 @@ impl Sent {
     }
 }
 
+/// Tells, once, that the server is waited for. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Notice {
+    progress: Progress,
+    is_told: Arc<AtomicBool>,
+}
+
+impl Notice {
+    /// Beside this.
+    pub(super) fn beside(progress: Progress) -> Self {
+        Self {
+            progress,
+            is_told: Arc::default(),
+        }
+    }
+
+    fn tell(&self, error: &CallError) {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            let seconds = PAUSES.iter().sum::<Duration>().as_secs();
+            let why = error.brief();
+            self.progress
+                .aside(format_args!("Trying again, for about {seconds} s: {why}"));
+        }
+    }
+}
+
 /// Sends a batch.
-pub(super) async fn send(client: &InternalClient, items: Vec<Item>) -> Sent {
+pub(super) async fn send(client: &InternalClient, items: Vec<Item>, notice: &Notice) -> Sent {
     let mut batch = Batch::new(&items);
-    let failure = batch.send(client).await;
+    let failure = batch.send(client, notice).await;
     let outcomes = batch.outcomes.into_iter();
     let outcomes = outcomes.map(|outcome| outcome.unwrap_or_else(|| json!({"outcome": NOT_SENT})));
     Sent {
@@ -61,14 +93,15 @@ impl<'a> Batch<'a> {
         }
     }
 
-    async fn send(&mut self, client: &InternalClient) -> Option<Failure> {
+    async fn send(&mut self, client: &InternalClient, notice: &Notice) -> Option<Failure> {
         let sendable = (0..self.items.len()).filter(|index| self.outcomes[*index].is_none());
-        let mut parts: Vec<Vec<usize>> = vec![sendable.collect()];
+        let sendable: Vec<usize> = sendable.collect();
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        if !sendable.is_empty() {
+            parts.push(sendable);
+        }
         let mut pauses = PAUSES.iter();
         while let Some(mut part) = parts.pop() {
-            if part.is_empty() {
-                continue;
-            }
             let error = match self.attempt(client, &part).await {
                 Ok(()) => continue,
                 Err(error) => error,
@@ -84,39 +117,32 @@ impl<'a> Batch<'a> {
                 }
                 continue;
             }
+            let pause = pauses.next().filter(|_| error.may_pass());
             if !error.is_surely_undone() {
                 let why = why(&error);
                 part.retain(|index| {
-                    let is_keyed = self.items[*index].is_keyed;
-                    if !is_keyed {
+                    let is_sent_again = pause.is_some() && self.items[*index].is_keyed;
+                    if !is_sent_again {
                         self.outcomes[*index] = Some(not_confirmed(&why));
                     }
-                    is_keyed
+                    is_sent_again
                 });
-                if part.is_empty() && error.may_pass() {
-                    continue;
-                }
             }
-            match pauses.next() {
-                Some(pause) if error.may_pass() => {
-                    tokio::time::sleep(*pause).await;
-                    parts.push(part);
-                }
-                _ => {
-                    if !error.is_surely_undone() {
-                        let why = why(&error);
-                        for index in part {
-                            self.outcomes[index] = Some(not_confirmed(&why));
-                        }
-                    }
-                    return Some(error.into());
-                }
-            }
+            let Some(pause) = pause else {
+                return Some(error.into());
+            };
+            notice.tell(&error);
+            tokio::time::sleep(*pause).await;
+            parts.push(part);
         }
         None
     }
 
+    /// Sends a part. One of which nothing is left to send only finds out whether the server is there.
     async fn attempt(&mut self, client: &InternalClient, part: &[usize]) -> Result<(), CallError> {
+        if part.is_empty() {
+            return client.get(&["health", "live"], &[]).await.map(|_| ());
+        }
         let all_keyed = part.iter().all(|index| self.items[*index].is_keyed);
         let repeats = if all_keyed {
             Repeats::Harmless

@@ -15,8 +15,9 @@ pub(super) struct Tally {
     counts: BTreeMap<String, u64>,
     /// The first that were rejected, with why.
     rejected: Vec<(u64, String)>,
+    not_confirmed: Ranges,
+    not_sent: Ranges,
     sent_up_to: Option<u64>,
-    first_not_sent: Option<u64>,
     answered_up_to: Option<u64>,
     interrupted: bool,
     failure: Option<Failure>,
@@ -28,8 +29,15 @@ impl Tally {
         if word == REJECTED && self.rejected.len() < REJECTED_SHOWN {
             self.rejected.push((place, why(outcome)));
         }
-        if word == NOT_SENT {
-            self.first_not_sent.get_or_insert(place);
+        for (ends_so, ranges) in [
+            (NOT_CONFIRMED, &mut self.not_confirmed),
+            (NOT_SENT, &mut self.not_sent),
+        ] {
+            if word == ends_so {
+                ranges.add(place);
+            } else {
+                ranges.is_open = false;
+            }
         }
         if word != NOT_SENT && word != NOT_CONFIRMED {
             self.answered_up_to = Some(place);
@@ -120,6 +128,10 @@ impl Tally {
             let more = rejected - shown;
             text.push_str(&format!("and {more} more: --outcomes names all\n"));
         }
+        let in_doubt = self.not_confirmed.words(|_| true);
+        if !in_doubt.is_empty() {
+            text.push_str(&format!("not confirmed: {in_doubt}\n"));
+        }
         text
     }
 
@@ -133,16 +145,80 @@ impl Tally {
             "rejected": rejected,
             "interrupted": self.interrupted,
             "answered_up_to": self.answered_up_to,
+            "not_confirmed": self.not_confirmed.json(),
+            "not_sent": self.not_sent.json(),
+            "nothing_sent_from": self.is_cut_short().then(|| self.nothing_sent_from()),
         })
     }
 
-    fn how_far(&self) -> String {
+    /// From here on not one item was sent, now that the work was cut short.
+    fn nothing_sent_from(&self) -> u64 {
         let after = self.sent_up_to.map_or(1, |place| place + 1);
-        let from = self.first_not_sent.unwrap_or(after);
-        format!(
-            "Nothing from item {from} on was sent. Items with idempotency keys can be published again from the start, \
-             others from there."
-        )
+        self.not_sent.last_if_open().unwrap_or(after)
+    }
+
+    fn how_far(&self) -> String {
+        let from = self.nothing_sent_from();
+        let mut text = format!("Nothing from item {from} on was sent.");
+        let before = self.not_sent.words(|(first, _)| *first < from);
+        if !before.is_empty() {
+            text.push_str(&format!(" Nor were {before}."));
+        }
+        text.push_str(
+            " Items with idempotency keys can be published again from the start, others if they were not sent.",
+        );
+        text
+    }
+}
+
+/// Which items share an end: those next to each other as one range.
+#[derive(Default)]
+struct Ranges {
+    ranges: Vec<(u64, u64)>,
+    more: bool,
+    /// The item counted last belongs to the last range.
+    is_open: bool,
+}
+
+impl Ranges {
+    fn add(&mut self, place: u64) {
+        let is_full = self.ranges.len() == RANGES_MAX;
+        match self.ranges.last_mut() {
+            Some((_, last)) if self.is_open => *last = place,
+            _ if is_full => self.more = true,
+            _ => {
+                self.ranges.push((place, place));
+                self.is_open = true;
+            }
+        }
+    }
+
+    fn last_if_open(&self) -> Option<u64> {
+        let (first, _) = self.ranges.last().filter(|_| self.is_open)?;
+        Some(*first)
+    }
+
+    fn words(&self, is_meant: impl Fn(&(u64, u64)) -> bool) -> String {
+        let meant = self.ranges.iter().filter(|range| is_meant(range));
+        let words = meant.map(|(first, last)| {
+            if first == last {
+                format!("item {first}")
+            } else {
+                format!("items {first} to {last}")
+            }
+        });
+        let mut words: Vec<_> = words.collect();
+        if self.more {
+            words.push("more, which --outcomes names".to_owned());
+        }
+        words.join(", ")
+    }
+
+    fn json(&self) -> Value {
+        let ranges = self.ranges.iter();
+        ranges
+            .map(|(first, last)| json!({"from": first, "to": last}))
+            .collect()
     }
 }
 
@@ -177,5 +253,7 @@ fn meaning(word: &str) -> &'static str {
     }
 }
 
+/// What fits a sentence; there are as many as batches in flight, or as items when those with and without keys take turns.
+const RANGES_MAX: usize = 20;
 /// What fits a screen.
 const REJECTED_SHOWN: usize = 20;

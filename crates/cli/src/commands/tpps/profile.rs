@@ -72,6 +72,18 @@ pub(super) fn say(body: &mut Map<String, Value>, args: &ProfileArgs) -> Result<(
     Ok(())
 }
 
+/// Refuses what the server would refuse too, in the words of the command line.
+pub(super) fn is_whole(body: &Map<String, Value>) -> Result<(), Failure> {
+    let missing = NEEDED.iter().filter(|(name, _)| !body.contains_key(*name));
+    let flags: Vec<_> = missing.map(|(_, flag)| *flag).collect();
+    if flags.is_empty() {
+        return Ok(());
+    }
+    let what = format!("a TPP needs more than that: {}", flags.join(", "));
+    let mend = "say it, or write it in the file that --from names";
+    Err(Failure::usage(what, mend))
+}
+
 /// Takes overrides out; one that is not there is a mistake.
 pub(super) fn unset(body: &mut Map<String, Value>, keys: &[String]) -> Result<(), Failure> {
     for key in keys {
@@ -102,3 +114,12 @@ fn json_in(path: &Path) -> Result<Value, Failure> {
         Failure::environment(what, "correct the file").because(&error)
     })
 }
+
+/// What every TPP has, and how it is said.
+const NEEDED: [(&str, &str); 5] = [
+    ("client_id", "its client_id"),
+    ("name", "--name"),
+    ("org_id", "--org-id"),
+    ("software_id", "--software-id"),
+    ("keys", "--jwks or --jwks-url"),
+];

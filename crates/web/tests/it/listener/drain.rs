@@ -10,7 +10,8 @@ use tokio::time::{sleep, timeout};
 
 use super::certificates::Authority;
 use super::disconnect::{get, http2};
-use super::world::{BLINK, PATIENCE, World, ask_kept, rest, send};
+use super::tls::{Client, secured};
+use super::world::{BLINK, PATIENCE, World, ask, ask_kept, rest, send};
 
 #[tokio::test]
 async fn a_drain_finishes_what_is_in_flight_and_closes_what_is_idle() {
@@ -72,7 +73,46 @@ async fn a_drain_finishes_http_2_requests_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn a_drain_does_not_wait_for_handshakes() {
+async fn whoever_has_connected_when_the_listener_closes_is_answered_once() {
+    let mut world = World::plain(Bounds::default()).await;
+    let mut taken = world.connect().await;
+    // Connected by the kernel: whether the listener has taken it yet is anybody's guess.
+    let mut queued = Vec::new();
+    for _ in 0..50 {
+        queued.push(world.connect().await);
+    }
+    world.stop.cancel();
+    send(&mut taken, "GET /who HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    for stream in &mut queued {
+        send(stream, "GET /who HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    }
+    queued.push(taken);
+    for stream in &mut queued {
+        let answer = rest(stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+    timeout(PATIENCE, &mut world.serving)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn whoever_is_in_a_handshake_when_the_listener_closes_is_answered_once() {
+    let authority = Authority::new();
+    let server = authority.certify("the bank");
+    let world = World::secure(authority.tls(&server), Bounds::default()).await;
+    let stream = world.connect().await;
+    world.stop.cancel();
+    let config = Client::new(&authority, None).config();
+    let mut stream = secured(stream, &config).await.unwrap();
+    let answer = ask(&mut stream, "GET /who HTTP/1.1").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_long_for_handshakes() {
     let authority = Authority::new();
     let server = authority.certify("the bank");
     let bounds = Bounds {

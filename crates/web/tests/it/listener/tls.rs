@@ -69,9 +69,16 @@ pub(crate) async fn handshake(
     world: &World,
     config: &Arc<ClientConfig>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    secured(world.connect().await, config).await
+}
+
+pub(crate) async fn secured(
+    stream: TcpStream,
+    config: &Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::clone(config))
-        .connect(name, world.connect().await)
+        .connect(name, stream)
         .await
 }
 
