@@ -117,6 +117,12 @@ text_id!(
 );
 
 impl InteractionId {
+    /// One of ours, from a moment and ten random bytes: a UUIDv7, so that where attempts are found by it new ones stand
+    /// together.
+    pub fn new_at(at: Timestamp, random: [u8; 10]) -> Self {
+        Self(uuid_v7(at, random).to_string())
+    }
+
     /// The id of a request: what its header says where that can be sent back as it is, a UUID of these random bytes where it
     /// says nothing or something else (G-02). Sent back is printable ASCII, not too long; more than the standard asks, since
     /// TPPs send UUIDs without their hyphens.
@@ -134,6 +140,11 @@ impl InteractionId {
     }
 }
 
+fn uuid_v7(at: Timestamp, random: [u8; 10]) -> Uuid {
+    let ms = u64::try_from(at.unix_ms()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid()
+}
+
 /// A SET's identity: a UUIDv7, so that history sorts and is dropped by time. Never reused (T-01).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -142,8 +153,7 @@ pub struct Jti(Uuid);
 impl Jti {
     /// A jti from a moment and ten random bytes; the caller brings both.
     pub fn new(at: Timestamp, random: [u8; 10]) -> Self {
-        let ms = u64::try_from(at.unix_ms()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
+        Self(uuid_v7(at, random))
     }
 
     /// The least jti that an event of this moment can have: where a range by time begins.

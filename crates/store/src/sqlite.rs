@@ -167,16 +167,16 @@ impl Ledger {
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Unit) -> Result<T, Error> + Send + 'static,
+        work: impl FnMut(&mut Unit) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.writes.ask(work).await
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&rusqlite::Connection) -> Result<T, Error> + Send + 'static,
+        work: impl Fn(&rusqlite::Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.reads.ask(|reader| work(&reader.db)).await
+        self.reads.ask(move |reader| work(&reader.db)).await
     }
 }
 

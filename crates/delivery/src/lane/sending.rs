@@ -214,7 +214,9 @@ impl<'a> Lane<'a> {
         let parts = &self.node.parts;
         let step = self.endpoint.step();
         self.probed_step = Some(step);
-        let interaction_id = InteractionId::of_request(None, &*parts.chance);
+        let started_at = parts.clock.now();
+        let [random @ .., _, _, _, _, _, _] = (parts.chance)();
+        let interaction_id = InteractionId::new_at(started_at, random);
         let letter = Letter {
             addressee,
             set: ready.set,
@@ -223,7 +225,6 @@ impl<'a> Lane<'a> {
         let event = ready.event;
         let limit = self.node.options.attempt_time_max + GRACE;
         let in_flight = InFlight::begin(self.node);
-        let started_at = parts.clock.now();
         let post = &*parts.post;
         self.flights.push(Box::pin(async move {
             let begun = Instant::now();

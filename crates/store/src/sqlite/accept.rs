@@ -30,7 +30,7 @@ struct Addressee {
 /// See [`crate::Store::accept`].
 pub(super) fn accept(
     unit: &mut Unit,
-    batch: Vec<Submission>,
+    batch: &[Submission],
     now: Timestamp,
 ) -> Result<Vec<Acceptance>, Error> {
     let mut addressees = HashMap::new();
@@ -42,7 +42,7 @@ pub(super) fn accept(
         }
         outcomes.push(
             match addressees.get_mut(client_id).and_then(Option::as_mut) {
-                Some(addressee) => accept_one(unit, addressee, &item, now)?,
+                Some(addressee) => accept_one(unit, addressee, item, now)?,
                 None => Acceptance::UnknownTpp,
             },
         );

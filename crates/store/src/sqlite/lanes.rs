@@ -58,14 +58,14 @@ pub(super) fn claim(
 pub(super) fn report(
     unit: &Unit,
     lease: &Lease,
-    reports: Vec<LaneReport>,
+    reports: &[LaneReport],
 ) -> Result<Vec<Reported>, Error> {
     let clock = clock(&unit.db)?;
     let live = is_live(&unit.db, lease, clock)?;
     reports
-        .into_iter()
+        .iter()
         .map(|report| match know(&unit.db, &report.client_id)? {
-            Some(known) if live => report_one(unit, lease, known.id, &report),
+            Some(known) if live => report_one(unit, lease, known.id, report),
             _ => Ok(Reported::NotOwner),
         })
         .collect()

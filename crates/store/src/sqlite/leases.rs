@@ -13,7 +13,7 @@ use crate::Error;
 /// See [`crate::Store::hold_lease`].
 pub(super) fn hold(
     unit: &Unit,
-    node_id: NodeId,
+    node_id: &NodeId,
     renew: Option<u64>,
     ttl: Duration,
 ) -> Result<Option<Lease>, Error> {
@@ -38,7 +38,7 @@ pub(super) fn hold(
             .optional()?,
     };
     Ok(epoch.map(|epoch| Lease {
-        node_id,
+        node_id: node_id.clone(),
         epoch,
         expires_at,
     }))

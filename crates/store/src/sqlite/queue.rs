@@ -27,7 +27,8 @@ pub(super) enum Message<C> {
 
 /// One request. It runs first and is answered later: under group commit the answer waits for the commit.
 pub(super) trait Job<C>: Send {
-    /// Does the work and keeps its result for [`Job::answer`]. A panic is a fault of this request alone.
+    /// Does the work and keeps its result for [`Job::answer`]. Done again after it was undone, it does the same. A panic is a
+    /// fault of this request alone.
     fn run(&mut self, context: &mut C) -> Result<(), Error>;
 
     /// Tells the caller the result, or instead of it why nothing of it happened.
@@ -56,11 +57,11 @@ impl<C: 'static> Queue<C> {
     /// Has `work` done by the thread behind the queue.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut C) -> Result<T, Error> + Send + 'static,
+        work: impl FnMut(&mut C) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let request = Request {
-            work: Some(work),
+            work,
             done: None,
             reply,
         };
@@ -110,7 +111,7 @@ impl<C: 'static> Queue<C> {
 }
 
 struct Request<T, F> {
-    work: Option<F>,
+    work: F,
     done: Option<T>,
     reply: oneshot::Sender<Result<T, Error>>,
 }
@@ -118,12 +119,11 @@ struct Request<T, F> {
 impl<C, T, F> Job<C> for Request<T, F>
 where
     T: Send,
-    F: FnOnce(&mut C) -> Result<T, Error> + Send,
+    F: FnMut(&mut C) -> Result<T, Error> + Send,
 {
     fn run(&mut self, context: &mut C) -> Result<(), Error> {
-        let work = self.work.take().expect("a job runs once");
-        // The context survives: the savepoint is rolled back, and what is counted for it is thrown away.
-        let result = catch_unwind(AssertUnwindSafe(|| work(context)));
+        // The context survives: the request is rolled back, and what is counted for it is thrown away.
+        let result = catch_unwind(AssertUnwindSafe(|| (self.work)(context)));
         self.done = Some(result.unwrap_or_else(|_| {
             Err(Error::Inconsistent {
                 detail: "the request panicked; it was rolled back".to_owned(),

@@ -20,11 +20,7 @@ use super::writer::Unit;
 use crate::Error;
 
 /// See [`crate::Store::keep_sets`].
-pub(super) fn keep(
-    unit: &mut Unit,
-    signed: Vec<Signed>,
-    now: Timestamp,
-) -> Result<Vec<Kept>, Error> {
+pub(super) fn keep(unit: &mut Unit, signed: &[Signed], now: Timestamp) -> Result<Vec<Kept>, Error> {
     let mut owners: HashMap<ClientId, Option<(TppId, u64)>> = HashMap::new();
     let mut hand_outs = HandOuts::default();
     let mut outcomes = Vec::with_capacity(signed.len());
@@ -84,7 +80,7 @@ fn owner(unit: &Unit, client_id: &ClientId) -> Result<Option<(TppId, u64)>, Erro
 fn keep_one(
     unit: &mut Unit,
     (tpp, revision): (TppId, u64),
-    signed: Signed,
+    signed: &Signed,
     hand_outs: &mut HandOuts,
     now: Timestamp,
 ) -> Result<Kept, Error> {
@@ -97,9 +93,9 @@ fn keep_one(
         return Ok(Kept::NoLongerOutstanding);
     };
     let is_current = revision == signed.revision;
-    let is_first = is_current && insert_if_due(unit, event, &signed, now)?;
+    let is_first = is_current && insert_if_due(unit, event, signed, now)?;
     let bytes = if is_first {
-        signed.set
+        signed.set.clone()
     } else {
         match kept(&unit.db, event)? {
             Some(bytes) => bytes,

@@ -37,7 +37,7 @@ impl Store for Ledger {
         profile: Profile,
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.write(move |unit| tpps::register(unit, &actor, client_id, profile, now)))
+        Box::pin(self.write(move |unit| tpps::register(unit, &actor, &client_id, &profile, now)))
     }
 
     fn change_tpp(
@@ -47,7 +47,7 @@ impl Store for Ledger {
         profile: Profile,
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.write(move |unit| tpps::change(unit, &actor, &client_id, profile, now)))
+        Box::pin(self.write(move |unit| tpps::change(unit, &actor, &client_id, &profile, now)))
     }
 
     fn set_standing(
@@ -58,7 +58,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
         Box::pin(
-            self.write(move |unit| tpps::set_standing(unit, &actor, &client_id, standing, now)),
+            self.write(move |unit| tpps::set_standing(unit, &actor, &client_id, &standing, now)),
         )
     }
 
@@ -119,7 +119,7 @@ impl Store for Ledger {
     }
 
     fn accept(&self, batch: Vec<Submission>, now: Timestamp) -> Answer<'_, Vec<Acceptance>> {
-        Box::pin(self.write(move |unit| accept::accept(unit, batch, now)))
+        Box::pin(self.write(move |unit| accept::accept(unit, &batch, now)))
     }
 
     fn poll(&self, poll: Poll, now: Timestamp) -> Answer<'_, Polled> {
@@ -137,7 +137,7 @@ impl Store for Ledger {
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
-        Box::pin(self.write(move |unit| sets::keep(unit, signed, now)))
+        Box::pin(self.write(move |unit| sets::keep(unit, &signed, now)))
     }
 
     fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>> {
@@ -206,7 +206,7 @@ impl Store for Ledger {
         renew: Option<u64>,
         ttl: Duration,
     ) -> Answer<'_, Option<Lease>> {
-        Box::pin(self.write(move |unit| leases::hold(unit, node_id, renew, ttl)))
+        Box::pin(self.write(move |unit| leases::hold(unit, &node_id, renew, ttl)))
     }
 
     fn release_lease(&self, lease: Lease) -> Answer<'_, ()> {
@@ -218,7 +218,7 @@ impl Store for Ledger {
     }
 
     fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
-        Box::pin(self.write(move |unit| lanes::report(unit, &lease, reports)))
+        Box::pin(self.write(move |unit| lanes::report(unit, &lease, &reports)))
     }
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {

@@ -59,16 +59,16 @@ pub(super) fn know(db: &Connection, client_id: &ClientId) -> Result<Option<Known
 pub(super) fn register(
     unit: &Unit,
     actor: &Actor,
-    client_id: ClientId,
-    profile: Profile,
+    client_id: &ClientId,
+    profile: &Profile,
     now: Timestamp,
 ) -> Result<Option<Tpp>, Error> {
-    if know(&unit.db, &client_id)?.is_some() {
+    if know(&unit.db, client_id)?.is_some() {
         return Ok(None);
     }
     let tpp = Tpp {
-        client_id,
-        profile,
+        client_id: client_id.clone(),
+        profile: profile.clone(),
         standing: Standing::Active,
         registered_at: now,
         changed_at: now,
@@ -99,10 +99,10 @@ pub(super) fn change(
     unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
-    profile: Profile,
+    profile: &Profile,
     now: Timestamp,
 ) -> Result<Option<Tpp>, Error> {
-    let rewrite = |tpp: &mut Tpp| tpp.profile = profile;
+    let rewrite = |tpp: &mut Tpp| tpp.profile.clone_from(profile);
     rewrite_tpp(unit, actor, "tpp.changed", client_id, rewrite, now)
 }
 
@@ -111,14 +111,14 @@ pub(super) fn set_standing(
     unit: &mut Unit,
     actor: &Actor,
     client_id: &ClientId,
-    standing: Standing,
+    standing: &Standing,
     now: Timestamp,
 ) -> Result<Option<Tpp>, Error> {
     let action = match standing {
         Standing::Active => "tpp.enabled",
         Standing::Disabled { .. } => "tpp.disabled",
     };
-    let rewrite = |tpp: &mut Tpp| tpp.standing = standing;
+    let rewrite = |tpp: &mut Tpp| tpp.standing.clone_from(standing);
     rewrite_tpp(unit, actor, action, client_id, rewrite, now)
 }
 

@@ -31,15 +31,18 @@ fn unhurried() -> Options {
     }
 }
 
-async fn hold_up(home: &Arc<Home>, first: impl FnOnce(&mut Unit) + Send + 'static) -> HeldUp {
+async fn hold_up(home: &Arc<Home>, mut first: impl FnMut(&mut Unit) + Send + 'static) -> HeldUp {
     let (go_on, wait) = mpsc::channel();
     let (started, has_started) = tokio::sync::oneshot::channel();
     let held = Arc::clone(home);
     let first = tokio::task::spawn(async move {
+        let mut gate = Some((started, wait));
         let work = move |unit: &mut Unit| {
             first(unit);
-            started.send(()).unwrap();
-            wait.recv().unwrap();
+            if let Some((started, wait)) = gate.take() {
+                started.send(()).unwrap();
+                wait.recv().unwrap();
+            }
             Ok(())
         };
         held.ledger.write(work).await
@@ -52,7 +55,7 @@ async fn hold_up(home: &Arc<Home>, first: impl FnOnce(&mut Unit) + Send + 'stati
 async fn queue<T: Send + 'static>(
     home: &Arc<Home>,
     waiting: usize,
-    work: impl FnOnce(&mut Unit) -> Result<T, Error> + Send + 'static,
+    work: impl FnMut(&mut Unit) -> Result<T, Error> + Send + 'static,
 ) -> JoinHandle<Result<T, Error>> {
     let asking = Arc::clone(home);
     let task = tokio::task::spawn(async move { asking.ledger.write(work).await });
@@ -138,7 +141,7 @@ impl Listen for Notebook {
 fn news(unit: &mut Unit, n: u64) -> Result<(), Error> {
     let notice = super::notice(&tpp(), super::Family::Aisp, &[super::UPDATE]);
     let batch = vec![super::submission(jti(n), notice)];
-    crate::sqlite::accept::accept(unit, batch, at(0)).map(drop)
+    crate::sqlite::accept::accept(unit, &batch, at(0)).map(drop)
 }
 
 // P-07, D-08
@@ -153,7 +156,7 @@ async fn a_group_is_told_once_and_each_tpp_in_it_once_without_what_was_rolled_ba
     let bad = queue(&home, 2, move |unit| {
         let notice = super::notice(&other, super::Family::Aisp, &[super::UPDATE]);
         let batch = vec![super::submission(jti(9), notice)];
-        crate::sqlite::accept::accept(unit, batch, at(0))?;
+        crate::sqlite::accept::accept(unit, &batch, at(0))?;
         news(unit, 2)
     })
     .await;
@@ -204,6 +207,37 @@ async fn a_group_takes_no_more_requests_than_its_bound() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(commits.load(Ordering::SeqCst), 2);
+}
+
+// D-08
+#[tokio::test]
+async fn a_request_that_fails_by_itself_is_done_once_and_a_group_at_most_twice() {
+    let home = Arc::new(Home::new(unhurried()));
+    let runs = Arc::new([const { AtomicUsize::new(0) }; 3]);
+    let work = |which: usize, fails: bool| {
+        let runs = Arc::clone(&runs);
+        move |unit: &mut Unit| {
+            runs[which].fetch_add(1, Ordering::SeqCst);
+            write_line(unit, &which.to_string())?;
+            if fails {
+                write_line(unit, &which.to_string())?;
+            }
+            Ok(())
+        }
+    };
+    let counts = || [0, 1, 2].map(|which| runs[which].load(Ordering::SeqCst));
+    assert!(home.ledger.write(work(0, true)).await.is_err());
+    assert_eq!(counts(), [1, 0, 0]);
+    let held = hold_up(&home, |_| ()).await;
+    let good = queue(&home, 1, work(1, false)).await;
+    let bad = queue(&home, 2, work(2, true)).await;
+    let again = queue(&home, 3, work(2, true)).await;
+    held.go_on.send(()).unwrap();
+    good.await.unwrap().unwrap();
+    assert!(bad.await.unwrap().is_err());
+    assert!(again.await.unwrap().is_err());
+    assert_eq!(counts(), [1, 2, 3], "with care the second costs nobody");
+    assert_eq!(lines(&home).await, ["1"]);
 }
 
 // D-08
@@ -362,14 +396,15 @@ async fn a_write_that_is_not_allowed_is_named_and_the_next_one_works() {
     let pragma = |value: &'static str| {
         move |unit: &mut Unit| unit.db.pragma_update(None, "query_only", value).unwrap()
     };
-    let held = hold_up(&home, pragma("on")).await;
-    let refused = queue(&home, 1, |unit| write_line(unit, "refused")).await;
-    let allows = pragma("off");
-    let allowed = queue(&home, 2, move |unit| {
-        allows(unit);
-        write_line(unit, "allowed")
+    let held = hold_up(&home, |_| ()).await;
+    let refused = queue(&home, 1, move |unit| {
+        pragma("on")(unit);
+        let refused = write_line(unit, "refused");
+        pragma("off")(unit);
+        refused
     })
     .await;
+    let allowed = queue(&home, 2, |unit| write_line(unit, "allowed")).await;
     held.go_on.send(()).unwrap();
     let refused = refused.await.unwrap();
     assert!(
