@@ -8,6 +8,7 @@ mod slow {
     use oyez_domain::tpp::Overrides;
     use oyez_testkit::endpoint::Behaviour;
     use oyez_testkit::scale;
+    use tokio::time::Instant;
 
     use crate::network::world::{PATH, World};
 
@@ -26,6 +27,7 @@ mod slow {
 
     // D-04, D-06, D-09, D-10
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[expect(clippy::print_stderr, reason = "figures are for people")]
     async fn a_hundred_thousand_queued_events_cost_one_probe_per_step_and_all_arrive() {
         let events = usize::try_from(scale::rounds(100_000)).unwrap();
         let world = World::start().await;
@@ -55,6 +57,7 @@ mod slow {
 
         let tried = tpp.inbox().distinct().to_vec();
         let outage_requests = tpp.endpoint.count(PATH);
+        let begun = Instant::now();
         tpp.endpoint.behave(PATH, Behaviour::accept());
         tpp.endpoint
             .until_within(PATH, Duration::from_secs(600), |inbox| {
@@ -67,12 +70,21 @@ mod slow {
             .filter(|jti| !tried.contains(jti))
             .copied()
             .collect();
-        let after = inbox.jtis().split_off(outage_requests);
-        let in_order: Vec<_> = after
-            .into_iter()
-            .filter(|jti| !tried.contains(jti))
-            .collect();
-        assert_eq!(in_order, never_tried_before);
+        // Of first attempts: on a machine that is busy with other things one may fail, and is made again.
+        let after = &inbox.distinct()[tried.len()..];
+        assert!(
+            after == never_tried_before,
+            "not in the order of acceptance"
+        );
+        let again = (inbox.jtis().len() - outage_requests).saturating_sub(events);
+        let took = begun.elapsed();
+        let peak = resident().saturating_sub(before.0);
+        eprintln!(
+            "{events} events: {probes} probes in {counted} steps, {} KiB more meanwhile; delivered in {took:.1?}, \
+             {again} twice, {} KiB more in all",
+            grown >> 10,
+            peak >> 10
+        );
         assert!(inbox.differing().is_empty());
         assert!(resident().saturating_sub(before.0) < 256 << 20);
         world.until_all_settled(&tpp).await;
