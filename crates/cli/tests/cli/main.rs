@@ -18,6 +18,7 @@ mod keys;
 mod kill;
 mod migrate;
 mod publish;
+mod renewal;
 mod serve;
 mod storage;
 mod tpps;

@@ -271,7 +271,12 @@ fn a_slow_probe_that_is_switched_on_or_off_holds_for_endpoints_that_were_given_u
     for (passed, said, terms, next) in [
         (HOUR / 4, None, terms(), Some(DAWN + HOUR)),
         (HOUR * 5, None, terms(), Some(DAWN + HOUR)),
-        (HOUR / 4, Some(DAWN + HOUR * 30), terms(), Some(DAWN + HOUR / 4 + HOUR)),
+        (
+            HOUR / 4,
+            Some(DAWN + HOUR * 30),
+            terms(),
+            Some(DAWN + HOUR / 4 + HOUR),
+        ),
         (HOUR / 4, Some(DAWN + HOUR), off.clone(), None),
         (HOUR / 4, None, off, None),
     ] {

@@ -82,8 +82,8 @@ struct Site {
     ended: usize,
     /// What the node that lives has chosen.
     chosen: BTreeSet<Jti>,
-    /// What one that died had chosen and not sent, and until when the ledger takes it to be in flight.
-    orphans: BTreeMap<Jti, Timestamp>,
+    /// What somebody else has, and until when: a poll, or a node that died with it.
+    taken: BTreeMap<Jti, Timestamp>,
 }
 
 /// Counts an attempt as long as it lives, crashes included.
@@ -127,9 +127,22 @@ impl Endpoints {
         let until = self.clock.now() + IN_FLIGHT_FOR;
         for site in self.sites().values_mut() {
             let chosen = std::mem::take(&mut site.chosen);
-            let unsent = chosen.into_iter().filter(|jti| !site.bytes.contains_key(jti));
-            site.orphans.extend(unsent.map(|jti| (jti, until)));
+            for jti in chosen
+                .into_iter()
+                .filter(|jti| !site.bytes.contains_key(jti))
+            {
+                let taken_until = site.taken.entry(jti).or_default();
+                *taken_until = until.max(*taken_until);
+            }
         }
+    }
+
+    /// A poll was handed them.
+    pub(crate) fn polled(&self, client_id: &ClientId, jtis: &[Jti]) {
+        let until = self.clock.now() + REDELIVERY_DELAY;
+        let mut sites = self.sites();
+        let site = sites.entry(client_id.clone()).or_default();
+        site.taken.extend(jtis.iter().map(|jti| (*jti, until)));
     }
 
     pub(crate) fn behave(&self, client_id: &ClientId, behaviour: Behaviour) {
@@ -223,10 +236,13 @@ impl Endpoints {
             }
             (is_strict, site.accepted[site.ended..place].to_vec())
         };
-        let mut overtaken = 0;
+        let mut overtaken = Vec::new();
         let mut all_ended = true;
         for old in older {
-            let old = self.ledger.find_event(old).await.unwrap().unwrap();
+            // What nobody wanted when it was accepted is no event.
+            let Some(old) = self.ledger.find_event(old).await.unwrap() else {
+                continue;
+            };
             let has_ended = old.summary.state != State::Outstanding;
             all_ended &= has_ended;
             let mut sites = self.sites();
@@ -235,16 +251,18 @@ impl Endpoints {
             let is_passed = is_strict
                 || !site.bytes.contains_key(&old.summary.jti)
                     && file.summary.accepted_at > site.place_of(&old) + HELD_MAX;
-            overtaken += usize::from(!has_ended && is_passed);
+            if !has_ended && is_passed {
+                overtaken.push(old.summary.jti);
+            }
         }
         let may_be_overtaken = if is_strict || *health == Health::Responsive {
             0
         } else {
             PROBERS - 1
         };
-        if overtaken > may_be_overtaken {
+        if overtaken.len() > may_be_overtaken {
             self.violated(format!(
-                "D-10: {at}, before {overtaken} that are older; {health:?}"
+                "D-10: {at}, before {overtaken:?} that are older; {health:?}"
             ));
         }
     }
@@ -266,9 +284,8 @@ impl Site {
     /// By which an event has its place in the order of first attempts.
     fn place_of(&self, file: &EventFile) -> Timestamp {
         let accepted_at = file.summary.accepted_at;
-        let handed_out = file.hand_outs.last().map(|it| it.at + REDELIVERY_DELAY);
-        let orphaned = self.orphans.get(&file.summary.jti).copied();
-        accepted_at.max(handed_out.max(orphaned).unwrap_or(accepted_at))
+        let taken_until = self.taken.get(&file.summary.jti).copied();
+        accepted_at.max(taken_until.unwrap_or(accepted_at))
     }
 }
 

@@ -240,7 +240,9 @@ impl World {
             interaction_id: making::interaction("poll"),
         };
         let polled = self.ledger.poll(poll, self.now()).await.unwrap();
-        polled.work.into_iter().map(|work| work.jti).collect()
+        let got: Vec<_> = polled.work.into_iter().map(|work| work.jti).collect();
+        self.endpoints.polled(id, &got);
+        got
     }
 
     // --- what the bank does

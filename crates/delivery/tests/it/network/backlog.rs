@@ -25,9 +25,13 @@ mod slow {
         kib * 1_024
     }
 
+    #[expect(clippy::print_stderr, reason = "figures are for people")]
+    fn tell(figures: &str) {
+        eprintln!("{figures}");
+    }
+
     // D-04, D-06, D-09, D-10
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    #[expect(clippy::print_stderr, reason = "figures are for people")]
     async fn a_hundred_thousand_queued_events_cost_one_probe_per_step_and_all_arrive() {
         let events = usize::try_from(scale::rounds(100_000)).unwrap();
         let world = World::start().await;
@@ -79,12 +83,12 @@ mod slow {
         let again = (inbox.jtis().len() - outage_requests).saturating_sub(events);
         let took = begun.elapsed();
         let peak = resident().saturating_sub(before.0);
-        eprintln!(
+        tell(&format!(
             "{events} events: {probes} probes in {counted} steps, {} KiB more meanwhile; delivered in {took:.1?}, \
              {again} twice, {} KiB more in all",
             grown >> 10,
             peak >> 10
-        );
+        ));
         assert!(inbox.differing().is_empty());
         assert!(resident().saturating_sub(before.0) < 256 << 20);
         world.until_all_settled(&tpp).await;

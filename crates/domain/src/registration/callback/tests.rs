@@ -121,8 +121,7 @@ fn each_thing_wrong_with_a_callback_url_is_said() {
 // S-07, C-09
 #[test]
 fn a_host_name_that_nobody_could_dial_is_refused() {
-    let label =
-        "its host name has a part that is empty, too long, or not of letters, digits and inner hyphens";
+    let label = "its host name has a part that is empty, too long, or not of letters, digits and inner hyphens";
     let long = "its host name is too long";
     let longest_label = "a".repeat(63);
     let of_253 = [longest_label.as_str(); 4].join(".")[..253].to_owned();
