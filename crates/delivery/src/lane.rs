@@ -64,6 +64,8 @@ struct Lane<'a> {
     endpoint: Endpoint,
     /// The health that the ledger has.
     written: Health,
+    /// Unless it has one that was written and never confirmed.
+    unconfirmed: bool,
     window: Window,
     ahead: LookAhead,
 
@@ -143,6 +145,7 @@ impl<'a> Lane<'a> {
             ahead: LookAhead::new(),
             endpoint: Endpoint::known(claim.health.clone(), memory),
             written: claim.health.clone(),
+            unconfirmed: false,
             terms,
             addressee: None,
             generation: 0,
@@ -286,6 +289,7 @@ impl<'a> Lane<'a> {
         self.terms = Terms::of(*tpp, &self.node.options);
         self.addressee = None;
         self.written = health.clone();
+        self.unconfirmed = false;
         self.endpoint
             .claimed(health, &self.terms, self.node.moment());
         // Whatever brought it back (a PUT, an operator), nobody has spoken with it since (D-06).
@@ -319,7 +323,8 @@ impl<'a> Lane<'a> {
 
     /// Health changed and the ledger does not know: nothing starts and nothing is recorded before it does.
     fn is_unwritten(&self) -> bool {
-        self.reporter().is_some() && (self.asked.report || *self.endpoint.health() != self.written)
+        let differs = self.unconfirmed || *self.endpoint.health() != self.written;
+        self.reporter().is_some() && (self.asked.report || differs)
     }
 
     fn moment(&self) -> Moment {

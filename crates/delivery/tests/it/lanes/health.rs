@@ -7,6 +7,7 @@ use oyez_domain::ledger::lanes::{Health, HealthState};
 use oyez_domain::life::State;
 use oyez_domain::retry::Policy;
 use oyez_domain::tpp::{Acknowledgement, Overrides};
+use oyez_store::Error;
 
 use super::endpoints::Behaviour;
 use super::world::{MINUTE, POLICY, SLOW_PROBE, World};
@@ -369,4 +370,34 @@ async fn refusals_are_counted_though_the_lane_sleeps_between_them() {
         let is_well = world.health(&tpp).await == Health::Responsive;
         assert_eq!(is_well, acknowledges);
     }
+}
+
+// D-05, D-06, D-08
+#[tokio::test(start_paused = true)]
+async fn a_health_whose_writing_was_never_confirmed_is_written_again() {
+    let mut world = World::new(24);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.accept(&tpp, 40).await;
+    world.all_settled(&tpp, MINUTE).await;
+    // One is slow and will be acknowledged; the other fails meanwhile.
+    world.behave(&tpp, Behaviour::Slow(Duration::from_secs(2)));
+    world.accept(&tpp, 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.behave(&tpp, Behaviour::Down);
+    let error = Error::Unavailable {
+        detail: "as the test says".to_owned(),
+    };
+    world.accept(&tpp, 1).await;
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(world.endpoints.in_flight(), 2);
+    world.faults.lose_answers(error);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(matches!(world.health(&tpp).await, Health::Failing { .. }));
+    world.behave(&tpp, Behaviour::Up);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.faults.mend();
+    world.all_settled(&tpp, MINUTE).await;
+    assert_eq!(world.health(&tpp).await, Health::Responsive);
+    world.assert_sound();
 }
