@@ -246,6 +246,7 @@ impl Endpoint {
             } => (since, failures.saturating_add(1), Some(declared_at)),
         };
         self.step += 1;
+        self.memory.refused.clear();
         self.asked_for_time = failure.retry_after.is_some();
         let reason = Reason::new(&failure.reason);
         let elapsed = at.now.since(since);
@@ -259,7 +260,10 @@ impl Endpoint {
                 Next::Exhausted(_) => None,
             },
         };
-        self.probe_at = wait.or(terms.slow_probe).map(|wait| at.instant + wait);
+        // A TPP's own policy may ask for longer than there are moments: that is never.
+        self.probe_at = wait
+            .or(terms.slow_probe)
+            .and_then(|wait| at.instant.checked_add(wait));
         self.health = match wait {
             Some(wait) => Health::Failing {
                 since,

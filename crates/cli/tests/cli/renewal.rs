@@ -77,7 +77,7 @@ async fn renewed_certificates_and_anchors_hold_from_the_next_push_on_and_lose_no
     endpoint.until_count(NOTIFICATIONS, 3).await;
     assert_eq!(endpoint.connections(), 2, "it is shown who they are");
     let until = Instant::now() + Duration::from_secs(60);
-    while story(&house, &in_flight).await["state"] != "acknowledged" {
+    while story(&house, &in_flight).await["event"]["state"] != "acknowledged" {
         assert!(
             Instant::now() < until,
             "{:#}",

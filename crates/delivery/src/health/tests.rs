@@ -254,6 +254,24 @@ fn a_refusal_that_asks_for_time_gets_it_for_its_event_within_the_ceiling() {
     assert_eq!(wait, Duration::from_secs(90), "and of three, the endpoint");
 }
 
+// D-05
+#[test]
+fn a_policy_that_waits_for_longer_than_there_is_time_waits_for_ever() {
+    let endless = Duration::from_millis(u64::MAX);
+    let retry = Policy {
+        base: endless,
+        ceiling: endless,
+        window: endless,
+        ..Policy::default()
+    };
+    let mut story = Story::new(Terms { retry, ..terms() });
+    assert_eq!(story.learn(event(1), failed()).1, Change::Failed);
+    let health = story.endpoint.health().clone();
+    assert_eq!(health.next_probe_at(), Some(Timestamp::MAX));
+    let again = claimed(health, &story.terms, story.at);
+    assert!(!again.is_responsive());
+}
+
 // D-06
 #[test]
 fn a_slow_probe_that_is_switched_on_or_off_holds_for_endpoints_that_were_given_up_before() {
