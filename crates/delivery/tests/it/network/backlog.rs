@@ -93,7 +93,7 @@ mod slow {
             kept >> 10
         ));
         assert!(inbox.differing().is_empty());
-        assert!(peak < 160 << 20, "{peak} bytes more");
+        assert!(peak < 256 << 20, "{peak} bytes more");
         world.until_all_settled(&tpp).await;
     }
 }
