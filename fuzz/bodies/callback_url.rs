@@ -44,7 +44,10 @@ fn dialled_as_sent(text: &str) {
     assert!(text.ends_with(url.path()) && url.path().ends_with("/event-notifications"));
     let is_public = |address| judge(address, &Policy::default()) == Verdict::Public;
     let public = match url.host().expect("what was taken has a host") {
-        Host::Domain(name) => !name.is_empty(),
+        Host::Domain(name) => {
+            let mut labels = name.strip_suffix('.').unwrap_or(name).split('.');
+            name.len() <= 253 && labels.all(|label| (1..=63).contains(&label.len()))
+        }
         Host::Ipv4(address) => is_public(address.into()),
         Host::Ipv6(address) => is_public(address.into()),
     };

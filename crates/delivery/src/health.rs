@@ -8,6 +8,10 @@
 //! 500 to it for ever. So when the oldest has probed in vain a few times the next oldest do, and one that keeps failing while
 //! others are acknowledged counts as refused.
 //!
+//! Two things are remembered by the node alone, since they change with each acknowledgement and a write for each would cost
+//! more than what is lost with them: which events were refused since the last acknowledgement, and when that was. See
+//! [`Memory`].
+//!
 //! Waits are told by the ledger's clock, which somebody may set, and kept by the runtime's, which nobody sets. No wait is
 //! longer than the policy says, whatever was read from the ledger.
 
@@ -31,10 +35,18 @@ pub(crate) struct Endpoint {
     /// When it is probed next; `None` while nothing is held back, or for good.
     probe_at: Option<Instant>,
     step: u64,
-    /// Different events refused since the last acknowledgement.
-    refused: Vec<Jti>,
+    memory: Memory,
     /// It asked for time (D-05): only a probe ends this outage, not what was on its way before.
     asked_for_time: bool,
+}
+
+/// What is worth remembering of an endpoint while its lane sleeps: a TPP that gets an event per hour can refuse every one.
+/// A node that starts anew has forgotten it, which costs an endpoint that refuses everything two more requests at most.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory {
+    /// Different events refused since the last acknowledgement, as far as it matters.
+    refused: Vec<Jti>,
+    acknowledged_at: Option<Timestamp>,
 }
 
 /// A moment by both clocks.
@@ -65,29 +77,30 @@ pub(crate) enum Change {
 }
 
 impl Endpoint {
-    /// As the ledger remembers it. A wait that is longer than any that the terms give is one that a clock made up.
-    pub(crate) fn claimed(health: Health, terms: &Terms, at: Moment) -> Self {
-        let longest = match health {
-            Health::Unresponsive { .. } => terms.slow_probe.unwrap_or(Duration::MAX),
-            _ => terms.retry.ceiling,
-        };
-        let wait = |probe_at: Timestamp| probe_at.since(at.now).min(longest);
-        let probe_at = health.next_probe_at().map(wait);
+    /// As the ledger and the node remember it, before its terms were read.
+    pub(crate) fn known(health: Health, memory: Memory) -> Self {
         Self {
-            probe_at: probe_at.and_then(|wait| at.instant.checked_add(wait)),
             health,
+            probe_at: None,
             step: 0,
-            refused: Vec::new(),
+            memory,
             asked_for_time: false,
         }
     }
 
-    /// The same endpoint, claimed anew: what started before tells nothing of it.
-    pub(crate) fn claimed_again(&self, health: Health, terms: &Terms, at: Moment) -> Self {
-        Self {
-            step: self.step + 1,
-            ..Self::claimed(health, terms, at)
-        }
+    /// It is claimed with this health, and these are its terms: what started before tells nothing of it.
+    pub(crate) fn claimed(&mut self, health: Health, terms: &Terms, at: Moment) {
+        self.health = on_terms(health, terms, at.now);
+        let probe_at = self.health.next_probe_at();
+        let wait = probe_at.map(|probe_at| probe_at.since(at.now));
+        self.probe_at = wait.and_then(|wait| at.instant.checked_add(wait));
+        self.step += 1;
+        self.asked_for_time = false;
+    }
+
+    /// What is to be handed to the next who claims it.
+    pub(crate) fn into_memory(self) -> Memory {
+        self.memory
     }
 
     /// As it is written back.
@@ -136,14 +149,20 @@ impl Endpoint {
     ) -> (Verdict, Change) {
         let news = step == self.step;
         match judgement {
-            Judgement::Acknowledged => (Verdict::Acknowledged, self.acknowledged(news)),
-            Judgement::Refused(Refusal { reason }) => {
-                self.refused(event, news, &reason, terms, at, draw)
-            }
+            Judgement::Acknowledged => (Verdict::Acknowledged, self.acknowledged(news, at.now)),
+            Judgement::Refused(refusal) => self.refused(event, news, &refusal, terms, at, draw),
             Judgement::EndpointFailed(failure) => {
                 let alone = event.endpoint_failures >= FAILURES_ALONE;
                 if news && alone && self.is_responsive() {
-                    return self.refused(event, news, &failure.reason, terms, at, draw);
+                    let EndpointFailure {
+                        reason,
+                        retry_after,
+                    } = failure;
+                    let refusal = Refusal {
+                        reason,
+                        retry_after,
+                    };
+                    return self.refused(event, news, &refusal, terms, at, draw);
                 }
                 let change = if news {
                     self.fail(&failure, terms, at, draw)
@@ -155,8 +174,8 @@ impl Endpoint {
         }
     }
 
-    fn acknowledged(&mut self, news: bool) -> Change {
-        self.refused.clear();
+    fn acknowledged(&mut self, news: bool, now: Timestamp) -> Change {
+        self.memory.acknowledged(now);
         match self.health {
             Health::Responsive | Health::Paused { .. } => Change::None,
             Health::Failing { .. } | Health::Unresponsive { .. } => {
@@ -171,12 +190,13 @@ impl Endpoint {
         }
     }
 
-    /// The event backs off by itself. The endpoint pays for a refused probe, and for the third event in a row.
+    /// The event backs off by itself, for as long as the TPP asks at least. The endpoint pays for a refused probe, for the
+    /// third event in a row, and for one that was refused to the end while nothing was acknowledged (D-04, D-07).
     fn refused(
         &mut self,
         event: Record,
         news: bool,
-        reason: &str,
+        refusal: &Refusal,
         terms: &Terms,
         at: Moment,
         draw: f64,
@@ -185,22 +205,23 @@ impl Endpoint {
             .refused_since
             .map_or(Duration::ZERO, |since| at.now.since(since));
         let refusals = event.refusals.saturating_add(1);
-        let again_at = match terms.retry.next(refusals, elapsed, None, draw) {
+        let next = terms
+            .retry
+            .next(refusals, elapsed, refusal.retry_after, draw);
+        let again_at = match next {
             Next::After(delay) => Some(at.now + delay),
             Next::Exhausted(_) => None,
         };
-        if !self.refused.contains(&event.jti) && self.refused.len() < REFUSED_IN_A_ROW {
-            self.refused.push(event.jti);
-        }
+        let in_vain = again_at.is_none() && !self.memory.acknowledged_since(event.refused_since);
         let outage = match self.health {
-            Health::Responsive => self.refused.len() >= REFUSED_IN_A_ROW,
+            Health::Responsive => self.memory.refused(event.jti) || in_vain,
             Health::Failing { .. } | Health::Unresponsive { .. } => true,
             Health::Paused { .. } => false,
         };
         let change = if news && outage {
             let failure = EndpointFailure {
-                reason: format!("refuses every event: {reason}"),
-                retry_after: None,
+                reason: format!("refuses every event: {}", refusal.reason),
+                retry_after: refusal.retry_after,
             };
             self.fail(&failure, terms, at, draw)
         } else {
@@ -225,6 +246,7 @@ impl Endpoint {
             } => (since, failures.saturating_add(1), Some(declared_at)),
         };
         self.step += 1;
+        self.memory.refused.clear();
         self.asked_for_time = failure.retry_after.is_some();
         let reason = Reason::new(&failure.reason);
         let elapsed = at.now.since(since);
@@ -238,7 +260,10 @@ impl Endpoint {
                 Next::Exhausted(_) => None,
             },
         };
-        self.probe_at = wait.or(terms.slow_probe).map(|wait| at.instant + wait);
+        // A TPP's own policy may ask for longer than there are moments: that is never.
+        self.probe_at = wait
+            .or(terms.slow_probe)
+            .and_then(|wait| at.instant.checked_add(wait));
         self.health = match wait {
             Some(wait) => Health::Failing {
                 since,
@@ -256,6 +281,54 @@ impl Endpoint {
         };
         Change::Failed
     }
+}
+
+impl Memory {
+    /// This event was refused; is it one too many?
+    fn refused(&mut self, jti: Jti) -> bool {
+        if !self.refused.contains(&jti) && self.refused.len() < REFUSED_IN_A_ROW {
+            self.refused.push(jti);
+        }
+        self.refused.len() >= REFUSED_IN_A_ROW
+    }
+
+    fn acknowledged(&mut self, now: Timestamp) {
+        self.refused.clear();
+        self.acknowledged_at = Some(now);
+    }
+
+    fn acknowledged_since(&self, moment: Option<Timestamp>) -> bool {
+        self.acknowledged_at
+            .is_some_and(|at| moment.is_none_or(|moment| at >= moment))
+    }
+
+    /// There is something in it.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        !self.refused.is_empty() || self.acknowledged_at.is_some()
+    }
+}
+
+/// When it is probed next may have been said on other terms (a slow probe that was switched on or off, a lower ceiling), or by
+/// a clock that was set back since.
+fn on_terms(mut health: Health, terms: &Terms, now: Timestamp) -> Health {
+    match &mut health {
+        Health::Responsive | Health::Paused { .. } => {}
+        Health::Failing { next_probe_at, .. } => {
+            *next_probe_at = (*next_probe_at).min(now + terms.retry.ceiling);
+        }
+        Health::Unresponsive {
+            declared_at,
+            next_probe_at,
+            ..
+        } => {
+            let on_terms = |every: Duration| {
+                let said = next_probe_at.unwrap_or(*declared_at + every);
+                said.min(now + every)
+            };
+            *next_probe_at = terms.slow_probe.map(on_terms);
+        }
+    }
+    health
 }
 
 /// Refusals of different events in a row that make an outage (D-04).

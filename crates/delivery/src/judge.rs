@@ -25,6 +25,8 @@ pub(crate) enum Judgement {
 pub(crate) struct Refusal {
     /// In a few words, for people.
     pub(crate) reason: String,
+    /// For how long it is not to be sent again (D-05).
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// The endpoint failed (D-04).
@@ -65,6 +67,7 @@ fn judge_reply(reply: &Reply, counts: Acknowledgement, sent: &InteractionId) -> 
         200..=299 if counts == Acknowledgement::Lenient => Judgement::Acknowledged,
         400 | 422 => Judgement::Refused(Refusal {
             reason: refusal(reply),
+            retry_after: reply.retry_after,
         }),
         _ => Judgement::EndpointFailed(EndpointFailure {
             reason: match deviation {
@@ -164,7 +167,7 @@ mod tests {
     }
 
     proptest! {
-        // D-03, D-04
+        // D-03, D-04, D-05
         #[test]
         fn every_other_answer_is_one_of_the_two_failures(status in 100_u16..1000, seconds: Option<u32>) {
             let retry_after = seconds.map(|seconds| Duration::from_secs(seconds.into()));
@@ -172,7 +175,10 @@ mod tests {
             let sent = InteractionId::new(SENT).unwrap();
             match judge(&Posted::Answered(reply), Acknowledgement::Lenient, &sent).judgement {
                 Judgement::Acknowledged => prop_assert!((200..300).contains(&status)),
-                Judgement::Refused(_) => prop_assert!(status == 400 || status == 422),
+                Judgement::Refused(refusal) => {
+                    prop_assert!(status == 400 || status == 422);
+                    prop_assert_eq!(refusal.retry_after, retry_after);
+                }
                 Judgement::EndpointFailed(failure) => {
                     prop_assert!(!(200..300).contains(&status) && status != 400 && status != 422);
                     prop_assert_eq!(failure.retry_after, retry_after);
@@ -201,7 +207,11 @@ mod tests {
             let sent = InteractionId::new(SENT).unwrap();
             let judged = judge(&Posted::Answered(reply), Acknowledgement::default(), &sent);
             let reason = told.to_owned();
-            assert_eq!(judged.judgement, Judgement::Refused(Refusal { reason }));
+            let expected = Refusal {
+                reason,
+                retry_after: None,
+            };
+            assert_eq!(judged.judgement, Judgement::Refused(expected));
         }
     }
 

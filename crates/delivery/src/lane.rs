@@ -44,6 +44,7 @@ pub(crate) async fn drive(
     loop {
         lane.act();
         if let Some(ending) = lane.ending() {
+            node.remember(lane.client_id, lane.endpoint.into_memory());
             return ending;
         }
         lane.wait().await;
@@ -63,6 +64,8 @@ struct Lane<'a> {
     endpoint: Endpoint,
     /// The health that the ledger has.
     written: Health,
+    /// Unless it has one that was written and never confirmed.
+    unconfirmed: bool,
     window: Window,
     ahead: LookAhead,
 
@@ -130,6 +133,7 @@ enum Event {
 impl<'a> Lane<'a> {
     fn new(node: &'a Shared, door: &'a Door, client_id: ClientId, claim: Claim) -> Self {
         let terms = Terms::of_deployment(&node.options);
+        let memory = node.recall(&client_id);
         let now = Instant::now();
         let mut lane = Self {
             node,
@@ -139,8 +143,9 @@ impl<'a> Lane<'a> {
             arriving: None,
             window: Window::narrow(1),
             ahead: LookAhead::new(),
-            endpoint: Endpoint::claimed(claim.health.clone(), &terms, node.moment()),
+            endpoint: Endpoint::known(claim.health.clone(), memory),
             written: claim.health.clone(),
+            unconfirmed: false,
             terms,
             addressee: None,
             generation: 0,
@@ -284,9 +289,9 @@ impl<'a> Lane<'a> {
         self.terms = Terms::of(*tpp, &self.node.options);
         self.addressee = None;
         self.written = health.clone();
-        self.endpoint = self
-            .endpoint
-            .claimed_again(health, &self.terms, self.node.moment());
+        self.unconfirmed = false;
+        self.endpoint
+            .claimed(health, &self.terms, self.node.moment());
         // Whatever brought it back (a PUT, an operator), nobody has spoken with it since (D-06).
         self.window = Window::narrow(self.terms.at_once_max);
     }
@@ -318,7 +323,8 @@ impl<'a> Lane<'a> {
 
     /// Health changed and the ledger does not know: nothing starts and nothing is recorded before it does.
     fn is_unwritten(&self) -> bool {
-        self.reporter().is_some() && (self.asked.report || *self.endpoint.health() != self.written)
+        let differs = self.unconfirmed || *self.endpoint.health() != self.written;
+        self.reporter().is_some() && (self.asked.report || differs)
     }
 
     fn moment(&self) -> Moment {

@@ -28,8 +28,9 @@
 //!
 //! Health lives in the lane's row and a refused event's counters in the event's; memory only caches them. A change of health
 //! is written before the attempt that caused it is recorded, and nothing starts in between, so no crash makes a counter
-//! forget. A node that dies leaves its lease to run out, and its choices to fall due again. What was sent twice had
-//! the same bytes.
+//! forget. Two things are the node's alone, since they change with each acknowledgement: which events were refused in a
+//! row, and when the last acknowledgement was. A node that dies leaves its lease to run out, and its choices to fall due
+//! again. What was sent twice had the same bytes.
 //!
 //! # Who owns a lane
 //!

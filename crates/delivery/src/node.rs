@@ -3,6 +3,7 @@
 //! The loop is of the same kind as a lane's: it looks at what it has, starts what may be started, waits until
 //! something changes. News of a lane that is ours is a knock at its door; news of any other is a reason to claim. A
 //! sweep looks for work that nobody told of: lanes whose time has come, lanes of a node that died, and news that got lost.
+//! When the node starts, when the clock was set back and once an hour it looks at lanes whose time has not come, too.
 //!
 //! Lanes are tasks of a set that the node holds: dropping the node drops them all. One that panics is forgotten, and claimed
 //! again after a pause.
@@ -43,10 +44,10 @@ pub(crate) struct Node<'a> {
     renew_at: Instant,
     renew_pause: Pause,
     sweep_at: Instant,
-    /// What the clock said at the last claim.
-    claimed_at: Timestamp,
-    /// It was set back since: lanes that sleep by what it said before are claimed once, and sleep by what it says now.
-    catching_up: bool,
+    /// What the clock said at the last claim, and when that was.
+    claimed_at: (Timestamp, Instant),
+    /// Then every lane is claimed that sleeps, whenever it was to wake.
+    all_at: Instant,
     pause: Pause,
     /// A claim was not answered: a new epoch is wanted.
     in_doubt: bool,
@@ -76,10 +77,26 @@ enum Stopped {
 /// What the ledger answered.
 enum Told {
     Lease(Asking, Result<Option<Lease>, Error>),
-    Claimed(Arc<Tenure>, Result<Vec<Lane>, Error>),
+    Claimed(Claimed),
     Reported(Vec<LaneReport>, Result<Vec<Reported>, Error>),
     Health(ClientId, Result<Option<Lane>, Error>),
     Released(Result<(), Error>),
+}
+
+/// Lanes that were asked for.
+struct Claimed {
+    tenure: Arc<Tenure>,
+    wanted: Wanted,
+    answer: Result<Vec<Lane>, Error>,
+}
+
+/// Which lanes are asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Those that have something to do now.
+    Due,
+    /// Those that sleep, too.
+    All,
 }
 
 /// How a lease was asked for.
@@ -114,8 +131,8 @@ impl<'a> Node<'a> {
             renew_at: now,
             renew_pause: Pause::default(),
             sweep_at: now,
-            claimed_at: shared.parts.clock.now(),
-            catching_up: false,
+            claimed_at: (shared.parts.clock.now(), now),
+            all_at: now,
             pause: Pause::default(),
             in_doubt: false,
             stopped: Stopped::Not,
@@ -180,7 +197,7 @@ impl<'a> Node<'a> {
     fn told(&mut self, told: Told) {
         match told {
             Told::Lease(asking, answer) => self.leased(asking, answer),
-            Told::Claimed(tenure, answer) => self.claimed(&tenure, answer),
+            Told::Claimed(claimed) => self.claimed(claimed),
             Told::Reported(reports, answer) => self.reported(reports, answer),
             Told::Health(client_id, answer) => self.found(client_id, answer),
             Told::Released(answer) => {
@@ -279,25 +296,47 @@ impl<'a> Node<'a> {
         self.asked.lanes = true;
         self.sweep_at = now + SWEEP;
         let tenure = Arc::clone(tenure);
-        let lanes_max = u32::try_from(free.min(CLAIM_MAX)).unwrap_or(u32::MAX);
-        let parts = &self.shared.parts;
         let lease = tenure.lease.clone();
-        let clock = parts.clock.now();
-        self.catching_up |= clock < self.claimed_at;
-        self.claimed_at = clock;
-        let now = if self.catching_up {
-            self.shared.due_now()
-        } else {
-            clock
+        let (wanted, by, lanes_max) = match self.wanted(now) {
+            // All at once: those that are let go again while others are still to come would come again.
+            (Wanted::All, _) => (Wanted::All, Timestamp::MAX, free),
+            (Wanted::Due, clock) => (Wanted::Due, clock, free.min(CLAIM_MAX)),
         };
-        let answer = parts.store.claim_lanes(lease, lanes_max, now);
-        self.ledger
-            .push(Box::pin(async move { Told::Claimed(tenure, answer.await) }));
+        let lanes_max = u32::try_from(lanes_max).unwrap_or(u32::MAX);
+        let answer = self.shared.parts.store.claim_lanes(lease, lanes_max, by);
+        self.ledger.push(Box::pin(async move {
+            let answer = answer.await;
+            Told::Claimed(Claimed {
+                tenure,
+                wanted,
+                answer,
+            })
+        }));
     }
 
-    fn claimed(&mut self, tenure: &Arc<Tenure>, answer: Result<Vec<Lane>, Error>) {
+    /// When a lane wakes was said by a clock that may have been set back since, while this node ran or before, and on terms
+    /// that may have changed. So now and then every lane is looked at, and lies down again by what is true now. Answers
+    /// what the clock says, too.
+    fn wanted(&mut self, now: Instant) -> (Wanted, Timestamp) {
+        let clock = self.shared.parts.clock.now();
+        let (said, then) = self.claimed_at;
+        let expected = said + now.duration_since(then);
+        if expected.since(clock) > SET_BACK_MIN {
+            self.all_at = now;
+        }
+        self.claimed_at = (clock, now);
+        let wanted = if now >= self.all_at {
+            Wanted::All
+        } else {
+            Wanted::Due
+        };
+        (wanted, clock)
+    }
+
+    fn claimed(&mut self, claimed: Claimed) {
         self.asked.lanes = false;
-        let lanes = match answer {
+        let tenure = claimed.tenure;
+        let lanes = match claimed.answer {
             Ok(lanes) => lanes,
             Err(error) => {
                 // Unless it had no turn, it may have happened: lanes of this epoch that nobody drives are free only when the epoch
@@ -307,13 +346,13 @@ impl<'a> Node<'a> {
             }
         };
         self.pause.clear();
-        if lanes.len() >= CLAIM_MAX {
-            self.sweep_at = Instant::now();
-        } else {
-            self.catching_up = false;
+        match claimed.wanted {
+            Wanted::All => self.all_at = Instant::now() + ALL_EVERY,
+            Wanted::Due if lanes.len() >= CLAIM_MAX => self.sweep_at = Instant::now(),
+            Wanted::Due => {}
         }
         for Lane { client_id, health } in lanes {
-            let tenure = Arc::clone(tenure);
+            let tenure = Arc::clone(&tenure);
             let claim = Claim { health, tenure };
             let door = self.shared.doors().get(&client_id).map(Arc::clone);
             match door {
@@ -483,6 +522,10 @@ impl<'a> Node<'a> {
 const SWEEP: Duration = Duration::from_secs(1);
 /// Lanes claimed by one request; there may be another at once.
 const CLAIM_MAX: usize = 64;
+/// A lane that sleeps by a mistake sleeps no longer than this.
+const ALL_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Less is what clocks are put right by day by day: lanes sleep so much longer.
+const SET_BACK_MIN: Duration = Duration::from_secs(1);
 /// A lease is renewed so often in its time, so that two renewals may fail.
 const RENEWALS: u32 = 3;
 /// We count on less than we were given, by this part: clocks do not run equally fast.

@@ -52,7 +52,7 @@ pub struct Options {
 /// What a postman works with.
 pub struct Parts {
     /// Whom the deployment believes, and who it is; whoever reloads it sends the new value (D-13).
-    pub tls: watch::Receiver<Tls>,
+    pub tls: watch::Receiver<Arc<Tls>>,
     /// Who knows the addresses of names.
     pub resolver: Arc<dyn Resolve>,
     /// What a date in `Retry-After` is compared with.
@@ -99,7 +99,7 @@ impl Postman {
 
     /// The way to an addressee: the one that was taken last, as far as it still leads there.
     fn route(&self, addressee: &Arc<Addressee>) -> Result<Arc<Route>, Failure> {
-        let tls = self.parts.tls.borrow().clone();
+        let tls = Tls::clone(&self.parts.tls.borrow());
         let place = self.routes.place(&addressee.client_id);
         place.renewed(|known| match known {
             Some(route) if route.leads_to(addressee, &tls) => Ok(Arc::clone(route)),

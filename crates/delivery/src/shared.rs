@@ -1,18 +1,16 @@
-//! What a node, its lanes and those who bring news have in common. The one lock is held for a look into a map.
+//! What a node, its lanes and those who bring news have in common. Each lock is held for a look into a map.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use oyez_domain::ids::ClientId;
-use oyez_domain::time::Timestamp;
 use oyez_store::News;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::door::Door;
-use crate::health::Moment;
+use crate::health::{Memory, Moment};
 use crate::{Options, Parts};
 
 /// See the head of this file.
@@ -23,8 +21,8 @@ pub(crate) struct Shared {
     pub(crate) wants_lanes: Notify,
     doors: Mutex<HashMap<ClientId, Arc<Door>>>,
     stopping: AtomicBool,
-    /// The latest moment by which a lane woke, and when that was by the steady clock.
-    latest: Mutex<(Timestamp, Duration)>,
+    /// Of endpoints whose lanes are not driven.
+    memories: Mutex<HashMap<ClientId, Memory>>,
     in_flight: AtomicUsize,
 }
 
@@ -37,7 +35,7 @@ impl Shared {
             options,
             wants_lanes: Notify::new(),
             doors: Mutex::default(),
-            latest: Mutex::new((parts.clock.now(), parts.steady.elapsed())),
+            memories: Mutex::default(),
             stopping: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             parts,
@@ -79,19 +77,22 @@ impl Shared {
         }
     }
 
-    /// The moment by which lanes wake after the clock was set back: it does not go back, or those that were woken just
-    /// before would sleep until the clock has caught up. Events need no such care: the ledger has it.
-    pub(crate) fn due_now(&self) -> Timestamp {
-        let (now, elapsed) = (self.parts.clock.now(), self.parts.steady.elapsed());
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, at) = *latest;
-        let expected = known + elapsed.saturating_sub(at);
-        if expected.since(now) <= SET_BACK_MAX {
-            *latest = (now.max(expected), elapsed);
-        } else {
-            *latest = (now, elapsed);
+    /// What is remembered of an endpoint whose lane was let go.
+    pub(crate) fn recall(&self, client_id: &ClientId) -> Memory {
+        let known = self.memories().remove(client_id);
+        known.unwrap_or_default()
+    }
+
+    /// Until its lane is driven again.
+    pub(crate) fn remember(&self, client_id: ClientId, memory: Memory) {
+        let mut memories = self.memories();
+        if memory.is_worth_keeping() && memories.len() < MEMORIES_MAX {
+            memories.insert(client_id, memory);
         }
-        latest.0
+    }
+
+    fn memories(&self) -> MutexGuard<'_, HashMap<ClientId, Memory>> {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A number in [0, 1).
@@ -125,5 +126,5 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// A clock that is set back further was wrong for too long: what it says now is believed.
-const SET_BACK_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// More than a market has TPPs; of one more nothing is remembered.
+const MEMORIES_MAX: usize = 4096;

@@ -13,6 +13,7 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use crate::keys;
@@ -172,15 +173,25 @@ impl Certified {
         URL_SAFE_NO_PAD.encode(oyez_jose::sha256(&self.certificate))
     }
 
-    /// A server's side of TLS that shows this certificate and asks nobody for theirs.
+    /// A server's side of TLS that shows this certificate, and asks for one that these roots believe, if there are some.
     pub(crate) fn server_config(
         &self,
         versions: &[&'static SupportedProtocolVersion],
+        clients: Option<&Arc<RootCertStore>>,
     ) -> ServerConfig {
-        ServerConfig::builder_with_provider(provider())
+        let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)
-            .unwrap()
-            .with_no_client_auth()
+            .unwrap();
+        let verifier = |roots| {
+            WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider())
+                .build()
+                .unwrap()
+        };
+        let builder = match clients {
+            Some(roots) => builder.with_client_cert_verifier(verifier(roots)),
+            None => builder.with_no_client_auth(),
+        };
+        builder
             .with_single_cert(vec![self.der().clone()], self.key_der())
             .unwrap()
     }

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::certificates::Certified;
+use crate::certificates::{Authority, Certified};
 use front::{Door, Front};
 
 pub use behaviour::{Behaviour, Echo, Flaw, Manner};
@@ -148,6 +148,11 @@ impl Endpoint {
     /// From now on, new connections see this certificate.
     pub fn show(&self, certified: &Certified) {
         self.state.front().certified = certified.clone();
+    }
+
+    /// From now on, new connections are asked for a certificate of this authority, and turned away without one.
+    pub fn ask_for(&self, authority: &Authority) {
+        self.state.front().clients = Some(authority.roots());
     }
 
     /// From now on it is written to this file, on disk before it is answered, what comes.

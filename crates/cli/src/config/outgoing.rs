@@ -15,8 +15,8 @@ use super::text::ProxyUrl;
 section! {
     /// Requests that oyez makes (D-11, D-12, D-13). The timeouts of pushes are in `[push]`.
     Outbound = "outbound" {
-        /// The authorities that are believed when oyez calls somebody, in PEM; without it, those of the system. Read at the
-        /// start alone.
+        /// The authorities that are believed when oyez calls somebody, in PEM; without it, those of the system. For pushes
+        /// they are read again when the file changes, and on SIGHUP; for key sets and access tokens at the start alone.
         trust_anchors: Option<PathBuf> = optional("\"anchors.pem\"", File("certificates in PEM"));
         /// The way out, if there is only one; it is asked for CONNECT. Never taken from the environment.
         proxy: Option<ProxyUrl> = optional("\"http://proxy.bank.example:3128\"", parsed("an http URL of host and port"));

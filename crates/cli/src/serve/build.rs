@@ -86,7 +86,7 @@ pub(crate) fn build(
     store.listen(Arc::downgrade(&bank.waiters) as _);
     let mut delivery = None;
     if roles.delivery && config.features.push {
-        delivery = Some(pushing::delivery(config, &bank, &tasks)?);
+        delivery = Some(pushing::delivery(config, &bank, &mut material, &tasks)?);
     }
     let draining = CancellationToken::new();
     let mut tpp = None;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use oyez_domain::time::Clock;
 use oyez_jose::Jwks;
 use oyez_jose::key_set::KeySet;
+use oyez_outbound::DefaultTimeProvider;
 use oyez_web::internal::operators::{self, Operators};
 use oyez_web::listener::Tls;
 use tokio::sync::watch;
 
 use super::files::{bytes, secret, secret_bytes};
+use super::outward;
 use super::reload::{Source, kept_up};
 use crate::clock::SystemClock;
 use crate::config::{Config, Secret};
@@ -82,6 +84,27 @@ impl Material {
             })
         };
         self.keep(files.name, paths, read).map(Some)
+    }
+
+    /// Whom pushes believe, and who they are from (D-13). The system's own anchors are read again when somebody says so.
+    pub(super) fn push_tls(
+        &mut self,
+        config: &Config,
+    ) -> Result<Latest<oyez_outbound::Tls>, Failure> {
+        let anchors = config.outbound.trust_anchors.clone();
+        let (certificate, key) = (config.push.certificate.clone(), config.push.key.clone());
+        let paths = [&anchors, &certificate, &key];
+        let paths = paths.into_iter().flatten().cloned().collect();
+        self.keep("certificate and anchors of pushes", paths, move || {
+            let believed = outward::anchors(anchors.as_deref())?;
+            let identity = outward::identity(certificate.as_deref(), key.as_deref())?;
+            oyez_outbound::Tls::new(&believed, identity, Arc::new(DefaultTimeProvider)).map_err(
+                |error| {
+                    let mend = "oyez check says more";
+                    Failure::environment("cannot push in TLS", mend).because(&error)
+                },
+            )
+        })
     }
 
     /// The keys that access tokens are checked with.

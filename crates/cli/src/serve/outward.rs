@@ -42,17 +42,9 @@ impl<'a> Outward<'a> {
         clock: Arc<dyn Clock>,
         tasks: TaskTracker,
     ) -> Result<Self, Failure> {
-        let anchors = match &config.outbound.trust_anchors {
-            Some(path) => Anchors::from_pem(&bytes(path)?),
-            None => Anchors::from_system(),
-        };
-        let anchors = anchors.map_err(|error| {
-            let mend = "set [outbound] trust_anchors to a file of certificates in PEM";
-            Failure::environment("nobody could be believed outside", mend).because(&error)
-        })?;
         Ok(Self {
             config,
-            anchors,
+            anchors: anchors(config.outbound.trust_anchors.as_deref())?,
             proxy: proxy(config)?,
             clock,
             tasks,
@@ -146,17 +138,6 @@ impl<'a> Outward<'a> {
         self.proxy.clone()
     }
 
-    /// Who is believed when pushing, and who we are then (D-13).
-    pub(super) fn push_tls(&self) -> Result<Tls, Failure> {
-        let push = &self.config.push;
-        let identity = identity(push.certificate.as_deref(), push.key.as_deref())?;
-        let tls = Tls::new(&self.anchors, identity, Arc::new(DefaultTimeProvider));
-        tls.map_err(|error| {
-            let mend = "oyez check says more";
-            Failure::environment("cannot push in TLS", mend).because(&error)
-        })
-    }
-
     fn client(&self, peers: &Peers, limits: Limits) -> Result<Arc<Client>, Failure> {
         let (identity, addresses, plain_http) = match peers {
             Peers::AuthorisationServer => {
@@ -192,8 +173,23 @@ impl<'a> Outward<'a> {
     }
 }
 
+/// Who is believed: those of a file, or of the system.
+pub(super) fn anchors(path: Option<&Path>) -> Result<Anchors, Failure> {
+    let anchors = match path {
+        Some(path) => Anchors::from_pem(&bytes(path)?),
+        None => Anchors::from_system(),
+    };
+    anchors.map_err(|error| {
+        let mend = "set [outbound] trust_anchors to a file of certificates in PEM";
+        Failure::environment("nobody could be believed outside", mend).because(&error)
+    })
+}
+
 /// Who we are to the other side, if it is to know.
-fn identity(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Identity>, Failure> {
+pub(super) fn identity(
+    certificate: Option<&Path>,
+    key: Option<&Path>,
+) -> Result<Option<Identity>, Failure> {
     let (Some(certificate), Some(key)) = (certificate, key) else {
         return Ok(None);
     };

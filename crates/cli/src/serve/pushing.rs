@@ -12,9 +12,9 @@ use oyez_domain::versions::FinancialId;
 use oyez_outbound::{HeaderValue, SystemResolver};
 use oyez_web::Bank;
 use oyez_web::metrics::{Metrics, Pushed};
-use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use super::material::Material;
 use super::outward::Outward;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -23,6 +23,7 @@ use crate::failure::Failure;
 pub(super) fn delivery(
     config: &Config,
     bank: &Bank,
+    material: &mut Material,
     tasks: &TaskTracker,
 ) -> Result<Arc<Delivery>, Failure> {
     let random = bank.random.clone();
@@ -30,7 +31,7 @@ pub(super) fn delivery(
     let parts = Parts {
         store: Arc::clone(&bank.store),
         issue: Arc::clone(&bank.issuer) as _,
-        post: Arc::new(postman(config, bank, tasks)?),
+        post: Arc::new(postman(config, bank, material, tasks)?),
         clock: Arc::clone(&bank.clock),
         steady: Arc::new(RunsThroughSleep),
         chance,
@@ -56,7 +57,12 @@ fn options(config: &Config) -> Options {
     }
 }
 
-fn postman(config: &Config, bank: &Bank, tasks: &TaskTracker) -> Result<Postman, Failure> {
+fn postman(
+    config: &Config,
+    bank: &Bank,
+    material: &mut Material,
+    tasks: &TaskTracker,
+) -> Result<Postman, Failure> {
     let outward = Outward::new(config, Arc::clone(&bank.clock), tasks.clone())?;
     let options = post::Options {
         financial_id: financial_id(config, bank),
@@ -67,7 +73,7 @@ fn postman(config: &Config, bank: &Bank, tasks: &TaskTracker) -> Result<Postman,
         attempt_time_max: config.push.total_timeout,
     };
     let parts = post::Parts {
-        tls: watch::channel(outward.push_tls()?).1,
+        tls: material.push_tls(config)?,
         resolver: Arc::new(SystemResolver),
         clock: Arc::clone(&bank.clock),
         tracker: tasks.clone(),

@@ -141,12 +141,15 @@ impl House {
 
     /// Stops it in good order, and answers its exit code.
     pub(crate) fn stop(&mut self) -> i32 {
+        self.signal("TERM");
         let mut server = self.server.take().expect("it runs");
-        let kill = Command::new("kill")
-            .arg(server.child.id().to_string())
-            .status();
-        assert!(kill.unwrap().success());
         server.child.wait().unwrap().code().unwrap()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process_id().to_string();
+        let kill = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(kill.unwrap().success());
     }
 
     pub(crate) fn process_id(&self) -> u32 {

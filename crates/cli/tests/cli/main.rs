@@ -19,6 +19,7 @@ mod keys;
 mod kill;
 mod migrate;
 mod publish;
+mod renewal;
 mod serve;
 mod storage;
 mod tpps;

@@ -59,7 +59,14 @@ fn busy(retry_after: Duration) -> Judgement {
 fn refused() -> Judgement {
     Judgement::Refused(Refusal {
         reason: "status 400".to_owned(),
+        retry_after: None,
     })
+}
+
+fn claimed(health: Health, terms: &Terms, at: Moment) -> Endpoint {
+    let mut endpoint = Endpoint::known(health.clone(), Memory::default());
+    endpoint.claimed(health, terms, at);
+    endpoint
 }
 
 /// An endpoint and a clock of its own.
@@ -76,7 +83,7 @@ impl Story {
             instant: Instant::now(),
         };
         Self {
-            endpoint: Endpoint::claimed(Health::Responsive, &terms, at),
+            endpoint: claimed(Health::Responsive, &terms, at),
             terms,
             at,
         }
@@ -189,12 +196,117 @@ fn a_refused_event_backs_off_by_its_own_counters_and_the_endpoint_is_not_punishe
     };
     assert_eq!(story.learn(at(0, 0), refused()), (after(1), Change::None));
     assert_eq!(story.learn(at(1, 1), refused()), (after(2), Change::None));
+    story.learn(event(2), Judgement::Acknowledged);
     let poll_only = Verdict::Refused { again_at: None };
     assert_eq!(story.learn(at(2, 3), refused()), (poll_only, Change::None));
     assert!(
         story.endpoint.is_responsive(),
         "one event refused thrice is one event"
     );
+}
+
+// D-06, D-07
+#[test]
+fn an_event_that_is_refused_to_the_end_while_nothing_is_acknowledged_is_an_outage() {
+    for acknowledged_before in [true, false] {
+        let mut story = Story::new(few_retries(0));
+        if acknowledged_before {
+            story.learn(event(2), Judgement::Acknowledged);
+            story.pass(HOUR);
+        }
+        let since = story.at.now;
+        story.pass(HOUR);
+        let last = Record {
+            refusals: 3,
+            refused_since: Some(since),
+            ..event(1)
+        };
+        let poll_only = Verdict::Refused { again_at: None };
+        assert_eq!(story.learn(last, refused()), (poll_only, Change::Failed));
+    }
+}
+
+// D-05, D-07
+#[test]
+fn a_refusal_that_asks_for_time_gets_it_for_its_event_within_the_ceiling() {
+    let asking = |seconds| {
+        Judgement::Refused(Refusal {
+            reason: "status 400".to_owned(),
+            retry_after: Some(Duration::from_secs(seconds)),
+        })
+    };
+    let mut story = Story::new(terms());
+    let again = |wait| Verdict::Refused {
+        again_at: Some(DAWN + wait),
+    };
+    for (asked, wait) in [
+        (0, Duration::from_secs(1)),
+        (90, Duration::from_secs(90)),
+        (1_000_000, HOUR),
+    ] {
+        let learned = story.learn(event(1), asking(asked));
+        assert_eq!(learned, (again(wait), Change::None), "{asked}");
+    }
+    story.learn(event(2), asking(90));
+    assert_eq!(story.learn(event(3), asking(90)).1, Change::Failed);
+    let probe_at = story.endpoint.probe_at().unwrap();
+    let wait = probe_at.duration_since(story.at.instant);
+    assert_eq!(wait, Duration::from_secs(90), "and of three, the endpoint");
+}
+
+// D-05
+#[test]
+fn a_policy_that_waits_for_longer_than_there_is_time_waits_for_ever() {
+    let endless = Duration::from_millis(u64::MAX);
+    let retry = Policy {
+        base: endless,
+        ceiling: endless,
+        window: endless,
+        ..Policy::default()
+    };
+    let mut story = Story::new(Terms { retry, ..terms() });
+    assert_eq!(story.learn(event(1), failed()).1, Change::Failed);
+    let health = story.endpoint.health().clone();
+    assert_eq!(health.next_probe_at(), Some(Timestamp::MAX));
+    let again = claimed(health, &story.terms, story.at);
+    assert!(!again.is_responsive());
+}
+
+// D-06
+#[test]
+fn a_slow_probe_that_is_switched_on_or_off_holds_for_endpoints_that_were_given_up_before() {
+    let given_up = |next_probe_at| Health::Unresponsive {
+        since: DAWN - HOUR,
+        declared_at: DAWN,
+        failures: 9,
+        next_probe_at,
+        reason: Reason::new("status 503"),
+    };
+    let off = Terms {
+        slow_probe: None,
+        ..terms()
+    };
+    for (passed, said, terms, next) in [
+        (HOUR / 4, None, terms(), Some(DAWN + HOUR)),
+        (HOUR * 5, None, terms(), Some(DAWN + HOUR)),
+        (
+            HOUR / 4,
+            Some(DAWN + HOUR * 30),
+            terms(),
+            Some(DAWN + HOUR / 4 + HOUR),
+        ),
+        (HOUR / 4, Some(DAWN + HOUR), off.clone(), None),
+        (HOUR / 4, None, off, None),
+    ] {
+        let at = Moment {
+            now: DAWN + passed,
+            instant: Instant::now(),
+        };
+        let endpoint = claimed(given_up(said), &terms, at);
+        assert_eq!(endpoint.health().next_probe_at(), next);
+        let wait = |next: Timestamp| at.instant + next.since(at.now);
+        assert_eq!(endpoint.probe_at(), next.map(wait));
+    }
 }
 
 // D-04
@@ -285,13 +397,13 @@ fn a_probe_time_that_only_a_wrong_clock_can_have_made_is_cut_to_what_the_terms_g
         next_probe_at: DAWN + HOUR * 24 * 365,
         reason: Reason::new("status 503"),
     };
-    let endpoint = Endpoint::claimed(health.clone(), &terms(), at);
+    let endpoint = claimed(health.clone(), &terms(), at);
     assert_eq!(endpoint.probe_at(), Some(at.instant + HOUR));
     let later = Moment {
         now: DAWN + HOUR * 24 * 365 * 2,
         ..at
     };
-    let endpoint = Endpoint::claimed(health, &terms(), later);
+    let endpoint = claimed(health, &terms(), later);
     assert_eq!(
         endpoint.probe_at(),
         Some(at.instant),

@@ -146,12 +146,18 @@ impl Lane<'_> {
         match reported.answer {
             Ok(written) if written.first() == Some(&Written::Written) => {
                 self.ledger_pause.clear();
+                self.unconfirmed = false;
                 let before = std::mem::replace(&mut self.written, reported.health);
-                let observe = &self.node.parts.observe;
-                observe.health_changed(&self.client_id, &before, &self.written);
+                if before != self.written {
+                    let observe = &self.node.parts.observe;
+                    observe.health_changed(&self.client_id, &before, &self.written);
+                }
             }
             Ok(_) => self.lost(),
-            Err(error) => self.ledger_failed(&error),
+            Err(error) => {
+                self.unconfirmed = true;
+                self.ledger_failed(&error);
+            }
         }
     }
 }

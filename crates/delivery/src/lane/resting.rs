@@ -157,10 +157,11 @@ impl Lane<'_> {
         } else {
             self.rest.due.map(|(at, _)| at)
         };
-        let wake_at = if self.endpoint.is_responsive() {
-            due
-        } else {
-            due.and_then(|due| Some(due.max(health.next_probe_at()?)))
+        let wake_at = match health.next_probe_at() {
+            _ if self.endpoint.is_responsive() => due,
+            Some(probe_at) => due.map(|due| due.max(probe_at)),
+            // What keeps it asleep is a term, and terms can change.
+            None => Some(self.node.parts.clock.now() + ON_OTHER_TERMS),
         };
         LaneReport {
             client_id: self.client_id.clone(),
@@ -176,5 +177,7 @@ const LINGER: Duration = Duration::from_secs(5);
 const WORTH_KEEPING: Duration = Duration::from_secs(30);
 /// Clocks can be set: whatever they said is asked again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Where the slow probe is off, it is asked so often whether that is still so; and whenever a node starts.
+const ON_OTHER_TERMS: Duration = Duration::from_secs(60 * 60);
 /// The least sleep: a look that finds nothing to do costs at most so many looks per second.
 const NAP: Duration = Duration::from_millis(1);

@@ -53,8 +53,16 @@ fn judge(text: &str, url: &Url, judgement: Judgement<'_>, faults: &mut Vec<&'sta
     );
     must(url.query().is_none(), "it has a query");
     must(url.fragment().is_none(), "it has a fragment");
+    must(url.port() != Some(0), "its port is 0");
     let address = match host {
-        Host::Domain(_) => None,
+        Host::Domain(name) => {
+            must(name.len() <= NAME_CHARS_MAX, "its host name is too long");
+            must(
+                is_of_labels(name),
+                "its host name has a part that is empty, too long, or not of letters, digits and inner hyphens",
+            );
+            None
+        }
         Host::Ipv4(v4) => Some(IpAddr::V4(v4)),
         Host::Ipv6(v6) => Some(IpAddr::V6(v6)),
     };
@@ -69,6 +77,22 @@ fn judge(text: &str, url: &Url, judgement: Judgement<'_>, faults: &mut Vec<&'sta
         ends_rightly(url.path(), judgement),
         "its path does not end in the version and the name of the endpoint, as the standard asks",
     );
+}
+
+/// Whether a name can be looked up, and stand in a certificate: URLs may have others, which nobody could ever dial. One dot
+/// at the end is the root's. Underscores are no part of host names, but of names that are in use.
+fn is_of_labels(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_label = |label: &str| {
+        (1..=LABEL_CHARS_MAX).contains(&label.len())
+            && label.bytes().all(is_letter)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.strip_suffix('.')
+        .unwrap_or(name)
+        .split('.')
+        .all(is_label)
 }
 
 /// Whether the text is what a client would send, up to the case of scheme and host and a spelt-out default port: no white
@@ -105,6 +129,11 @@ fn agree(one: Version, other: Version) -> bool {
     one.api == other.api
         && (one.patch == other.patch || one.patch.is_none() || other.patch.is_none())
 }
+
+/// What the DNS has room for (RFC 1035, 2.3.4), dots included.
+const NAME_CHARS_MAX: usize = 253;
+/// Between two dots.
+const LABEL_CHARS_MAX: usize = 63;
 
 #[cfg(test)]
 mod tests;

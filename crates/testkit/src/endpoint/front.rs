@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::ProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ProtocolVersion, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
@@ -40,6 +40,8 @@ pub enum Greeting {
 pub(super) struct Front {
     pub(super) greeting: Greeting,
     pub(super) certified: Certified,
+    /// Who may come, if not everybody.
+    pub(super) clients: Option<Arc<RootCertStore>>,
 }
 
 impl Front {
@@ -47,6 +49,7 @@ impl Front {
         Self {
             greeting: Greeting::Tls,
             certified: certified.clone(),
+            clients: None,
         }
     }
 
@@ -55,7 +58,9 @@ impl Front {
             Greeting::Tls12 => &[&TLS12],
             _ => &[&TLS13, &TLS12],
         };
-        let mut config = self.certified.server_config(versions);
+        let mut config = self
+            .certified
+            .server_config(versions, self.clients.as_ref());
         if self.greeting == Greeting::TlsAndHttp2 {
             config.alpn_protocols = vec![http2::NAME.to_vec(), b"http/1.1".to_vec()];
         }

@@ -2,19 +2,23 @@
 //! once, since only then it is known what the ledger said at that moment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use oyez_delivery::{BoxFuture, Failure, Letter, Post, Posted, Reply};
 use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ledger::history::EventFile;
 use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::Peer;
 use oyez_domain::life::State;
 use oyez_domain::time::{Clock, Timestamp};
+use oyez_domain::tpp::DeliveryOrder;
 use oyez_store::Store;
 use oyez_testkit::clock::ManualClock;
 use tokio::time::Instant;
+
+use super::world::REDELIVERY_DELAY;
 
 /// What an endpoint does with what it gets.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +32,8 @@ pub(crate) enum Behaviour {
     Status(u16),
     /// 429, and it asks for so long.
     Busy(Duration),
+    /// 400, and it asks for so long.
+    RefusesFor(Duration),
     /// Nobody is there.
     Down,
     /// It takes the request and never answers.
@@ -59,6 +65,8 @@ pub(crate) struct Endpoints {
     sites: Mutex<BTreeMap<ClientId, Site>>,
     violations: Mutex<Vec<String>>,
     in_flight: AtomicUsize,
+    /// Whether the order of first attempts is looked at where it is not strict.
+    strict_of_all: AtomicBool,
 }
 
 #[derive(Default)]
@@ -68,6 +76,14 @@ struct Site {
     bytes: BTreeMap<Jti, String>,
     in_flight: usize,
     most_in_flight: usize,
+    order: DeliveryOrder,
+    /// All that was ever for it, in order; those before `ended` have ended.
+    accepted: Vec<Jti>,
+    ended: usize,
+    /// What the node that lives has chosen.
+    chosen: BTreeSet<Jti>,
+    /// What somebody else has, and until when: a poll, or a node that died with it.
+    taken: BTreeMap<Jti, Timestamp>,
 }
 
 /// Counts an attempt as long as it lives, crashes included.
@@ -81,7 +97,52 @@ impl Endpoints {
             sites: Mutex::default(),
             violations: Mutex::default(),
             in_flight: AtomicUsize::new(0),
+            strict_of_all: AtomicBool::new(false),
         }
+    }
+
+    /// From now on first attempts are held against the order of acceptance (D-10). That asks for a ledger whose answers come.
+    pub(crate) fn look_at_the_order(&self) {
+        self.strict_of_all.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn opened(&self, client_id: &ClientId, order: DeliveryOrder) {
+        self.sites().entry(client_id.clone()).or_default().order = order;
+    }
+
+    pub(crate) fn accepted(&self, client_id: &ClientId, jtis: &[Jti]) {
+        let mut sites = self.sites();
+        let site = sites.entry(client_id.clone()).or_default();
+        site.accepted.extend(jtis);
+    }
+
+    pub(crate) fn chosen(&self, client_id: &ClientId, jtis: impl Iterator<Item = Jti>) {
+        let mut sites = self.sites();
+        let site = sites.entry(client_id.clone()).or_default();
+        site.chosen.extend(jtis);
+    }
+
+    /// The node died, and with it what it knew.
+    pub(crate) fn crashed(&self) {
+        let until = self.clock.now() + IN_FLIGHT_FOR;
+        for site in self.sites().values_mut() {
+            let chosen = std::mem::take(&mut site.chosen);
+            for jti in chosen
+                .into_iter()
+                .filter(|jti| !site.bytes.contains_key(jti))
+            {
+                let taken_until = site.taken.entry(jti).or_default();
+                *taken_until = until.max(*taken_until);
+            }
+        }
+    }
+
+    /// A poll was handed them.
+    pub(crate) fn polled(&self, client_id: &ClientId, jtis: &[Jti]) {
+        let until = self.clock.now() + REDELIVERY_DELAY;
+        let mut sites = self.sites();
+        let site = sites.entry(client_id.clone()).or_default();
+        site.taken.extend(jtis.iter().map(|jti| (*jti, until)));
     }
 
     pub(crate) fn behave(&self, client_id: &ClientId, behaviour: Behaviour) {
@@ -137,6 +198,7 @@ impl Endpoints {
             self.violated(format!("I-04: {at}, paused since {since}"));
         }
         self.probes_in_time(&health, now, &at);
+        self.in_turn(&client_id, &file, &health, &at).await;
         let arrival = Arrival {
             jti,
             set: letter.set.clone(),
@@ -155,6 +217,56 @@ impl Endpoints {
         (jti, site.behaviour.clone())
     }
 
+    /// D-10: in strict order nothing leaves while something older is outstanding. Otherwise that is so of first attempts, but
+    /// for three things: one of the eight oldest may probe (D-04); what a poll was handed takes its place by the moment when
+    /// that runs out, and so does what a node had chosen that died (P-14).
+    async fn in_turn(&self, client_id: &ClientId, file: &EventFile, health: &Health, at: &str) {
+        let jti = file.summary.jti;
+        let (is_strict, older) = {
+            let sites = self.sites();
+            let Some(site) = sites.get(client_id) else {
+                return;
+            };
+            let is_strict = site.order == DeliveryOrder::Strict;
+            let is_looked_at = is_strict
+                || self.strict_of_all.load(Ordering::SeqCst) && !site.bytes.contains_key(&jti);
+            let place = site.accepted.iter().position(|it| *it == jti).unwrap();
+            if !is_looked_at || place < site.ended {
+                return;
+            }
+            (is_strict, site.accepted[site.ended..place].to_vec())
+        };
+        let mut overtaken = Vec::new();
+        let mut all_ended = true;
+        for old in older {
+            // What nobody wanted when it was accepted is no event.
+            let Some(old) = self.ledger.find_event(old).await.unwrap() else {
+                continue;
+            };
+            let has_ended = old.summary.state != State::Outstanding;
+            all_ended &= has_ended;
+            let mut sites = self.sites();
+            let site = sites.get_mut(client_id).unwrap();
+            site.ended += usize::from(all_ended);
+            let is_passed = is_strict
+                || !site.bytes.contains_key(&old.summary.jti)
+                    && file.summary.accepted_at > site.place_of(&old) + HELD_MAX;
+            if !has_ended && is_passed {
+                overtaken.push(old.summary.jti);
+            }
+        }
+        let may_be_overtaken = if is_strict || *health == Health::Responsive {
+            0
+        } else {
+            PROBERS - 1
+        };
+        if overtaken.len() > may_be_overtaken {
+            self.violated(format!(
+                "D-10: {at}, before {overtaken:?} that are older; {health:?}"
+            ));
+        }
+    }
+
     /// D-04, D-05: while an endpoint is held back, a probe comes when its time has come and not before.
     fn probes_in_time(&self, health: &Health, now: Timestamp, at: &str) {
         let probe_at = match health {
@@ -165,6 +277,15 @@ impl Endpoints {
         if probe_at.is_none_or(|probe_at| now < probe_at) {
             self.violated(format!("D-04: {at}, which is no time to probe: {health:?}"));
         }
+    }
+}
+
+impl Site {
+    /// By which an event has its place in the order of first attempts.
+    fn place_of(&self, file: &EventFile) -> Timestamp {
+        let accepted_at = file.summary.accepted_at;
+        let taken_until = self.taken.get(&file.summary.jti).copied();
+        accepted_at.max(taken_until.unwrap_or(accepted_at))
     }
 }
 
@@ -210,6 +331,11 @@ async fn answer(behaviour: &Behaviour, jti: Jti, letter: &Letter) -> Posted {
             retry_after: Some(*asked),
             ..Reply::default()
         }),
+        Behaviour::RefusesFor(asked) => Posted::Answered(Reply {
+            status: 400,
+            retry_after: Some(*asked),
+            ..Reply::default()
+        }),
         Behaviour::Panics => panic!("as the test says"),
         Behaviour::Down => failed("connect"),
         Behaviour::Hangs => failed("timeout"),
@@ -239,5 +365,10 @@ impl Drop for InFlight<'_> {
     }
 }
 
+/// An attempt's time, and that for which something may be held.
+const IN_FLIGHT_FOR: Duration = Duration::from_secs(12);
+/// What is chosen is started in this time: what falls due meanwhile comes after it.
+const HELD_MAX: Duration = Duration::from_secs(2);
+const PROBERS: usize = 8;
 /// What was chosen before a pause may still be sent for so long.
 const PAUSE_TAKES: Duration = Duration::from_millis(2_100);

@@ -5,10 +5,12 @@ use std::time::Duration;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::{Health, HealthState};
 use oyez_domain::life::State;
+use oyez_domain::retry::Policy;
 use oyez_domain::tpp::{Acknowledgement, Overrides};
+use oyez_store::Error;
 
 use super::endpoints::Behaviour;
-use super::world::{MINUTE, SLOW_PROBE, World};
+use super::world::{MINUTE, POLICY, SLOW_PROBE, World};
 
 async fn failures(world: &World, tpp: &ClientId) -> u32 {
     match world.health(tpp).await {
@@ -266,4 +268,136 @@ async fn clocks_that_jump_make_no_probe_late_or_early() {
         let probes = world.arrivals(&tpp).len() - before;
         assert!((1..=5).contains(&probes), "{probes} after {jump} ms");
     }
+}
+
+// D-05, D-07
+#[tokio::test(start_paused = true)]
+async fn a_refused_event_is_not_sent_again_before_the_time_that_came_with_the_refusal() {
+    let mut world = World::new(20);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::RefusesFor(Duration::from_secs(20)));
+    let refused = world.accept(&tpp, 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.behave(&tpp, Behaviour::Up);
+    world.accept(&tpp, 20).await;
+    tokio::time::sleep(Duration::from_secs(19)).await;
+    assert_eq!(world.outstanding(&tpp).await, 1, "the others flow");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.outstanding(&tpp).await, 0);
+    assert_eq!(world.file(refused[0]).await.attempts.len(), 2);
+    world.behave(&tpp, Behaviour::RefusesFor(Duration::from_secs(2_000)));
+    world.accept(&tpp, 1).await;
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(world.arrivals(&tpp).len(), 24, "the ceiling is 30 seconds");
+    world.assert_sound();
+}
+
+// D-06
+#[tokio::test(start_paused = true)]
+async fn a_slow_probe_that_is_switched_on_later_finds_whoever_was_given_up_before() {
+    for is_empty in [false, true] {
+        let mut world = World::new(21);
+        world.options.slow_probe = None;
+        world.start();
+        let tpp = world.tpp("acme", Overrides::default()).await;
+        world.behave(&tpp, Behaviour::Down);
+        let queued = world.accept(&tpp, 20).await;
+        tokio::time::sleep(MINUTE * 30).await;
+        if is_empty {
+            world.poll(&tpp, queued, 0).await;
+        }
+        tokio::time::sleep(MINUTE * 240).await;
+        let before = world.arrivals(&tpp).len();
+        assert_eq!(before, 1 + 6, "nothing more without a slow probe");
+        world.stop().await;
+        world.options.slow_probe = Some(SLOW_PROBE);
+        world.start();
+        tokio::time::sleep(MINUTE).await;
+        if is_empty {
+            world.accept(&tpp, 1).await;
+            tokio::time::sleep(MINUTE).await;
+        }
+        assert_eq!(world.arrivals(&tpp).len(), before + 1, "it is long due");
+        world.behave(&tpp, Behaviour::Up);
+        world.all_settled(&tpp, SLOW_PROBE + MINUTE).await;
+        world.assert_sound();
+    }
+}
+
+// D-06
+#[tokio::test(start_paused = true)]
+async fn a_slow_probe_that_is_switched_off_later_is_off_for_whoever_was_given_up_before() {
+    let mut world = World::new(22);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Down);
+    world.accept(&tpp, 20).await;
+    tokio::time::sleep(MINUTE * 5).await;
+    world.stop().await;
+    world.options.slow_probe = None;
+    world.start();
+    let before = world.arrivals(&tpp).len();
+    tokio::time::sleep(MINUTE * 240).await;
+    assert_eq!(world.arrivals(&tpp).len(), before);
+    world.resume(&tpp).await;
+    world.behave(&tpp, Behaviour::Up);
+    world.all_settled(&tpp, MINUTE).await;
+}
+
+// D-04, D-07
+#[tokio::test(start_paused = true)]
+async fn refusals_are_counted_though_the_lane_sleeps_between_them() {
+    for acknowledges in [false, true] {
+        let mut world = World::new(23);
+        world.options.retry = Policy {
+            base: MINUTE * 10,
+            ceiling: MINUTE * 10,
+            window: MINUTE * 100,
+            ..POLICY
+        };
+        world.start();
+        let tpp = world.tpp("acme", Overrides::default()).await;
+        for number in 0..3 {
+            let is_good = acknowledges && number == 1;
+            let status = if is_good { 202 } else { 422 };
+            world.behave(&tpp, Behaviour::Status(status));
+            world.accept(&tpp, 1).await;
+            tokio::time::sleep(MINUTE).await;
+        }
+        assert_eq!(world.arrivals(&tpp).len(), 3);
+        assert!(world.faults.asked("claim_lanes") > 100, "it slept");
+        let is_well = world.health(&tpp).await == Health::Responsive;
+        assert_eq!(is_well, acknowledges);
+    }
+}
+
+// D-05, D-06, D-08
+#[tokio::test(start_paused = true)]
+async fn a_health_whose_writing_was_never_confirmed_is_written_again() {
+    let mut world = World::new(24);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.accept(&tpp, 40).await;
+    world.all_settled(&tpp, MINUTE).await;
+    // One is slow and will be acknowledged; the other fails meanwhile.
+    world.behave(&tpp, Behaviour::Slow(Duration::from_secs(2)));
+    world.accept(&tpp, 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.behave(&tpp, Behaviour::Down);
+    let error = Error::Unavailable {
+        detail: "as the test says".to_owned(),
+    };
+    world.accept(&tpp, 1).await;
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(world.endpoints.in_flight(), 2);
+    world.faults.lose_answers(error);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(matches!(world.health(&tpp).await, Health::Failing { .. }));
+    world.behave(&tpp, Behaviour::Up);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.faults.mend();
+    world.all_settled(&tpp, MINUTE).await;
+    assert_eq!(world.health(&tpp).await, Health::Responsive);
+    world.assert_sound();
 }

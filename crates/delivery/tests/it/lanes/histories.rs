@@ -9,6 +9,7 @@ use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_store::Error;
 use oyez_testkit::dice::Dice;
 use oyez_testkit::scale;
+use tokio::runtime::Runtime;
 
 use super::endpoints::Behaviour;
 use super::world::{MINUTE, World};
@@ -22,14 +23,28 @@ mod slow {
         let mut seeds = Dice::new(scale::seed("histories of lanes"));
         for _ in 0..scale::rounds(400) {
             let dice = seeds.split();
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .start_paused(true)
-                .build()
-                .unwrap();
-            runtime.block_on(History::new(dice).play());
+            runtime().block_on(History::new(dice).play(History::step));
         }
     }
+
+    // D-08, D-10, P-14
+    #[test]
+    fn first_attempts_start_in_the_order_of_acceptance_over_crashes_and_outages() {
+        let mut seeds = Dice::new(scale::seed("order over crashes"));
+        for _ in 0..scale::rounds(400) {
+            let history = History::new(seeds.split());
+            history.world.endpoints.look_at_the_order();
+            runtime().block_on(history.play(History::step_of_crashes));
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
 }
 
 struct History {
@@ -47,7 +62,7 @@ impl History {
         }
     }
 
-    async fn play(mut self) {
+    async fn play(mut self, step: impl AsyncFn(&mut Self)) {
         for number in 0..=self.dice.below(3) {
             let strict = self.dice.below(3) == 0;
             let overrides = Overrides {
@@ -59,7 +74,7 @@ impl History {
         }
         self.world.start();
         for _ in 0..60 {
-            self.step().await;
+            step(&mut self).await;
             let pause = [0, 1, 10, 100, 1_000, 10_000, 60_000][self.dice.below(7)];
             let pause = Duration::from_millis(self.dice.below(pause + 1) as u64);
             tokio::time::sleep(pause).await;
@@ -117,6 +132,28 @@ impl History {
             _ => {
                 self.world.faults.mend();
                 self.world.stop().await;
+                self.world.start();
+            }
+        }
+    }
+
+    /// Nothing but what may happen while every answer of the ledger comes.
+    async fn step_of_crashes(&mut self) {
+        let tpp = self.tpp();
+        match self.dice.below(12) {
+            0..=4 => {
+                let events = 1 + self.dice.below(40);
+                self.world.accept(&tpp, events).await;
+            }
+            5..=6 => self.behave(&tpp).await,
+            7 => drop(self.world.poll(&tpp, Vec::new(), 10).await),
+            8 => {
+                self.world.stop().await;
+                self.world.start();
+            }
+            9 => self.world.resume(&tpp).await,
+            _ => {
+                self.world.crash().await;
                 self.world.start();
             }
         }

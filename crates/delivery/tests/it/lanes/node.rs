@@ -8,7 +8,7 @@ use oyez_domain::tpp::Overrides;
 use oyez_store::Error;
 
 use super::endpoints::Behaviour;
-use super::world::{MINUTE, World};
+use super::world::{MINUTE, SLOW_PROBE, World};
 
 fn away() -> Error {
     Error::Unavailable {
@@ -259,6 +259,51 @@ async fn a_clock_of_leases_that_jumps_ahead_and_back_leaves_no_lane_without_a_dr
     world.all_settled(&tpp, MINUTE).await;
     assert_eq!(*world.watched.leases_lost.lock().unwrap(), 0);
     world.assert_sound();
+}
+
+// D-05, D-06, D-08
+#[tokio::test(start_paused = true)]
+async fn no_lane_sleeps_by_a_clock_that_was_set_back_while_no_node_ran_or_while_one_did() {
+    for (back, ran) in [
+        (MINUTE * 30, false),
+        (MINUTE * 60 * 24 * 400, false),
+        (MINUTE * 30, true),
+        (MINUTE * 60 * 24 * 400, true),
+    ] {
+        let mut world = World::new(61);
+        world.options.retry.window = MINUTE * 10_000;
+        world.start();
+        let mut tpps = Vec::new();
+        for number in 0..100 {
+            let name = format!("down-{number}");
+            let tpp = world.tpp(&name, Overrides::default()).await;
+            world.behave(&tpp, Behaviour::Down);
+            world.accept(&tpp, 2).await;
+            tpps.push(tpp);
+        }
+        // Given up: they sleep for the slow probe.
+        tokio::time::sleep(MINUTE * 3).await;
+        let fresh = world.tpp("fresh", Overrides::default()).await;
+        if ran {
+            world.clock.recede(back);
+        } else {
+            world.crash().await;
+            world.accept(&fresh, 1).await;
+            world.clock.recede(back);
+            world.start();
+            world.all_settled(&fresh, Duration::from_secs(3)).await;
+        }
+        let asked = world.faults.asked("find_tpp");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let looks = world.faults.asked("find_tpp") - asked;
+        assert!(looks <= 110, "each once: {looks}");
+        for tpp in &tpps {
+            world.behave(tpp, Behaviour::Up);
+        }
+        for tpp in &tpps {
+            world.all_settled(tpp, SLOW_PROBE + MINUTE).await;
+        }
+    }
 }
 
 // D-09

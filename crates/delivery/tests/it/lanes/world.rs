@@ -125,6 +125,7 @@ impl World {
                 clock: Arc::clone(&self.clock),
                 takes: Arc::clone(&self.signing_takes),
                 chance: Arc::clone(&self.chance),
+                endpoints: Arc::clone(&self.endpoints),
             }),
             post: Arc::clone(&self.endpoints) as Arc<_>,
             clock: Arc::clone(&self.clock) as Arc<_>,
@@ -146,6 +147,7 @@ impl World {
     pub(crate) async fn crash(&mut self) {
         if let Some(mut node) = self.node.take() {
             node.task.shutdown().await;
+            self.endpoints.crashed();
         }
     }
 
@@ -164,6 +166,8 @@ impl World {
     /// A TPP that is pushed to at the host of its name.
     pub(crate) async fn tpp(&self, name: &str, overrides: Overrides) -> ClientId {
         let id = making::client(name);
+        let order = overrides.delivery_order.unwrap_or_default();
+        self.endpoints.opened(&id, order);
         let profile = making::profile(overrides);
         let made = self
             .ledger
@@ -228,7 +232,7 @@ impl World {
             families: Family::ALL.to_vec(),
             patience: Patience::WaitForDue,
             limits: Limits {
-                redelivery_delay: Duration::from_secs(60),
+                redelivery_delay: REDELIVERY_DELAY,
                 error_cap: NonZeroU32::new(10).unwrap(),
                 hand_out_cap: None,
                 order: DeliveryOrder::Concurrent,
@@ -236,7 +240,9 @@ impl World {
             interaction_id: making::interaction("poll"),
         };
         let polled = self.ledger.poll(poll, self.now()).await.unwrap();
-        polled.work.into_iter().map(|work| work.jti).collect()
+        let got: Vec<_> = polled.work.into_iter().map(|work| work.jti).collect();
+        self.endpoints.polled(id, &got);
+        got
     }
 
     // --- what the bank does
@@ -247,7 +253,8 @@ impl World {
         let batch: Vec<_> = (0..events)
             .map(|_| making::submission(self.jtis.next(now), notice.clone()))
             .collect();
-        let jtis = batch.iter().map(|it| it.jti).collect();
+        let jtis: Vec<_> = batch.iter().map(|it| it.jti).collect();
+        self.endpoints.accepted(id, &jtis);
         self.ledger.accept(batch, now).await.unwrap();
         jtis
     }
@@ -333,10 +340,13 @@ struct Signer {
     clock: Arc<ManualClock>,
     takes: Arc<Mutex<Duration>>,
     chance: Arc<Mutex<Dice>>,
+    endpoints: Arc<Endpoints>,
 }
 
 impl Issue for Signer {
     fn issue(&self, order: Order, work: Vec<Work>) -> BoxFuture<'_, Vec<Issued>> {
+        let chosen = work.iter().map(|work| work.jti);
+        self.endpoints.chosen(&order.client_id, chosen);
         Box::pin(async move {
             let takes = *self.takes.lock().unwrap();
             if !takes.is_zero() {
@@ -417,4 +427,5 @@ pub(crate) const POLICY: Policy = Policy {
     window: Duration::from_secs(120),
 };
 pub(crate) const SLOW_PROBE: Duration = Duration::from_secs(600);
+pub(crate) const REDELIVERY_DELAY: Duration = Duration::from_secs(60);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);

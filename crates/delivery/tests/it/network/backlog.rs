@@ -8,6 +8,7 @@ mod slow {
     use oyez_domain::tpp::Overrides;
     use oyez_testkit::endpoint::Behaviour;
     use oyez_testkit::scale;
+    use tokio::time::Instant;
 
     use crate::network::world::{PATH, World};
 
@@ -22,6 +23,11 @@ mod slow {
             .parse()
             .unwrap();
         kib * 1_024
+    }
+
+    #[expect(clippy::print_stderr, reason = "figures are for people")]
+    fn tell(figures: &str) {
+        eprintln!("{figures}");
     }
 
     // D-04, D-06, D-09, D-10
@@ -55,6 +61,7 @@ mod slow {
 
         let tried = tpp.inbox().distinct().to_vec();
         let outage_requests = tpp.endpoint.count(PATH);
+        let begun = Instant::now();
         tpp.endpoint.behave(PATH, Behaviour::accept());
         tpp.endpoint
             .until_within(PATH, Duration::from_secs(600), |inbox| {
@@ -67,14 +74,26 @@ mod slow {
             .filter(|jti| !tried.contains(jti))
             .copied()
             .collect();
-        let after = inbox.jtis().split_off(outage_requests);
-        let in_order: Vec<_> = after
-            .into_iter()
-            .filter(|jti| !tried.contains(jti))
-            .collect();
-        assert_eq!(in_order, never_tried_before);
+        // Of first attempts: on a machine that is busy with other things one may fail, and is made again.
+        let after = &inbox.distinct()[tried.len()..];
+        assert!(
+            after == never_tried_before,
+            "not in the order of acceptance"
+        );
+        let again = (inbox.jtis().len() - outage_requests).saturating_sub(events);
+        let took = begun.elapsed();
+        let arrivals = inbox.arrivals().iter();
+        let kept: usize = arrivals.map(|seen| seen.head.len() + seen.body.len()).sum();
+        let peak = resident().saturating_sub(before.0 + kept as u64);
+        tell(&format!(
+            "{events} events: {probes} probes in {counted} steps, {} KiB more meanwhile; delivered in {took:.1?}, \
+             {again} twice, {} KiB more in all beside the {} KiB that the endpoint keeps",
+            grown >> 10,
+            peak >> 10,
+            kept >> 10
+        ));
         assert!(inbox.differing().is_empty());
-        assert!(resident().saturating_sub(before.0) < 256 << 20);
+        assert!(peak < 256 << 20, "{peak} bytes more");
         world.until_all_settled(&tpp).await;
     }
 }

@@ -169,7 +169,7 @@ impl World {
             attempt_time_max: self.options.attempt_time_max,
         };
         let parts = post::Parts {
-            tls: watch::Sender::new(tls).subscribe(),
+            tls: watch::Sender::new(Arc::new(tls)).subscribe(),
             resolver: Arc::clone(self.bank.names()) as _,
             clock: Arc::clone(&self.bank.web().clock),
             tracker: TaskTracker::new(),

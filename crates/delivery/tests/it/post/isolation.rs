@@ -99,7 +99,7 @@ async fn what_is_under_way_ends_on_its_connection_when_the_client_is_replaced() 
     let under_way = world.postman.post(letter(world.tpp("acme", HANGING)));
     let replaced = async {
         world.endpoint.until_count(HANGING, 1).await;
-        world.tls.send_replace(believing(&world.authority, None));
+        world.believe(believing(&world.authority, None));
         world.answered(world.acme()).await;
     };
     let (posted, ()) = tokio::join!(under_way, replaced);

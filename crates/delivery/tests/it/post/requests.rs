@@ -4,7 +4,9 @@ use oyez_domain::address::Policy;
 use oyez_domain::registration::callback::{self, Judgement};
 use oyez_domain::tpp::HeaderProfile;
 use oyez_domain::versions::VersionTable;
+use oyez_outbound::Target;
 use oyez_testkit::endpoint::Behaviour;
+use proptest::prelude::*;
 
 use super::world::{PATH, SET, World};
 
@@ -122,4 +124,25 @@ async fn what_cannot_be_called_is_a_failure_that_says_so() {
         assert_eq!((failure.class, &*failure.detail), ("refused-url", told));
     }
     assert!(world.endpoint.seen().is_empty());
+}
+
+proptest! {
+    // S-07, D-01
+    #[test]
+    fn every_callback_url_that_is_taken_can_be_dialled(
+        host in r"[a-zA-Z0-9._!~$&'()*+,;=%-]{1,40}|[a-z.-]{1,270}|([a-z0-9_-]{1,4}\.){1,4}[a-z-]{1,3}",
+        port in proptest::option::of(0_u16..3),
+    ) {
+        let port = port.map_or_else(String::new, |port| format!(":{port}"));
+        let text = format!("https://{host}{port}/v3.1/event-notifications");
+        let versions = VersionTable::default();
+        let judgement = Judgement {
+            row: versions.newest(),
+            version: None,
+            addresses: &Policy::default(),
+        };
+        if callback::faults(&text, judgement).is_empty() {
+            prop_assert!(Target::parse(&text).is_ok(), "{}", text);
+        }
+    }
 }

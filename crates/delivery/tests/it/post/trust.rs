@@ -63,7 +63,7 @@ async fn asking(certified: &Certified, clients: &Authority) -> String {
 async fn an_endpoint_of_an_authority_that_is_not_believed_gets_nothing() {
     let world = World::new().await;
     let tls = believing(&Authority::new("somebody else"), None);
-    world.tls.send(tls).unwrap();
+    world.believe(tls);
     let failure = world.failed(world.acme()).await;
     assert_eq!(failure.class, "tls");
     let told = "no secure connection: invalid peer certificate: ";
@@ -76,7 +76,7 @@ async fn an_endpoint_of_an_authority_that_is_not_believed_gets_nothing() {
 async fn a_tpps_own_anchors_are_believed_for_it_alone_and_instead_of_the_deployments() {
     let world = World::new().await;
     let tls = believing(&Authority::new("the directory"), None);
-    world.tls.send(tls).unwrap();
+    world.believe(tls);
     let own = with_anchors(world.acme(), world.authority.pem());
     assert_eq!(world.answered(own).await.status, 202);
     assert_eq!(world.failed(world.tpp("other", "/")).await.class, "tls");
@@ -105,12 +105,12 @@ async fn anchors_that_changed_hold_from_the_next_letter_on() {
 async fn what_the_deployment_believes_can_be_replaced_while_letters_are_carried() {
     let world = World::new().await;
     world.answered(world.acme()).await;
-    world.tls.send(believing(&world.authority, None)).unwrap();
+    world.believe(believing(&world.authority, None));
     world.answered(world.acme()).await;
     // A kept connection was secured by what is believed no more.
     assert_eq!(world.endpoint.connections(), 2);
     let tls = believing(&Authority::new("somebody else"), None);
-    world.tls.send(tls).unwrap();
+    world.believe(tls);
     assert_eq!(world.failed(world.acme()).await.class, "tls");
 }
 
@@ -141,7 +141,7 @@ async fn the_banks_certificate_is_shown_to_who_asks_whoevers_anchors_they_have()
 
     let bank = banks.client("bank.example");
     let tls = believing(&world.authority, Some(&bank));
-    world.tls.send(tls).unwrap();
+    world.believe(tls);
     let first_bytes = &bank.der()[..bank.der().len().min(512)];
     assert_eq!(world.answered(acme.clone()).await.body_head, first_bytes);
     let own = with_anchors(acme, world.authority.pem());

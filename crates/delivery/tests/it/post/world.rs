@@ -25,7 +25,7 @@ pub(crate) const SET: &str = "eyJhbGciOiJQUzI1NiJ9.e30.c2lnbmF0dXJl";
 pub(crate) struct World {
     pub(crate) authority: Authority,
     pub(crate) endpoint: Endpoint,
-    pub(crate) tls: watch::Sender<Tls>,
+    pub(crate) tls: watch::Sender<Arc<Tls>>,
     pub(crate) tracker: TaskTracker,
     pub(crate) postman: Postman,
 }
@@ -44,7 +44,7 @@ impl World {
         let endpoint = Endpoint::start(&authority.server(&[])).await;
         endpoint.behave(PATH, Behaviour::status(202));
         let tracker = TaskTracker::new();
-        let (tls, believed) = watch::channel(believing(&authority, None));
+        let (tls, believed) = watch::channel(Arc::new(believing(&authority, None)));
         let mut options = options();
         change(&mut options);
         let parts = Parts {
@@ -60,6 +60,11 @@ impl World {
             tracker,
             postman: Postman::new(options, parts),
         }
+    }
+
+    /// What the deployment believes is read again.
+    pub(crate) fn believe(&self, tls: Tls) {
+        self.tls.send(Arc::new(tls)).unwrap();
     }
 
     /// A TPP that takes its events at this path of the endpoint.

@@ -118,6 +118,36 @@ fn each_thing_wrong_with_a_callback_url_is_said() {
     assert_eq!(judged(&long, "3.1"), ["it is too long"]);
 }
 
+// S-07, C-09
+#[test]
+fn a_host_name_that_nobody_could_dial_is_refused() {
+    let label = "its host name has a part that is empty, too long, or not of letters, digits and inner hyphens";
+    let long = "its host name is too long";
+    let longest_label = "a".repeat(63);
+    let of_253 = [longest_label.as_str(); 4].join(".")[..253].to_owned();
+    for (host, expected) in [
+        ("tpp.example.", vec![]),
+        ("a_b.tpp-1.example", vec![]),
+        ("localhost", vec![]),
+        (longest_label.as_str(), vec![]),
+        (of_253.as_str(), vec![]),
+        ("tpp..example", vec![label]),
+        ("tpp.example..", vec![label]),
+        (".example", vec![label]),
+        (".", vec![label]),
+        (&format!("{longest_label}a.example"), vec![label]),
+        (&format!("{of_253}.a"), vec![long]),
+        ("-tpp.example", vec![label]),
+        ("tpp-.example", vec![label]),
+        ("tpp!.example", vec![label]),
+        ("tpp.example:0", vec!["its port is 0"]),
+        ("[2606:4700::1111]:0", vec!["its port is 0"]),
+    ] {
+        let text = format!("https://{host}/v3.1/event-notifications");
+        assert_eq!(judged(&text, "3.1"), expected, "{text}");
+    }
+}
+
 // S-07
 #[test]
 fn the_version_in_the_path_is_that_of_version_as_far_as_both_say() {
@@ -177,5 +207,21 @@ proptest! {
             prop_assert!(url.path().ends_with("/v3.1/event-notifications"));
             prop_assert!(!text.contains(['?', '#', ' ', '\\']));
         }
+    }
+
+    // S-07
+    #[test]
+    fn a_name_is_taken_exactly_if_each_of_its_labels_can_be(
+        labels in proptest::collection::vec("[a-z0-9_!-]{0,3}|[a-z]{60,66}", 1..6),
+    ) {
+        let name = format!("{}.example", labels.join("."));
+        let is_good = |label: &String| {
+            !label.is_empty() && label.len() <= 63 && !label.contains('!')
+                && !label.starts_with('-') && !label.ends_with('-')
+        };
+        // A label as of punycode is judged by the rules of IDNA as well.
+        prop_assume!(!labels.iter().any(|label| label.starts_with("xn-")));
+        let taken = judged(&format!("https://{name}/v3.1/event-notifications"), "3.1").is_empty();
+        prop_assert_eq!(taken, labels.iter().all(is_good) && name.len() <= 253, "{}", name);
     }
 }
