@@ -25,14 +25,13 @@ impl Ledger {
         let bytes = match &event.set {
             Some(first) => first.set.clone(),
             None if revision != Some(signed.revision) => {
+                let accepted_at = event.accepted_at;
                 if let (Purpose::HandOut { .. }, Some(outstanding)) =
                     (&signed.purpose, &mut event.outstanding)
-                    && let Some(push_at) = outstanding.release(now)
+                    && outstanding.release(accepted_at, now)
                 {
                     self.news_of(&signed.client_id).polls = true;
-                    if let Some(push_at) = push_at {
-                        self.news(&signed.client_id, push_at);
-                    }
+                    self.came_back(&signed.client_id, signed.jti, now);
                 }
                 return Kept::ChooseAgain;
             }
@@ -82,22 +81,22 @@ impl Ledger {
 
 impl Outstanding {
     /// Nothing was handed out, so the choice does not hold the event back any more, neither from polls nor from pushes.
-    /// A push in flight still does. Answers when it is pushed now, if it was held back.
-    fn release(&mut self, now: Timestamp) -> Option<Option<Timestamp>> {
+    /// A push in flight still does. Answers whether it was held back.
+    fn release(&mut self, accepted_at: Timestamp, now: Timestamp) -> bool {
         let held_until = self.polled_until;
         if self.due_at > held_until || self.due_at <= now {
-            return None;
+            return false;
         }
         let free_at = self.flight.map_or(now, |flight| flight.until.max(now));
         self.due_at = free_at;
         self.polled_until = now;
         self.push_at = self.push_at.map(|push_at| {
             if push_at == held_until {
-                free_at
+                free_at.max(accepted_at)
             } else {
                 push_at
             }
         });
-        Some(self.push_at)
+        true
     }
 }

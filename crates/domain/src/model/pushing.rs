@@ -74,6 +74,30 @@ impl Ledger {
         routing::push_address(&self.rules, &row.registrations).map(str::to_owned)
     }
 
+    /// Whether a TPP has registered where to push to.
+    pub(super) fn has_address(&self, client_id: &ClientId) -> bool {
+        self.tpps
+            .get(client_id)
+            .is_some_and(|row| routing::push_address(&self.rules, &row.registrations).is_some())
+    }
+
+    /// Pushing begins anew for everything outstanding: what has something held against it, at its old turn with nothing. Who
+    /// pushes one just now goes on, and what comes of that is not charged. Answers how many had something held against them.
+    pub(super) fn begin_anew(&mut self, client_id: &ClientId, now: Timestamp) -> u32 {
+        let mut begun_anew = 0;
+        for jti in self.outstanding_of(client_id) {
+            let outstanding = self.outstanding(jti);
+            if let Some(flight) = &mut outstanding.flight {
+                flight.overtaken = true;
+            }
+            if outstanding.refusals > 0 || outstanding.endpoint_failures > 0 {
+                self.event(jti).begin_anew(now);
+                begun_anew += 1;
+            }
+        }
+        begun_anew
+    }
+
     /// What may be pushed and from when on, in the order of acceptance. In strict order that is the oldest outstanding event
     /// or nothing, and not before it is due for polls either (D-10).
     fn pushable(&self, client_id: &ClientId, now: Timestamp) -> Vec<(Timestamp, Jti)> {
@@ -126,15 +150,21 @@ impl Ledger {
                 continue;
             };
             let turn = outstanding.turn(accepted_at);
-            let push_at = outstanding.push_at.map(|_| turn);
-            outstanding.lands(push_at, accepted_at);
+            outstanding.lands(Some(turn), accepted_at);
             put_back += 1;
             self.news_of(client_id).polls = true;
-            if let Some(push_from) = self.push_from(*jti, now) {
-                self.news(client_id, now.max(push_from));
-            }
+            self.came_back(client_id, *jti, now);
         }
         put_back
+    }
+
+    /// The lane hears of an event that it may push again, if there is an address.
+    pub(super) fn came_back(&mut self, client_id: &ClientId, jti: Jti, now: Timestamp) {
+        if let Some(push_from) = self.push_from(jti, now)
+            && self.has_address(client_id)
+        {
+            self.news(client_id, now.max(push_from));
+        }
     }
 
     fn record_attempt(
@@ -165,12 +195,8 @@ impl Ledger {
         let accepted_at = event.accepted_at;
         let outstanding = event.outstanding.as_mut().expect("it is outstanding");
         let push_at = outstanding.charge(verdict, accepted_at, now);
-        // What was made poll only, or lost its address, while this attempt ran stays so.
-        let push_at = outstanding.push_at.and(push_at);
         outstanding.lands(push_at, accepted_at);
-        if let Some(push_from) = self.push_from(jti, now) {
-            self.news(client_id, now.max(push_from));
-        }
+        self.came_back(client_id, jti, now);
         self.news_of(client_id).polls = true;
         Recorded::Applied
     }
@@ -178,23 +204,25 @@ impl Ledger {
 
 impl EventRow {
     /// Pushing begins anew: at the event's old turn, with nothing held against it. Who pushes it just now goes on, and what
-    /// comes of that is not charged. Answers whether that changed anything.
-    pub(super) fn begin_anew(&mut self, now: Timestamp) -> bool {
+    /// comes of that is not charged.
+    pub(super) fn begin_anew(&mut self, now: Timestamp) {
         let accepted_at = self.accepted_at;
         let Some(outstanding) = &mut self.outstanding else {
-            return false;
+            return;
         };
-        let before = outstanding.clone();
         let turn = outstanding.turn(accepted_at);
-        let flight = outstanding.flight.as_mut().filter(|it| it.until > now);
-        outstanding.push_at = Some(flight.as_ref().map_or(turn, |it| turn.max(it.until)));
-        if let Some(flight) = flight {
+        let flies_until = outstanding.flight.map_or(now, |flight| flight.until);
+        outstanding.push_at = Some(if flies_until > now {
+            turn.max(flies_until)
+        } else {
+            turn
+        });
+        if let Some(flight) = &mut outstanding.flight {
             flight.overtaken = true;
         }
         outstanding.refusals = 0;
         outstanding.refused_since = None;
         outstanding.endpoint_failures = 0;
-        *outstanding != before
     }
 }
 

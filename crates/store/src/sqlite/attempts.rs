@@ -51,8 +51,8 @@ struct Open {
     left: Left,
     accepted_at: Timestamp,
     polled_until: Timestamp,
-    is_pushed: bool,
-    is_overtaken: bool,
+    /// How often the TPP's pushing had begun anew when this was chosen.
+    begun: i64,
 }
 
 impl Open {
@@ -118,7 +118,6 @@ impl Charge {
     fn of(failure: Verdict, open: &Open) -> Self {
         let turn = open.turn();
         let (refusals, endpoint_failures, push_at) = match failure {
-            _ if open.is_overtaken => (0, 0, Some(turn)),
             Verdict::Refused { again_at } => (1, 0, again_at.map(|at| at.max(open.polled_until))),
             Verdict::EndpointFailed => (0, 1, Some(turn)),
             Verdict::Acknowledged => (0, 0, None),
@@ -126,13 +125,22 @@ impl Charge {
         Self {
             refusals,
             endpoint_failures,
-            push_at: push_at.filter(|_| open.is_pushed),
+            push_at,
+        }
+    }
+
+    /// Pushing began anew meanwhile: nothing is held against the event.
+    fn none(open: &Open) -> Self {
+        Self {
+            refusals: 0,
+            endpoint_failures: 0,
+            push_at: Some(open.turn()),
         }
     }
 }
 
-/// The event may be polled at once and pushed again at its moment, but neither before a poll's hand-out lapses. What was
-/// made poll only meanwhile, or lost its address, stays so. Answers when it is pushed again.
+/// The event may be polled at once and pushed again at its moment, but neither before a poll's hand-out lapses. Answers when it
+/// is pushed again.
 fn give_back(
     unit: &mut Unit,
     (tpp, owner): (TppId, &ClientId),
@@ -140,7 +148,15 @@ fn give_back(
     failure: Verdict,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let charge = Charge::of(failure, open);
+    let begun: i64 = unit
+        .db
+        .prepare_cached(BEGUN)?
+        .query_row([tpp], |row| row.get(0))?;
+    let charge = if open.begun == begun {
+        Charge::of(failure, open)
+    } else {
+        Charge::none(open)
+    };
     let changed = unit.db.prepare_cached(GIVE_BACK)?.execute(params![
         tpp,
         open.left.position,
@@ -173,8 +189,7 @@ fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error
             },
             accepted_at: moment(row, 3)?,
             polled_until: moment(row, 4)?,
-            is_pushed: row.get(5)?,
-            is_overtaken: row.get(6)?,
+            begun: row.get(5)?,
         })
     });
     if let Some(open) = open.optional()? {
@@ -244,14 +259,16 @@ pub(super) const REFUSED: i64 = 1;
 pub(super) const ENDPOINT_FAILED: i64 = 2;
 
 pub(super) const GIVE_BACK: &str = "
-    UPDATE outstanding SET due_at = ?3, push_at = ?4, flight_until = NULL, is_overtaken = 0,
+    UPDATE outstanding SET due_at = ?3, push_at = ?4, flight_until = NULL,
         refusals = refusals + ?5, refused_since = iif(?5 > 0, coalesce(refused_since, ?7), refused_since),
         endpoint_failures = endpoint_failures + ?6
     WHERE tpp = ?1 AND position = ?2";
 
 pub(super) const OPEN: &str = "
-    SELECT position, event, ends, accepted_at, polled_until, push_at IS NOT NULL, is_overtaken
+    SELECT position, event, ends, accepted_at, polled_until, begun
     FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+
+const BEGUN: &str = "SELECT begun FROM queues WHERE tpp = ?1";
 
 const FAILED: &str = "SELECT event FROM failed WHERE jti = ?2 AND tpp = ?1";
 

@@ -8,11 +8,12 @@ use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use super::clock;
 use super::codes::moment_or_null;
 use super::errors::{contradiction, expect_rows};
 use super::hand_outs::{HandOuts, Handed};
 use super::keys;
-use super::lanes;
+use super::push;
 use super::registrations;
 use super::tpps::{TppId, know};
 use super::work::kept;
@@ -143,7 +144,7 @@ fn release(
     position: u64,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let release = params![tpp, position, now.unix_ms()];
+    let release = params![tpp, now.unix_ms(), position];
     let push_at = unit
         .db
         .prepare_cached(RELEASE)?
@@ -151,9 +152,7 @@ fn release(
         .optional()?;
     if let Some(push_at) = push_at {
         unit.news.of((tpp, owner)).polls = true;
-        if let Some(push_at) = push_at {
-            lanes::news(unit, (tpp, owner), push_at)?;
-        }
+        push::news_of(unit, (tpp, owner), push_at, now)?;
     }
     Ok(())
 }
@@ -203,8 +202,12 @@ pub(super) const FIND_OUTSTANDING: &str =
 pub(super) const COUNT_HAND_OUT: &str =
     "UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2";
 
-pub(super) const RELEASE: &str = "
-    UPDATE outstanding SET due_at = max(?3, coalesce(flight_until, 0)), polled_until = ?3,
-        push_at = iif(push_at = polled_until, max(?3, coalesce(flight_until, 0)), push_at)
-    WHERE tpp = ?1 AND position = ?2 AND due_at <= polled_until AND due_at > ?3
-    RETURNING push_at";
+// Pushed in its turn, which by a clock that was set back may be to come.
+pub(super) const RELEASE: &str = concat!(
+    "
+    UPDATE outstanding SET due_at = max(?2, coalesce(flight_until, 0)), polled_until = ?2,
+        push_at = iif(push_at = polled_until, max(accepted_at, ?2, coalesce(flight_until, 0)), push_at)
+    WHERE tpp = ?1 AND position = ?3 AND due_at <= polled_until AND due_at > ?2
+    RETURNING ",
+    clock::but_for_it!("push_at")
+);
