@@ -3,6 +3,7 @@
 use super::{Contradiction, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
 use crate::ledger::history::KeptSet;
+use crate::ledger::lanes::Lease;
 use crate::ledger::sets::{Kept, Purpose, Signed};
 use crate::time::Timestamp;
 
@@ -55,15 +56,20 @@ impl Ledger {
         Kept::Send(bytes)
     }
 
-    /// Checks again that events whose SETs were kept earlier are still outstanding; one outcome per jti, in order.
+    /// Checks again that events whose SETs were kept earlier are still outstanding; one outcome per jti, in order. `None` if
+    /// this lease, where one is given, does not own the lane. `clock` is the moment that leases go by.
     pub fn recheck(
         &mut self,
+        lease: Option<&Lease>,
         client_id: &ClientId,
         jtis: &[Jti],
-    ) -> Result<Vec<Kept>, Contradiction> {
-        jtis.iter()
-            .map(|jti| self.recheck_one(client_id, *jti))
-            .collect()
+        clock: Timestamp,
+    ) -> Result<Option<Vec<Kept>>, Contradiction> {
+        if lease.is_some_and(|lease| !self.owns(lease, client_id, clock)) {
+            return Ok(None);
+        }
+        let kept = jtis.iter().map(|jti| self.recheck_one(client_id, *jti));
+        kept.collect::<Result<_, _>>().map(Some)
     }
 
     fn recheck_one(&mut self, client_id: &ClientId, jti: Jti) -> Result<Kept, Contradiction> {

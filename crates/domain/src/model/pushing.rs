@@ -3,7 +3,7 @@
 use super::{EventRow, Flight, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
 use crate::ledger::lanes::Lease;
-use crate::ledger::push::{Attempt, DueForPush, Recorded, Verdict};
+use crate::ledger::push::{Choice, DueForPush, Ended, Recorded, Verdict};
 use crate::ledger::sets::Look;
 use crate::life::{Acknowledged, State};
 use crate::routing;
@@ -23,10 +23,12 @@ impl Ledger {
         if !self.owns(lease, client_id, clock) {
             return None;
         }
+        let in_flight_until = now + look.in_flight_for;
         let Some(callback_url) = self.push_address(client_id) else {
             return Some(DueForPush {
                 callback_url: None,
                 work: Vec::new(),
+                in_flight_until,
                 next_at: None,
             });
         };
@@ -38,7 +40,6 @@ impl Ledger {
             .collect();
         due.sort_by_key(|jti| self.outstanding(*jti).push_at);
         due.truncate(look.events_max as usize);
-        let in_flight_until = now + look.in_flight_for;
         let mut work = Vec::new();
         for jti in due {
             let Some(chosen) = self.work(client_id, jti, now) else {
@@ -61,6 +62,7 @@ impl Ledger {
         Some(DueForPush {
             callback_url: Some(callback_url),
             work,
+            in_flight_until,
             next_at,
         })
     }
@@ -128,32 +130,33 @@ impl Ledger {
     pub fn record_attempts(
         &mut self,
         client_id: &ClientId,
-        attempts: Vec<Attempt>,
+        attempts: Vec<Ended>,
         now: Timestamp,
     ) -> Vec<Recorded> {
         attempts
             .into_iter()
-            .map(|attempt| self.record_attempt(client_id, attempt, now))
+            .map(|ended| self.record_attempt(client_id, ended, now))
             .collect()
     }
 
     /// Gives back what was chosen for pushing and not tried; answers how many.
-    pub fn put_back(&mut self, client_id: &ClientId, jtis: &[Jti], now: Timestamp) -> u64 {
+    pub fn put_back(&mut self, client_id: &ClientId, choices: &[Choice], now: Timestamp) -> u64 {
         let mut put_back = 0;
-        for jti in jtis {
-            let Some(event) = self.own_event(client_id, *jti) else {
+        for choice in choices {
+            let Some(event) = self.own_event(client_id, choice.jti) else {
                 continue;
             };
             let accepted_at = event.accepted_at;
             let outstanding = event.outstanding.as_mut();
-            let Some(outstanding) = outstanding.filter(|it| it.flight.is_some()) else {
+            let Some(outstanding) = outstanding.filter(|it| it.flies_until(choice.in_flight_until))
+            else {
                 continue;
             };
             let turn = outstanding.turn(accepted_at);
             outstanding.lands(Some(turn), accepted_at);
             put_back += 1;
             self.news_of(client_id).polls = true;
-            self.came_back(client_id, *jti, now);
+            self.came_back(client_id, choice.jti, now);
         }
         put_back
     }
@@ -167,17 +170,19 @@ impl Ledger {
         }
     }
 
-    fn record_attempt(
-        &mut self,
-        client_id: &ClientId,
-        attempt: Attempt,
-        now: Timestamp,
-    ) -> Recorded {
-        let (jti, verdict) = (attempt.jti, attempt.verdict);
+    fn record_attempt(&mut self, client_id: &ClientId, ended: Ended, now: Timestamp) -> Recorded {
+        let (jti, verdict) = (ended.attempt.jti, ended.attempt.verdict);
         let Some(event) = self.own_event(client_id, jti) else {
             return Recorded::Unknown;
         };
-        event.attempts.push(attempt);
+        let outstanding = event.outstanding.as_ref();
+        let ends_its_flight = outstanding.is_some_and(|it| it.flies_until(ended.in_flight_until));
+        let interaction_id = &ended.attempt.interaction_id;
+        let mut earlier = event.attempts.iter();
+        if !ends_its_flight && earlier.any(|it| it.interaction_id == *interaction_id) {
+            return Recorded::Repeated;
+        }
+        event.attempts.push(ended.attempt);
         let before = event.state();
         self.minute(client_id, now).pushed += 1;
         if verdict == Verdict::Acknowledged {
@@ -191,6 +196,9 @@ impl Ledger {
         let State::Outstanding = before else {
             return already(before);
         };
+        if !ends_its_flight {
+            return Recorded::Late;
+        }
         let event = self.event(jti);
         let accepted_at = event.accepted_at;
         let outstanding = event.outstanding.as_mut().expect("it is outstanding");
@@ -227,6 +235,11 @@ impl EventRow {
 }
 
 impl Outstanding {
+    /// Whether it is in flight by the choice that this moment names.
+    fn flies_until(&self, in_flight_until: Timestamp) -> bool {
+        self.flight.is_some_and(|it| it.until == in_flight_until)
+    }
+
     /// Its place in the order of its TPP: by its acceptance, but not while a poll may still bring its acknowledgement.
     fn turn(&self, accepted_at: Timestamp) -> Timestamp {
         accepted_at.max(self.polled_until)

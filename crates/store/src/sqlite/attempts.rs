@@ -2,12 +2,12 @@
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Ended, Recorded, Verdict};
 use oyez_domain::life::{Acknowledged, Outcome, Settlement};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::codes::moment;
+use super::codes::{moment, moment_or_null};
 use super::errors::expect_rows;
 use super::history;
 use super::push;
@@ -20,7 +20,7 @@ use crate::Error;
 pub(super) fn record(
     unit: &mut Unit,
     client_id: &ClientId,
-    attempts: &[Attempt],
+    attempts: &[Ended],
     now: Timestamp,
 ) -> Result<Vec<Recorded>, Error> {
     let Some(known) = know(&unit.db, client_id)? else {
@@ -28,9 +28,9 @@ pub(super) fn record(
     };
     let mut next_push_at = None;
     let mut outcomes = Vec::with_capacity(attempts.len());
-    for attempt in attempts {
+    for ended in attempts {
         let owner = (known.id, client_id);
-        outcomes.push(record_one(unit, owner, attempt, &mut next_push_at, now)?);
+        outcomes.push(record_one(unit, owner, ended, &mut next_push_at, now)?);
     }
     push::news_of(unit, (known.id, client_id), next_push_at, now)?;
     Ok(outcomes)
@@ -51,6 +51,8 @@ struct Open {
     left: Left,
     accepted_at: Timestamp,
     polled_until: Timestamp,
+    /// The choice it is in flight by.
+    flight_until: Option<Timestamp>,
     /// How often the TPP's pushing had begun anew when this was chosen.
     begun: i64,
 }
@@ -65,17 +67,25 @@ impl Open {
 fn record_one(
     unit: &mut Unit,
     (tpp, owner): (TppId, &ClientId),
-    attempt: &Attempt,
+    ended: &Ended,
     next_push_at: &mut Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Recorded, Error> {
+    let attempt = &ended.attempt;
     let Some(standing) = standing(unit, tpp, attempt.jti)? else {
         return Ok(Recorded::Unknown);
     };
-    let event = match &standing {
-        Standing::Open(open) => open.left.event,
-        Standing::Failed(event) | Standing::Settled(event) => *event,
+    let (event, ends_its_flight) = match &standing {
+        Standing::Open(open) => {
+            let ends_its_flight = open.flight_until == Some(ended.in_flight_until);
+            (open.left.event, ends_its_flight)
+        }
+        Standing::Failed(event) | Standing::Settled(event) => (*event, false),
     };
+    // Whoever ends a flight is the first to do so.
+    if !ends_its_flight && was_recorded(unit, event, attempt)? {
+        return Ok(Recorded::Repeated);
+    }
     insert_attempt(unit, event, attempt)?;
     unit.tally.flow(tpp, now).pushed += 1;
     match (standing, attempt.verdict) {
@@ -95,6 +105,7 @@ fn record_one(
             expect_rows(usize::from(news), 1, "acknowledging a push")?;
             Ok(Recorded::Applied)
         }
+        (Standing::Open(_), _) if !ends_its_flight => Ok(Recorded::Late),
         (Standing::Open(open), failure) => {
             let push_at = give_back(unit, (tpp, owner), &open, failure, now)?;
             *next_push_at = (*next_push_at).into_iter().chain(push_at).min();
@@ -189,7 +200,8 @@ fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error
             },
             accepted_at: moment(row, 3)?,
             polled_until: moment(row, 4)?,
-            begun: row.get(5)?,
+            flight_until: moment_or_null(row, 5)?,
+            begun: row.get(6)?,
         })
     });
     if let Some(open) = open.optional()? {
@@ -206,6 +218,13 @@ fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error
         return Ok(Some(Standing::Failed(failed)));
     }
     Ok(event(SETTLED)?.map(Standing::Settled))
+}
+
+/// Whether this very attempt is in history: who asked did not hear the answer.
+fn was_recorded(unit: &Unit, event: i64, attempt: &Attempt) -> Result<bool, Error> {
+    let mut statement = unit.db.prepare_cached(RECORDED)?;
+    let key = params![event, attempt.interaction_id.as_str()];
+    Ok(statement.query_row(key, |row| row.get(0))?)
 }
 
 fn last_settlement(unit: &Unit, event: i64, owner: &ClientId) -> Result<Settlement, Error> {
@@ -265,8 +284,13 @@ pub(super) const GIVE_BACK: &str = "
     WHERE tpp = ?1 AND position = ?2";
 
 pub(super) const OPEN: &str = "
-    SELECT position, event, ends, accepted_at, polled_until, begun
+    SELECT position, event, ends, accepted_at, polled_until, flight_until, begun
     FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+
+// By the event: an interaction is one attempt's, but that is for others to see to.
+pub(super) const RECORDED: &str = "
+    SELECT EXISTS (SELECT 1 FROM attempts INDEXED BY attempts_by_event
+        WHERE event = ?1 AND interaction_id = ?2)";
 
 const BEGUN: &str = "SELECT begun FROM queues WHERE tpp = ?1";
 

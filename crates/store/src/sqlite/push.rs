@@ -2,7 +2,7 @@
 
 use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::ledger::lanes::Lease;
-use oyez_domain::ledger::push::DueForPush;
+use oyez_domain::ledger::push::{Choice, DueForPush};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
@@ -35,14 +35,15 @@ pub(super) fn due(
     };
     let registrations = registrations::of(&unit.db, known.id)?;
     let callback_url = routing::push_address(&unit.rules, &registrations);
+    let in_flight_until = now + look.in_flight_for;
     let Some(callback_url) = callback_url.filter(|_| known.served).map(str::to_owned) else {
         return Ok(Some(DueForPush {
             callback_url: None,
             work: Vec::new(),
+            in_flight_until,
             next_at: None,
         }));
     };
-    let in_flight_until = now + look.in_flight_for;
     let is_all_listed = match owned.unlisted_from {
         Some(from) => list_more(unit, known.id, from)?,
         None => true,
@@ -70,6 +71,7 @@ pub(super) fn due(
     Ok(Some(DueForPush {
         callback_url: Some(callback_url),
         work,
+        in_flight_until,
         next_at,
     }))
 }
@@ -78,7 +80,7 @@ pub(super) fn due(
 pub(super) fn put_back(
     unit: &mut Unit,
     client_id: &ClientId,
-    jtis: &[Jti],
+    choices: &[Choice],
     now: Timestamp,
 ) -> Result<u64, Error> {
     let Some(known) = know(&unit.db, client_id)? else {
@@ -86,8 +88,13 @@ pub(super) fn put_back(
     };
     let mut put_back = 0;
     let mut next_push_at: Option<Timestamp> = None;
-    for jti in jtis {
-        let key = params![jti.as_bytes(), now.unix_ms(), known.id];
+    for choice in choices {
+        let key = params![
+            choice.jti.as_bytes(),
+            now.unix_ms(),
+            known.id,
+            choice.in_flight_until.unix_ms()
+        ];
         let push_at = unit
             .db
             .prepare_cached(PUT_BACK)?
@@ -273,7 +280,7 @@ pub(super) const PUT_BACK: &str = concat!(
     "
     UPDATE outstanding SET due_at = max(accepted_at, polled_until),
         push_at = max(accepted_at, polled_until), flight_until = NULL
-    WHERE jti = ?1 AND tpp = ?3 AND flight_until IS NOT NULL
+    WHERE jti = ?1 AND tpp = ?3 AND flight_until = ?4
     RETURNING ",
     clock::but_for_it!("push_at")
 );

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -13,6 +14,7 @@ use super::codes::moment_or_null;
 use super::errors::{contradiction, expect_rows};
 use super::hand_outs::{HandOuts, Handed};
 use super::keys;
+use super::lanes;
 use super::push;
 use super::registrations;
 use super::tpps::{TppId, know};
@@ -47,22 +49,36 @@ pub(super) fn keep(
 }
 
 /// See [`crate::Store::recheck`].
-pub(super) fn recheck(unit: &Unit, client_id: &ClientId, jtis: &[Jti]) -> Result<Vec<Kept>, Error> {
-    let Some(known) = know(&unit.db, client_id)? else {
-        return Ok(vec![Kept::NoLongerOutstanding; jtis.len()]);
+pub(super) fn recheck(
+    unit: &Unit,
+    lease: Option<&Lease>,
+    client_id: &ClientId,
+    jtis: &[Jti],
+) -> Result<Option<Vec<Kept>>, Error> {
+    let known = know(&unit.db, client_id)?;
+    if let Some(lease) = lease {
+        let owned = match known {
+            Some(known) => lanes::owned(unit, lease, known.id)?,
+            None => None,
+        };
+        if owned.is_none() {
+            return Ok(None);
+        }
+    }
+    let Some(known) = known else {
+        return Ok(Some(vec![Kept::NoLongerOutstanding; jtis.len()]));
     };
-    jtis.iter()
-        .map(|jti| {
-            let Some(Open { event, .. }) = outstanding(unit, known.id, *jti)? else {
-                return Ok(Kept::NoLongerOutstanding);
-            };
-            match kept(&unit.db, event)? {
-                Some(bytes) => Ok(Kept::Send(bytes)),
-                None if keys::was_superseded(&unit.db, event)? => Ok(Kept::ChooseAgain),
-                None => Err(contradiction(format!("no SET was ever kept for {jti}"))),
-            }
-        })
-        .collect()
+    let kept = jtis.iter().map(|jti| {
+        let Some(Open { event, .. }) = outstanding(unit, known.id, *jti)? else {
+            return Ok(Kept::NoLongerOutstanding);
+        };
+        match kept(&unit.db, event)? {
+            Some(bytes) => Ok(Kept::Send(bytes)),
+            None if keys::was_superseded(&unit.db, event)? => Ok(Kept::ChooseAgain),
+            None => Err(contradiction(format!("no SET was ever kept for {jti}"))),
+        }
+    });
+    kept.collect::<Result<_, _>>().map(Some)
 }
 
 /// An outstanding event, as far as keeping its SET needs it.
@@ -202,11 +218,12 @@ pub(super) const FIND_OUTSTANDING: &str =
 pub(super) const COUNT_HAND_OUT: &str =
     "UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2";
 
-// Pushed in its turn, which by a clock that was set back may be to come.
+// Pushed in its turn, which by a clock that was set back may be to come. What is used up, and so has been refused, stays so.
 pub(super) const RELEASE: &str = concat!(
     "
     UPDATE outstanding SET due_at = max(?2, coalesce(flight_until, 0)), polled_until = ?2,
-        push_at = iif(push_at = polled_until, max(accepted_at, ?2, coalesce(flight_until, 0)), push_at)
+        push_at = iif(push_at = polled_until OR (push_at IS NULL AND refusals = 0),
+            max(accepted_at, ?2, coalesce(flight_until, 0)), push_at)
     WHERE tpp = ?1 AND position = ?3 AND due_at <= polled_until AND due_at > ?2
     RETURNING ",
     clock::but_for_it!("push_at")
