@@ -5,6 +5,7 @@ use std::time::Duration;
 use oyez_domain::event::{Family, Submission};
 use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::ledger::acceptance::Acceptance;
+use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::poll::{Poll, Polled, SetError};
 use oyez_domain::ledger::push::{Answer, Attempt, Choice, Ended, Peer, Verdict};
 use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
@@ -131,14 +132,7 @@ impl Player<'_> {
             return;
         };
         let [model, backend] = self.ledgers;
-        let claims_at = match self.company {
-            Company::Alone => self.now,
-            Company::Among { .. } => Timestamp::MAX,
-        };
-        for (ledger, lease) in [(model, &first), (backend, &second)] {
-            let claimed = ledger.claim_lanes(lease.clone(), 1_000, claims_at);
-            claimed.await.unwrap();
-        }
+        self.claim([first.clone(), second.clone()]).await;
         let (id, now) = (self.name(tpp), self.now);
         let first = model.due_for_push(first, id.clone(), look, now).await;
         let second = backend.due_for_push(second, id, look, now).await;
@@ -158,6 +152,17 @@ impl Player<'_> {
         self.remember(&self.name(tpp), due.work);
     }
 
+    async fn claim(&self, leases: [Lease; 2]) {
+        let claims_at = match self.company {
+            Company::Alone => self.now,
+            Company::Among { .. } => Timestamp::MAX,
+        };
+        for (ledger, lease) in self.ledgers.into_iter().zip(leases) {
+            let claimed = ledger.claim_lanes(lease, 1_000, claims_at);
+            claimed.await.unwrap();
+        }
+    }
+
     /// The event as its last choice took it, sometimes as an earlier one or none did.
     pub(super) fn choice(&self, jti: Jti) -> Choice {
         let choices = self.choices.get(&jti).map_or(&[][..], Vec::as_slice);
@@ -175,6 +180,9 @@ impl Player<'_> {
     /// By each node, and by nobody's lease.
     pub(super) async fn recheck(&mut self, tpp: usize, jtis: Vec<Jti>) {
         let [model, backend] = self.ledgers;
+        if let (Company::Among { .. }, Some([first, second])) = (&self.company, &self.leases[0]) {
+            self.claim([first.clone(), second.clone()]).await;
+        }
         let leases = self.leases.iter().flatten().cloned();
         let leases = leases.map(|[first, second]| (Some(first), Some(second)));
         for (first, second) in leases.chain([(None, None)]) {
