@@ -60,6 +60,8 @@ pub(crate) struct Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) jti: Jti,
+    /// The choice that took it.
+    pub(crate) in_flight_until: Timestamp,
     pub(crate) refusals: u32,
     pub(crate) refused_since: Option<Timestamp>,
     pub(crate) endpoint_failures: u32,

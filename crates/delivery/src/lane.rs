@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, StreamExt};
-use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::{Health, LaneReport};
-use oyez_domain::ledger::push::Attempt;
+use oyez_domain::ledger::push::{Choice, Ended};
 use oyez_domain::tpp::Tpp;
 use oyez_store::Error;
 use tokio::time::Instant;
@@ -73,14 +73,14 @@ struct Lane<'a> {
     generation: u64,
     issuing: FuturesOrdered<BoxFuture<'a, sending::Chunk>>,
     /// The events in `issuing`, chunk by chunk.
-    unsigned: VecDeque<Vec<Jti>>,
+    unsigned: VecDeque<Vec<Choice>>,
     ready: VecDeque<sending::Ready>,
     rechecking: usize,
     flights: FuturesUnordered<BoxFuture<'a, sending::Landed>>,
     /// The step whose one probe was started.
     probed_step: Option<u64>,
-    ended: Vec<Attempt>,
-    returning: Vec<Jti>,
+    ended: Vec<Ended>,
+    returning: Vec<Choice>,
 
     ledger: FuturesUnordered<BoxFuture<'a, Told>>,
     asked: Asked,
@@ -115,7 +115,7 @@ struct Asked {
 enum Told {
     Terms(Result<Option<Box<Tpp>>, Error>),
     Chosen(choosing::Chosen),
-    Returned(Vec<Jti>, Result<u64, Error>),
+    Returned(Vec<Choice>, Result<u64, Error>),
     Rechecked(sending::Rechecked),
     Reported(recording::Reported),
     Recorded(recording::Group),
@@ -181,6 +181,10 @@ impl<'a> Lane<'a> {
             self.choose();
         }
         self.start();
+        // Starting gives back what got old, and nothing else might wake the lane for that.
+        if self.ledger_pause.until(Instant::now()).is_none() {
+            self.put_back();
+        }
     }
 
     async fn wait(&mut self) {
@@ -216,7 +220,7 @@ impl<'a> Lane<'a> {
         match told {
             Told::Terms(answer) => self.terms_read(answer),
             Told::Chosen(chosen) => self.chosen(chosen),
-            Told::Returned(jtis, answer) => self.returned(jtis, answer),
+            Told::Returned(choices, answer) => self.returned(choices, answer),
             Told::Rechecked(rechecked) => self.rechecked(rechecked),
             Told::Reported(reported) => self.reported(reported),
             Told::Recorded(group) => self.recorded(group),

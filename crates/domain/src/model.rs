@@ -94,7 +94,7 @@ struct EventRow {
 struct Outstanding {
     /// What polls go by.
     due_at: Timestamp,
-    /// What pushes go by; `None` when it is not pushed.
+    /// What pushes go by, whether or not there is an address; `None` when its pushes are used up (D-07).
     push_at: Option<Timestamp>,
     /// The end of the last poll hand-out's redelivery delay.
     polled_until: Timestamp,

@@ -96,6 +96,12 @@ pub fn outlives(rules: &Rules, after: &Registrations, notice: &Notice) -> Result
     }
 }
 
+/// Why no notice at all outlives these registrations, if that is so: then none need be read.
+pub fn nothing_outlives(rules: &Rules, after: &Registrations) -> Option<Withdrawn> {
+    let wants_nothing = Wants::of(rules, after).is_none();
+    wants_nothing.then_some(Withdrawn::RegistrationDeleted)
+}
+
 /// Where to push: the subscription's CallbackUrl, else the callback-url's if there is no subscription (S-11, C-08). Nowhere
 /// while push is switched off, though addresses registered before are kept (G-13).
 pub fn push_address<'r>(rules: &Rules, registrations: &'r Registrations) -> Option<&'r str> {

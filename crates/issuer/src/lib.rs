@@ -275,9 +275,9 @@ impl Issuer {
             return;
         }
         let jtis = stale.iter().map(|(jti, _)| *jti).collect();
-        match self.store.recheck(client_id.clone(), jtis).await {
+        match self.store.recheck(None, client_id.clone(), jtis).await {
             Ok(checked) => {
-                for ((_, reply), kept) in stale.iter_mut().zip(checked) {
+                for ((_, reply), kept) in stale.iter_mut().zip(checked.unwrap_or_default()) {
                     let outcome = Outcome::from_kept(kept).unwrap_or(Outcome::ChooseAgain);
                     *reply = Ok((outcome, now));
                 }

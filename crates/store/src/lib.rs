@@ -28,7 +28,7 @@ use oyez_domain::ledger::lanes::{
     Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
-use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
+use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::registration::Registrations;
@@ -145,22 +145,35 @@ pub trait Store: Send + Sync + 'static {
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>>;
 
     /// Checks again that events whose SETs were kept earlier are still outstanding, before a retry or a late hand-out; one
-    /// outcome per jti, in order (P-14). [`Kept::ChooseAgain`]: the key was disowned, and nobody has signed anew yet.
-    fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>>;
+    /// outcome per jti, in order (P-14). [`Kept::ChooseAgain`]: the key was disowned, and nobody has signed anew yet. Who pushes
+    /// names its lease, and gets `None` as from [`Store::due_for_push`]; polls have none.
+    fn recheck(
+        &self,
+        lease: Option<Lease>,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+    ) -> Answer<'_, Option<Vec<Kept>>>;
 
     /// Records ended attempts and applies their verdicts; one outcome per attempt, in order (D-02 … D-07, D-14). Where the
-    /// event's counters began anew while the attempt was made, its failure is recorded and not charged.
+    /// event's counters began anew while the attempt was made, its failure is recorded and not charged. A failure ends the
+    /// flight of its own choice and no other's; an acknowledgement always counts. What is asked again after its answer was
+    /// lost is applied once.
     fn record_attempts(
         &self,
         client_id: ClientId,
-        attempts: Vec<Attempt>,
+        attempts: Vec<Ended>,
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>>;
 
     /// Gives back what was chosen for pushing and not tried: due for polls at once, and for pushes in its old turn, but
-    /// neither while a poll's hand-out holds it. What has no flight to end, or is not pushed any more, stays as it is; answers
-    /// how many flights ended (P-14).
-    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64>;
+    /// neither while a poll's hand-out holds it. What is not in flight by this choice any more stays as it is; answers how many
+    /// flights ended (P-14).
+    fn put_back(
+        &self,
+        client_id: ClientId,
+        choices: Vec<Choice>,
+        now: Timestamp,
+    ) -> Answer<'_, u64>;
 
     /// Takes outstanding events back; answers how many were (I-04).
     fn withdraw(

@@ -17,7 +17,7 @@ use oyez_domain::ledger::lanes::{
     Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
-use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
+use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::registration::Registrations;
@@ -168,9 +168,9 @@ pass_on! {
     poll(poll: Poll, now: Timestamp) -> Polled;
     due_for_push(lease: Lease, client_id: ClientId, look: Look, now: Timestamp) -> Option<DueForPush>;
     keep_sets(signed: Vec<Signed>, now: Timestamp) -> Vec<Kept>;
-    recheck(client_id: ClientId, jtis: Vec<Jti>) -> Vec<Kept>;
-    record_attempts(client_id: ClientId, attempts: Vec<Attempt>, now: Timestamp) -> Vec<Recorded>;
-    put_back(client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
+    recheck(lease: Option<Lease>, client_id: ClientId, jtis: Vec<Jti>) -> Option<Vec<Kept>>;
+    record_attempts(client_id: ClientId, attempts: Vec<Ended>, now: Timestamp) -> Vec<Recorded>;
+    put_back(client_id: ClientId, choices: Vec<Choice>, now: Timestamp) -> u64;
     withdraw(actor: Actor, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
     retry_pushes(actor: Actor, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
     requeue_failed(actor: Actor, client_id: ClientId, accepted: Range<Timestamp>, events_max: u32, now: Timestamp) -> Vec<Jti>;

@@ -16,7 +16,7 @@ use oyez_domain::ledger::lanes::{
     Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
-use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
+use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::model::{Contradiction, Ledger};
@@ -217,21 +217,35 @@ impl Store for ModelStore {
         answer(self.ledger().keep_sets(signed, now))
     }
 
-    fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>> {
-        checked(self.ledger().recheck(&client_id, &jtis))
+    fn recheck(
+        &self,
+        lease: Option<Lease>,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+    ) -> Answer<'_, Option<Vec<Kept>>> {
+        let clock = self.lease_clock.now();
+        checked(
+            self.ledger()
+                .recheck(lease.as_ref(), &client_id, &jtis, clock),
+        )
     }
 
     fn record_attempts(
         &self,
         client_id: ClientId,
-        attempts: Vec<Attempt>,
+        attempts: Vec<Ended>,
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
         answer(self.ledger().record_attempts(&client_id, attempts, now))
     }
 
-    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64> {
-        answer(self.ledger().put_back(&client_id, &jtis, now))
+    fn put_back(
+        &self,
+        client_id: ClientId,
+        choices: Vec<Choice>,
+        now: Timestamp,
+    ) -> Answer<'_, u64> {
+        answer(self.ledger().put_back(&client_id, &choices, now))
     }
 
     fn withdraw(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oyez_domain::ids::{InteractionId, Jti, NodeId};
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason};
-use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Ended, Peer, Verdict};
 use oyez_domain::ledger::sets::Look;
 use oyez_store::Store as _;
 use oyez_testkit::bank::Bank;
@@ -63,7 +63,11 @@ impl Node {
         let attempts = due
             .work
             .iter()
-            .map(|work| attempt(work.jti, now, &answer, verdict));
+            .map(|work| attempt(work.jti, now, &answer, verdict))
+            .map(|attempt| Ended {
+                in_flight_until: due.in_flight_until,
+                attempt,
+            });
         let recorded = store.record_attempts(id, attempts.collect(), now).await;
         assert_eq!(recorded.unwrap().len(), 1);
         self.office.bank.clock().advance(Duration::from_secs(20));

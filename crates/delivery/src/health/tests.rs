@@ -29,6 +29,7 @@ fn few_retries(retries_max: u32) -> Terms {
 fn event(number: u8) -> Record {
     Record {
         jti: Jti::new(DAWN, [number; 10]),
+        in_flight_until: DAWN,
         refusals: 0,
         refused_since: None,
         endpoint_failures: 0,

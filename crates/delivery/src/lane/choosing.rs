@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use oyez_domain::ids::Jti;
-use oyez_domain::ledger::push::DueForPush;
+use oyez_domain::ledger::push::{Choice, DueForPush};
 use oyez_domain::ledger::sets::{Look, Work};
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
@@ -109,7 +108,7 @@ impl Lane<'_> {
             return;
         };
         if chosen.generation != self.generation {
-            let late = due.work.iter().map(|work| work.jti);
+            let late = due.work.iter().map(|work| taken(work, due.in_flight_until));
             self.returning.extend(late);
             self.rest.more = true;
             return;
@@ -118,18 +117,18 @@ impl Lane<'_> {
             self.rest.active(Instant::now());
         }
         self.address(callback_url);
-        let work = if self.endpoint.is_responsive() {
-            due.work
-        } else {
-            self.prober(due.work)
-        };
-        self.issue(work, chosen.asked_at);
+        let mut work = due.work;
+        if !self.endpoint.is_responsive() {
+            work = self.prober(work, due.in_flight_until);
+        }
+        self.issue(work, (chosen.asked_at, due.in_flight_until));
     }
 
     /// One event probes, the last of those that were asked for; the older ones go back to their old turns at once.
-    fn prober(&mut self, mut work: Vec<Work>) -> Vec<Work> {
+    fn prober(&mut self, mut work: Vec<Work>, in_flight_until: Timestamp) -> Vec<Work> {
         let prober = work.pop();
-        self.returning.extend(work.iter().map(|work| work.jti));
+        let older = work.iter().map(|work| taken(work, in_flight_until));
+        self.returning.extend(older);
         prober.into_iter().collect()
     }
 
@@ -139,7 +138,7 @@ impl Lane<'_> {
         self.issuing.clear();
         self.returning.extend(self.unsigned.drain(..).flatten());
         self.returning
-            .extend(self.ready.drain(..).map(|ready| ready.event.jti));
+            .extend(self.ready.drain(..).map(|ready| ready.event.choice()));
         self.rest.more = true;
     }
 
@@ -148,24 +147,31 @@ impl Lane<'_> {
             return;
         }
         self.asked.return_ = true;
-        let jtis = std::mem::take(&mut self.returning);
+        let choices = std::mem::take(&mut self.returning);
         let store = &*self.node.parts.store;
         let now = self.node.parts.clock.now();
-        let answer = store.put_back(self.client_id.clone(), jtis.clone(), now);
+        let answer = store.put_back(self.client_id.clone(), choices.clone(), now);
         self.ledger
-            .push(Box::pin(async { Told::Returned(jtis, answer.await) }));
+            .push(Box::pin(async { Told::Returned(choices, answer.await) }));
     }
 
-    pub(super) fn returned(&mut self, jtis: Vec<Jti>, answer: Result<u64, Error>) {
+    pub(super) fn returned(&mut self, choices: Vec<Choice>, answer: Result<u64, Error>) {
         self.asked.return_ = false;
         self.rest.more = true;
         match answer {
             Ok(_) => self.ledger_pause.clear(),
             Err(error) => {
-                self.returning.extend(jtis);
+                self.returning.extend(choices);
                 self.ledger_failed(&error);
             }
         }
+    }
+}
+
+const fn taken(work: &Work, in_flight_until: Timestamp) -> Choice {
+    Choice {
+        jti: work.jti,
+        in_flight_until,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Health is written first: whatever happens in between, no failure of an endpoint is recorded that its counter misses.
 
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Reported as Written};
-use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Ended, Recorded, Verdict};
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_store::Error;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use crate::ports::Posted;
 
 /// Attempts that are recorded in one write.
 pub(super) struct Group {
-    attempts: Vec<Attempt>,
+    attempts: Vec<Ended>,
     answer: Result<Vec<Recorded>, Error>,
 }
 
@@ -69,7 +69,10 @@ impl Lane<'_> {
             .parts
             .observe
             .attempt_ended(&self.client_id, &attempt);
-        self.ended.push(attempt);
+        self.ended.push(Ended {
+            in_flight_until: landed.event.in_flight_until,
+            attempt,
+        });
         self.rest.active(Instant::now());
         if change == Change::Failed {
             self.window.close();
@@ -108,8 +111,8 @@ impl Lane<'_> {
         self.rest.stale = true;
         self.rest.more |= self.terms.order == DeliveryOrder::Strict;
         let moment = self.moment();
-        for attempt in group.attempts {
-            match attempt.verdict {
+        for ended in group.attempts {
+            match ended.attempt.verdict {
                 Verdict::Refused {
                     again_at: Some(again_at),
                 } => self.rest.due(again_at, moment),

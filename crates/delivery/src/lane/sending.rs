@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::ids::InteractionId;
+use oyez_domain::ledger::push::Choice;
 use oyez_domain::ledger::sets::{Kept, Purpose, Work};
 use oyez_domain::time::Timestamp;
 use oyez_issuer::{Error as IssueError, Issued, Order, Outcome, Urgency};
@@ -39,7 +40,7 @@ pub(super) struct Rechecked {
     held: Vec<Ready>,
     asked_at: Instant,
     generation: u64,
-    answer: Result<Vec<Kept>, Error>,
+    answer: Result<Option<Vec<Kept>>, Error>,
 }
 
 /// An attempt that ended.
@@ -68,20 +69,25 @@ impl<'a> Lane<'a> {
 
     /// Has SETs made, a few at a time: the first can leave while the last is not signed yet. Whoever finds a lane idle goes
     /// before those who keep one busy (D-09).
-    pub(super) fn issue(&mut self, work: Vec<Work>, chosen_at: Instant) {
+    pub(super) fn issue(&mut self, work: Vec<Work>, chosen: (Instant, Timestamp)) {
         let idle = self.held() == 0 && self.flights.is_empty();
         let mut work = work.into_iter();
         if idle {
             let first: Vec<_> = work.by_ref().take(1).collect();
-            self.issue_chunk(first, Urgency::First, chosen_at);
+            self.issue_chunk(first, Urgency::First, chosen);
         }
         while work.len() > 0 {
             let chunk: Vec<_> = work.by_ref().take(CHUNK).collect();
-            self.issue_chunk(chunk, Urgency::Rest, chosen_at);
+            self.issue_chunk(chunk, Urgency::Rest, chosen);
         }
     }
 
-    fn issue_chunk(&mut self, work: Vec<Work>, urgency: Urgency, chosen_at: Instant) {
+    fn issue_chunk(
+        &mut self,
+        work: Vec<Work>,
+        urgency: Urgency,
+        (chosen_at, in_flight_until): (Instant, Timestamp),
+    ) {
         if work.is_empty() {
             return;
         }
@@ -91,9 +97,10 @@ impl<'a> Lane<'a> {
             purpose: Purpose::Push,
             urgency,
         };
-        let events: Vec<Record> = work.iter().map(Record::of).collect();
+        let record = |work| Record::of(work, in_flight_until);
+        let events: Vec<Record> = work.iter().map(record).collect();
         self.unsigned
-            .push_back(events.iter().map(|event| event.jti).collect());
+            .push_back(events.iter().map(Record::choice).collect());
         let issue = &*self.node.parts.issue;
         self.issuing.push_back(Box::pin(async move {
             let sure_at = Instant::now();
@@ -124,7 +131,7 @@ impl<'a> Lane<'a> {
                 }
                 Ok(Outcome::NoLongerOutstanding) => {}
                 Ok(Outcome::ChooseAgain) => {
-                    self.returning.push(event.jti);
+                    self.returning.push(event.choice());
                     choose_again = true;
                 }
                 Err(error) => choose_again |= self.unissued(event, &error),
@@ -147,7 +154,7 @@ impl<'a> Lane<'a> {
             | IssueError::TimedOut { .. }
             | IssueError::Ledger(_)
             | IssueError::Closed => {
-                self.returning.push(event.jti);
+                self.returning.push(event.choice());
                 if self.issue_pause.until(Instant::now()).is_none() {
                     self.issue_pause.begin(Instant::now());
                 }
@@ -243,9 +250,13 @@ impl<'a> Lane<'a> {
 
     /// Asks the ledger once more about what got old, in one request.
     fn recheck(&mut self, now: Instant) {
-        if self.ledger_pause.until(now).is_some() {
+        let Some(tenure) = self
+            .owner()
+            .filter(|_| self.ledger_pause.until(now).is_none())
+        else {
             return;
-        }
+        };
+        let lease = Some(tenure.lease.clone());
         let old = |ready: &&Ready| now.duration_since(ready.sure_at) >= SURE_FOR;
         let count = self.ready.iter().take_while(old).count();
         let held: Vec<Ready> = self.ready.drain(..count).collect();
@@ -253,7 +264,7 @@ impl<'a> Lane<'a> {
         let jtis = held.iter().map(|ready| ready.event.jti).collect();
         let generation = self.generation;
         let store = &*self.node.parts.store;
-        let answer = store.recheck(self.client_id.clone(), jtis);
+        let answer = store.recheck(lease, self.client_id.clone(), jtis);
         self.ledger.push(Box::pin(async move {
             let answer = answer.await;
             Told::Rechecked(Rechecked {
@@ -267,11 +278,20 @@ impl<'a> Lane<'a> {
 
     pub(super) fn rechecked(&mut self, rechecked: Rechecked) {
         self.rechecking = 0;
+        let held = rechecked.held.iter().map(|ready| ready.event.choice());
         let kept = match rechecked.answer {
-            Ok(kept) => kept,
+            Ok(Some(kept)) => kept,
+            Ok(None) => {
+                self.returning.extend(held);
+                // Whether it was claimed anew since, the next choice says.
+                return if rechecked.generation == self.generation {
+                    self.lost();
+                } else {
+                    self.give_back();
+                };
+            }
             Err(error) => {
-                self.returning
-                    .extend(rechecked.held.iter().map(|ready| ready.event.jti));
+                self.returning.extend(held);
                 self.give_back();
                 return self.ledger_failed(&error);
             }
@@ -288,7 +308,7 @@ impl<'a> Lane<'a> {
                     self.ready.push_front(ready);
                 }
                 Kept::Send(_) | Kept::ChooseAgain | Kept::KeyDisowned => {
-                    self.returning.push(ready.event.jti);
+                    self.returning.push(ready.event.choice());
                     choose_again = true;
                 }
             }
@@ -300,12 +320,20 @@ impl<'a> Lane<'a> {
 }
 
 impl Record {
-    fn of(work: &Work) -> Self {
+    const fn of(work: &Work, in_flight_until: Timestamp) -> Self {
         Self {
             jti: work.jti,
+            in_flight_until,
             refusals: work.refusals,
             refused_since: work.refused_since,
             endpoint_failures: work.endpoint_failures,
+        }
+    }
+
+    pub(super) const fn choice(&self) -> Choice {
+        Choice {
+            jti: self.jti,
+            in_flight_until: self.in_flight_until,
         }
     }
 }

@@ -113,7 +113,8 @@ pub enum StateFilter {
     Settled(Ending),
 }
 
-/// One page of a list, newest first.
+/// One page of a list, newest first. It may have fewer rows than were asked for, even none, and still say where the next
+/// begins: one request looks at so many candidates at most.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T, C> {
     /// The rows.

@@ -15,8 +15,28 @@ pub struct DueForPush {
     pub callback_url: Option<String>,
     /// Chosen events, in order; none when there is no address.
     pub work: Vec<Work>,
+    /// Until when the chosen events are in flight. It names this choice: whatever is recorded or put back carries it.
+    pub in_flight_until: Timestamp,
     /// When the next one falls due, if any is outstanding and pushable.
     pub next_at: Option<Timestamp>,
+}
+
+/// An event as one choice took it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// Which event.
+    pub jti: Jti,
+    /// [`DueForPush::in_flight_until`] of the choice.
+    pub in_flight_until: Timestamp,
+}
+
+/// An attempt that ended, and by which choice it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// [`DueForPush::in_flight_until`] of the choice.
+    pub in_flight_until: Timestamp,
+    /// What came of it.
+    pub attempt: Attempt,
 }
 
 /// One attempt, ended (D-14).
@@ -91,6 +111,11 @@ pub enum Recorded {
     Applied,
     /// The event had been settled before; the attempt is recorded and changes nothing (P-14).
     AlreadySettled(Settlement),
+    /// Its choice had ended before: it ran out and the event was chosen anew, or it was put back. The attempt is recorded, a
+    /// failure charged to nobody, and a later choice goes on.
+    Late,
+    /// This very attempt was recorded before: nothing is written again.
+    Repeated,
     /// No such event of this TPP.
     Unknown,
 }

@@ -63,16 +63,12 @@ impl Ledger {
         let number = self.tpps.values().map(|row| row.accepted).sum::<u64>() + 1;
         let row = self.tpps.get_mut(&client_id).expect("the caller found it");
         row.accepted += 1;
-        let push_at = match means {
-            Means::PushAndPoll | Means::PushOnly => Some(now),
-            Means::PollOnly => None,
-        };
         let event = EventRow {
             notice: item.notice,
             number,
             position: row.accepted,
             accepted_at: now,
-            outstanding: Some(Outstanding::new(now, push_at)),
+            outstanding: Some(Outstanding::new(now)),
             set: None,
             superseded: Vec::new(),
             hand_outs: Vec::new(),
@@ -92,18 +88,19 @@ impl Ledger {
         }
         self.minute(&client_id, now).accepted += 1;
         self.news_of(&client_id).polls = true;
-        if push_at.is_some() {
-            self.news(&client_id, now);
+        match means {
+            Means::PushAndPoll | Means::PushOnly => self.news(&client_id, now),
+            Means::PollOnly => {}
         }
         Acceptance::Accepted(item.jti)
     }
 }
 
 impl Outstanding {
-    pub(super) const fn new(due_at: Timestamp, push_at: Option<Timestamp>) -> Self {
+    pub(super) const fn new(turn: Timestamp) -> Self {
         Self {
-            due_at,
-            push_at,
+            due_at: turn,
+            push_at: Some(turn),
             polled_until: Timestamp::from_unix_ms(0),
             flight: None,
             refusals: 0,

@@ -4,7 +4,6 @@ use super::{Ledger, Note, json};
 use crate::actor::Actor;
 use crate::ids::ClientId;
 use crate::ledger::lanes::Health;
-use crate::routing;
 use crate::time::Timestamp;
 
 impl Ledger {
@@ -27,15 +26,14 @@ impl Ledger {
     /// An operator ends a pause or an outage, and pushes begin anew for everything outstanding; `false` if the TPP is not
     /// known.
     pub fn resume_endpoint(&mut self, actor: Actor, client_id: &ClientId, now: Timestamp) -> bool {
-        let Some(row) = self.tpps.get(client_id) else {
+        if !self.tpps.contains_key(client_id) {
             return false;
-        };
-        let mut begun_anew = 0;
-        if routing::push_address(&self.rules, &row.registrations).is_some() {
-            for jti in self.outstanding_of(client_id) {
-                begun_anew += u32::from(self.event(jti).begin_anew(now));
-            }
         }
+        let begun_anew = if self.has_address(client_id) {
+            self.begin_anew(client_id, now)
+        } else {
+            0
+        };
         let health = self.lanes.get(client_id).map(|lane| &lane.health);
         if begun_anew > 0 || health.is_some_and(|health| *health != Health::Responsive) {
             let lane = self.lanes.entry(client_id.clone()).or_default();

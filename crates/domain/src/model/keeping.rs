@@ -3,6 +3,7 @@
 use super::{Contradiction, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
 use crate::ledger::history::KeptSet;
+use crate::ledger::lanes::Lease;
 use crate::ledger::sets::{Kept, Purpose, Signed};
 use crate::time::Timestamp;
 
@@ -25,14 +26,13 @@ impl Ledger {
         let bytes = match &event.set {
             Some(first) => first.set.clone(),
             None if revision != Some(signed.revision) => {
+                let accepted_at = event.accepted_at;
                 if let (Purpose::HandOut { .. }, Some(outstanding)) =
                     (&signed.purpose, &mut event.outstanding)
-                    && let Some(push_at) = outstanding.release(now)
+                    && outstanding.release(accepted_at, now)
                 {
                     self.news_of(&signed.client_id).polls = true;
-                    if let Some(push_at) = push_at {
-                        self.news(&signed.client_id, push_at);
-                    }
+                    self.came_back(&signed.client_id, signed.jti, now);
                 }
                 return Kept::ChooseAgain;
             }
@@ -56,15 +56,20 @@ impl Ledger {
         Kept::Send(bytes)
     }
 
-    /// Checks again that events whose SETs were kept earlier are still outstanding; one outcome per jti, in order.
+    /// Checks again that events whose SETs were kept earlier are still outstanding; one outcome per jti, in order. `None` if
+    /// this lease, where one is given, does not own the lane. `clock` is the moment that leases go by.
     pub fn recheck(
         &mut self,
+        lease: Option<&Lease>,
         client_id: &ClientId,
         jtis: &[Jti],
-    ) -> Result<Vec<Kept>, Contradiction> {
-        jtis.iter()
-            .map(|jti| self.recheck_one(client_id, *jti))
-            .collect()
+        clock: Timestamp,
+    ) -> Result<Option<Vec<Kept>>, Contradiction> {
+        if lease.is_some_and(|lease| !self.owns(lease, client_id, clock)) {
+            return Ok(None);
+        }
+        let kept = jtis.iter().map(|jti| self.recheck_one(client_id, *jti));
+        kept.collect::<Result<_, _>>().map(Some)
     }
 
     fn recheck_one(&mut self, client_id: &ClientId, jti: Jti) -> Result<Kept, Contradiction> {
@@ -82,22 +87,22 @@ impl Ledger {
 
 impl Outstanding {
     /// Nothing was handed out, so the choice does not hold the event back any more, neither from polls nor from pushes.
-    /// A push in flight still does. Answers when it is pushed now, if it was held back.
-    fn release(&mut self, now: Timestamp) -> Option<Option<Timestamp>> {
+    /// A push in flight still does. Answers whether it was held back.
+    fn release(&mut self, accepted_at: Timestamp, now: Timestamp) -> bool {
         let held_until = self.polled_until;
         if self.due_at > held_until || self.due_at <= now {
-            return None;
+            return false;
         }
         let free_at = self.flight.map_or(now, |flight| flight.until.max(now));
         self.due_at = free_at;
         self.polled_until = now;
         self.push_at = self.push_at.map(|push_at| {
             if push_at == held_until {
-                free_at
+                free_at.max(accepted_at)
             } else {
                 push_at
             }
         });
-        Some(self.push_at)
+        true
     }
 }

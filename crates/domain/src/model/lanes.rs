@@ -200,12 +200,13 @@ impl Ledger {
         self.news_of(client_id).pushes = true;
     }
 
+    /// The same, if there is an address and any outstanding event is pushed at all.
     pub(super) fn news_if_pushable(&mut self, client_id: &ClientId, now: Timestamp) {
         let outstanding = self.outstanding_of(client_id);
-        if outstanding
+        let is_pushed = outstanding
             .into_iter()
-            .any(|jti| self.outstanding(jti).push_at.is_some())
-        {
+            .any(|jti| self.outstanding(jti).push_at.is_some());
+        if is_pushed && self.has_address(client_id) {
             self.news(client_id, now);
         }
     }

@@ -134,10 +134,7 @@ impl Ledger {
         jtis: &[Jti],
         now: Timestamp,
     ) -> u64 {
-        let has_address = self
-            .tpps
-            .get(client_id)
-            .is_some_and(|row| routing::push_address(&self.rules, &row.registrations).is_some());
+        let has_address = self.has_address(client_id);
         let mut retried: Vec<Jti> = Vec::new();
         for jti in jtis.iter().filter(|_| has_address) {
             let event = self.own_event(client_id, *jti);
@@ -181,12 +178,12 @@ impl Ledger {
             .collect();
         wanted.sort_unstable();
         wanted.truncate(events_max as usize);
-        let is_pushed = routing::push_address(&self.rules, &row.registrations).is_some();
+        let is_pushed = self.has_address(client_id);
         let requeued: Vec<Jti> = wanted.into_iter().map(|(_, jti)| jti).collect();
         for jti in &requeued {
             let event = self.event(*jti);
             let turn = event.accepted_at;
-            event.outstanding = Some(Outstanding::new(turn, is_pushed.then_some(turn)));
+            event.outstanding = Some(Outstanding::new(turn));
         }
         if !requeued.is_empty() {
             self.news_of(client_id).polls = true;

@@ -3,7 +3,7 @@
 use super::{EventRow, Flight, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
 use crate::ledger::lanes::Lease;
-use crate::ledger::push::{Attempt, DueForPush, Recorded, Verdict};
+use crate::ledger::push::{Choice, DueForPush, Ended, Recorded, Verdict};
 use crate::ledger::sets::Look;
 use crate::life::{Acknowledged, State};
 use crate::routing;
@@ -23,10 +23,12 @@ impl Ledger {
         if !self.owns(lease, client_id, clock) {
             return None;
         }
+        let in_flight_until = now + look.in_flight_for;
         let Some(callback_url) = self.push_address(client_id) else {
             return Some(DueForPush {
                 callback_url: None,
                 work: Vec::new(),
+                in_flight_until,
                 next_at: None,
             });
         };
@@ -38,7 +40,6 @@ impl Ledger {
             .collect();
         due.sort_by_key(|jti| self.outstanding(*jti).push_at);
         due.truncate(look.events_max as usize);
-        let in_flight_until = now + look.in_flight_for;
         let mut work = Vec::new();
         for jti in due {
             let Some(chosen) = self.work(client_id, jti, now) else {
@@ -61,6 +62,7 @@ impl Ledger {
         Some(DueForPush {
             callback_url: Some(callback_url),
             work,
+            in_flight_until,
             next_at,
         })
     }
@@ -72,6 +74,30 @@ impl Ledger {
             return None;
         }
         routing::push_address(&self.rules, &row.registrations).map(str::to_owned)
+    }
+
+    /// Whether a TPP has registered where to push to.
+    pub(super) fn has_address(&self, client_id: &ClientId) -> bool {
+        self.tpps
+            .get(client_id)
+            .is_some_and(|row| routing::push_address(&self.rules, &row.registrations).is_some())
+    }
+
+    /// Pushing begins anew for everything outstanding: what has something held against it, at its old turn with nothing. Who
+    /// pushes one just now goes on, and what comes of that is not charged. Answers how many had something held against them.
+    pub(super) fn begin_anew(&mut self, client_id: &ClientId, now: Timestamp) -> u32 {
+        let mut begun_anew = 0;
+        for jti in self.outstanding_of(client_id) {
+            let outstanding = self.outstanding(jti);
+            if let Some(flight) = &mut outstanding.flight {
+                flight.overtaken = true;
+            }
+            if outstanding.refusals > 0 || outstanding.endpoint_failures > 0 {
+                self.event(jti).begin_anew(now);
+                begun_anew += 1;
+            }
+        }
+        begun_anew
     }
 
     /// What may be pushed and from when on, in the order of acceptance. In strict order that is the oldest outstanding event
@@ -104,50 +130,59 @@ impl Ledger {
     pub fn record_attempts(
         &mut self,
         client_id: &ClientId,
-        attempts: Vec<Attempt>,
+        attempts: Vec<Ended>,
         now: Timestamp,
     ) -> Vec<Recorded> {
         attempts
             .into_iter()
-            .map(|attempt| self.record_attempt(client_id, attempt, now))
+            .map(|ended| self.record_attempt(client_id, ended, now))
             .collect()
     }
 
     /// Gives back what was chosen for pushing and not tried; answers how many.
-    pub fn put_back(&mut self, client_id: &ClientId, jtis: &[Jti], now: Timestamp) -> u64 {
+    pub fn put_back(&mut self, client_id: &ClientId, choices: &[Choice], now: Timestamp) -> u64 {
         let mut put_back = 0;
-        for jti in jtis {
-            let Some(event) = self.own_event(client_id, *jti) else {
+        for choice in choices {
+            let Some(event) = self.own_event(client_id, choice.jti) else {
                 continue;
             };
             let accepted_at = event.accepted_at;
             let outstanding = event.outstanding.as_mut();
-            let Some(outstanding) = outstanding.filter(|it| it.flight.is_some()) else {
+            let Some(outstanding) = outstanding.filter(|it| it.flies_until(choice.in_flight_until))
+            else {
                 continue;
             };
             let turn = outstanding.turn(accepted_at);
-            let push_at = outstanding.push_at.map(|_| turn);
-            outstanding.lands(push_at, accepted_at);
+            outstanding.lands(Some(turn), accepted_at);
             put_back += 1;
             self.news_of(client_id).polls = true;
-            if let Some(push_from) = self.push_from(*jti, now) {
-                self.news(client_id, now.max(push_from));
-            }
+            self.came_back(client_id, choice.jti, now);
         }
         put_back
     }
 
-    fn record_attempt(
-        &mut self,
-        client_id: &ClientId,
-        attempt: Attempt,
-        now: Timestamp,
-    ) -> Recorded {
-        let (jti, verdict) = (attempt.jti, attempt.verdict);
+    /// The lane hears of an event that it may push again, if there is an address.
+    pub(super) fn came_back(&mut self, client_id: &ClientId, jti: Jti, now: Timestamp) {
+        if let Some(push_from) = self.push_from(jti, now)
+            && self.has_address(client_id)
+        {
+            self.news(client_id, now.max(push_from));
+        }
+    }
+
+    fn record_attempt(&mut self, client_id: &ClientId, ended: Ended, now: Timestamp) -> Recorded {
+        let (jti, verdict) = (ended.attempt.jti, ended.attempt.verdict);
         let Some(event) = self.own_event(client_id, jti) else {
             return Recorded::Unknown;
         };
-        event.attempts.push(attempt);
+        let outstanding = event.outstanding.as_ref();
+        let ends_its_flight = outstanding.is_some_and(|it| it.flies_until(ended.in_flight_until));
+        let interaction_id = &ended.attempt.interaction_id;
+        let mut earlier = event.attempts.iter();
+        if !ends_its_flight && earlier.any(|it| it.interaction_id == *interaction_id) {
+            return Recorded::Repeated;
+        }
+        event.attempts.push(ended.attempt);
         let before = event.state();
         self.minute(client_id, now).pushed += 1;
         if verdict == Verdict::Acknowledged {
@@ -161,16 +196,15 @@ impl Ledger {
         let State::Outstanding = before else {
             return already(before);
         };
+        if !ends_its_flight {
+            return Recorded::Late;
+        }
         let event = self.event(jti);
         let accepted_at = event.accepted_at;
         let outstanding = event.outstanding.as_mut().expect("it is outstanding");
         let push_at = outstanding.charge(verdict, accepted_at, now);
-        // What was made poll only, or lost its address, while this attempt ran stays so.
-        let push_at = outstanding.push_at.and(push_at);
         outstanding.lands(push_at, accepted_at);
-        if let Some(push_from) = self.push_from(jti, now) {
-            self.news(client_id, now.max(push_from));
-        }
+        self.came_back(client_id, jti, now);
         self.news_of(client_id).polls = true;
         Recorded::Applied
     }
@@ -178,27 +212,34 @@ impl Ledger {
 
 impl EventRow {
     /// Pushing begins anew: at the event's old turn, with nothing held against it. Who pushes it just now goes on, and what
-    /// comes of that is not charged. Answers whether that changed anything.
-    pub(super) fn begin_anew(&mut self, now: Timestamp) -> bool {
+    /// comes of that is not charged.
+    pub(super) fn begin_anew(&mut self, now: Timestamp) {
         let accepted_at = self.accepted_at;
         let Some(outstanding) = &mut self.outstanding else {
-            return false;
+            return;
         };
-        let before = outstanding.clone();
         let turn = outstanding.turn(accepted_at);
-        let flight = outstanding.flight.as_mut().filter(|it| it.until > now);
-        outstanding.push_at = Some(flight.as_ref().map_or(turn, |it| turn.max(it.until)));
-        if let Some(flight) = flight {
+        let flies_until = outstanding.flight.map_or(now, |flight| flight.until);
+        outstanding.push_at = Some(if flies_until > now {
+            turn.max(flies_until)
+        } else {
+            turn
+        });
+        if let Some(flight) = &mut outstanding.flight {
             flight.overtaken = true;
         }
         outstanding.refusals = 0;
         outstanding.refused_since = None;
         outstanding.endpoint_failures = 0;
-        *outstanding != before
     }
 }
 
 impl Outstanding {
+    /// Whether it is in flight by the choice that this moment names.
+    fn flies_until(&self, in_flight_until: Timestamp) -> bool {
+        self.flight.is_some_and(|it| it.until == in_flight_until)
+    }
+
     /// Its place in the order of its TPP: by its acceptance, but not while a poll may still bring its acknowledgement.
     fn turn(&self, accepted_at: Timestamp) -> Timestamp {
         accepted_at.max(self.polled_until)

@@ -205,7 +205,8 @@ impl Ledger {
     }
 
     /// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-07). An
-    /// outage is one endpoint's: it ends with a PUT, and with the address (D-06).
+    /// outage is one endpoint's: it ends with a PUT, and with the address (D-06). Events keep their turns while there is no
+    /// address.
     fn follow_address(
         &mut self,
         client_id: &ClientId,
@@ -218,21 +219,15 @@ impl Ledger {
         let new = routing::push_address(&self.rules, after);
         let is_fresh = change == Change::Replaced || old != new;
         let (had_address, has_address) = (old.is_some(), new.is_some());
-        let mut pushable = false;
-        for jti in self.outstanding_of(client_id) {
-            if !has_address {
-                self.outstanding(jti).push_at = None;
-            } else if change == Change::Replaced || !had_address {
-                self.event(jti).begin_anew(now);
-            }
-            pushable |= self.outstanding(jti).push_at.is_some();
+        if has_address && (change == Change::Replaced || !had_address) {
+            self.begin_anew(client_id, now);
         }
         self.free_lane(client_id);
         if is_fresh {
             self.mend_lane(client_id);
         }
-        if pushable && is_fresh {
-            self.news(client_id, now);
+        if is_fresh {
+            self.news_if_pushable(client_id, now);
         }
     }
 }

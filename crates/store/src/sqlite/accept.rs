@@ -24,7 +24,8 @@ struct Addressee {
     registrations: Registrations,
     position: u64,
     accepted: u64,
-    has_news: bool,
+    /// Whether what is taken in is pushed.
+    is_pushed: bool,
 }
 
 /// See [`crate::Store::accept`].
@@ -68,7 +69,7 @@ fn addressee(unit: &Unit, client_id: &ClientId) -> Result<Option<Addressee>, Err
         registrations: registrations::of(&unit.db, known.id)?,
         position,
         accepted: 0,
-        has_news: false,
+        is_pushed: false,
     }))
 }
 
@@ -136,7 +137,7 @@ fn take_in(
         notice.txn.as_ref().map(|txn| txn.as_str()),
         to_json(notice)
     ])?;
-    let is_pushed = match means {
+    addressee.is_pushed = match means {
         Means::PushAndPoll | Means::PushOnly => true,
         Means::PollOnly => false,
     };
@@ -149,7 +150,7 @@ fn take_in(
             item.jti.as_bytes(),
             family_code(notice.resource.family),
             now.unix_ms(),
-            is_pushed.then_some(now.unix_ms())
+            addressee.is_pushed.then_some(now.unix_ms())
         ])?;
     if let Some(first) = &item.idempotency {
         unit.db.prepare_cached(REMEMBER)?.execute(params![
@@ -161,7 +162,6 @@ fn take_in(
         ])?;
     }
     addressee.accepted += 1;
-    addressee.has_news |= is_pushed;
     Ok(())
 }
 
@@ -176,14 +176,15 @@ fn finish(
         return Ok(());
     }
     let tpp = addressee.known.id;
-    let changed = unit
-        .db
-        .prepare_cached(DRAW_POSITIONS)?
-        .execute(params![tpp, addressee.accepted])?;
+    let changed = unit.db.prepare_cached(DRAW_POSITIONS)?.execute(params![
+        tpp,
+        addressee.accepted,
+        addressee.is_pushed
+    ])?;
     expect_rows(changed, 1, "drawing positions")?;
     unit.tally.flow(tpp, now).accepted += addressee.accepted;
     unit.news.of((tpp, client_id)).polls = true;
-    if addressee.has_news {
+    if addressee.is_pushed {
         lanes::news(unit, (tpp, client_id), now)?;
     }
     Ok(())
@@ -191,7 +192,10 @@ fn finish(
 
 const LAST_POSITION: &str = "SELECT accepted FROM queues WHERE tpp = ?1";
 
-const DRAW_POSITIONS: &str = "UPDATE queues SET accepted = accepted + ?2 WHERE tpp = ?1";
+const DRAW_POSITIONS: &str = "
+    UPDATE queues SET accepted = accepted + ?2,
+        unlisted_from = iif(?3, unlisted_from, coalesce(unlisted_from, accepted + 1))
+    WHERE tpp = ?1";
 
 const REMEMBERED: &str = "SELECT fingerprint, jti FROM idempotency WHERE tpp = ?1 AND key = ?2";
 

@@ -2,12 +2,12 @@
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::push::{Answer, Attempt, Recorded, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Ended, Recorded, Verdict};
 use oyez_domain::life::{Acknowledged, Outcome, Settlement};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::codes::moment;
+use super::codes::{moment, moment_or_null};
 use super::errors::expect_rows;
 use super::history;
 use super::push;
@@ -20,7 +20,7 @@ use crate::Error;
 pub(super) fn record(
     unit: &mut Unit,
     client_id: &ClientId,
-    attempts: &[Attempt],
+    attempts: &[Ended],
     now: Timestamp,
 ) -> Result<Vec<Recorded>, Error> {
     let Some(known) = know(&unit.db, client_id)? else {
@@ -28,9 +28,9 @@ pub(super) fn record(
     };
     let mut next_push_at = None;
     let mut outcomes = Vec::with_capacity(attempts.len());
-    for attempt in attempts {
+    for ended in attempts {
         let owner = (known.id, client_id);
-        outcomes.push(record_one(unit, owner, attempt, &mut next_push_at, now)?);
+        outcomes.push(record_one(unit, owner, ended, &mut next_push_at, now)?);
     }
     push::news_of(unit, (known.id, client_id), next_push_at, now)?;
     Ok(outcomes)
@@ -51,8 +51,10 @@ struct Open {
     left: Left,
     accepted_at: Timestamp,
     polled_until: Timestamp,
-    is_pushed: bool,
-    is_overtaken: bool,
+    /// The choice it is in flight by.
+    flight_until: Option<Timestamp>,
+    /// How often the TPP's pushing had begun anew when this was chosen.
+    begun: i64,
 }
 
 impl Open {
@@ -65,17 +67,25 @@ impl Open {
 fn record_one(
     unit: &mut Unit,
     (tpp, owner): (TppId, &ClientId),
-    attempt: &Attempt,
+    ended: &Ended,
     next_push_at: &mut Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Recorded, Error> {
+    let attempt = &ended.attempt;
     let Some(standing) = standing(unit, tpp, attempt.jti)? else {
         return Ok(Recorded::Unknown);
     };
-    let event = match &standing {
-        Standing::Open(open) => open.left.event,
-        Standing::Failed(event) | Standing::Settled(event) => *event,
+    let (event, ends_its_flight) = match &standing {
+        Standing::Open(open) => {
+            let ends_its_flight = open.flight_until == Some(ended.in_flight_until);
+            (open.left.event, ends_its_flight)
+        }
+        Standing::Failed(event) | Standing::Settled(event) => (*event, false),
     };
+    // Whoever ends a flight is the first to do so.
+    if !ends_its_flight && was_recorded(unit, event, attempt)? {
+        return Ok(Recorded::Repeated);
+    }
     insert_attempt(unit, event, attempt)?;
     unit.tally.flow(tpp, now).pushed += 1;
     match (standing, attempt.verdict) {
@@ -95,6 +105,7 @@ fn record_one(
             expect_rows(usize::from(news), 1, "acknowledging a push")?;
             Ok(Recorded::Applied)
         }
+        (Standing::Open(_), _) if !ends_its_flight => Ok(Recorded::Late),
         (Standing::Open(open), failure) => {
             let push_at = give_back(unit, (tpp, owner), &open, failure, now)?;
             *next_push_at = (*next_push_at).into_iter().chain(push_at).min();
@@ -118,7 +129,6 @@ impl Charge {
     fn of(failure: Verdict, open: &Open) -> Self {
         let turn = open.turn();
         let (refusals, endpoint_failures, push_at) = match failure {
-            _ if open.is_overtaken => (0, 0, Some(turn)),
             Verdict::Refused { again_at } => (1, 0, again_at.map(|at| at.max(open.polled_until))),
             Verdict::EndpointFailed => (0, 1, Some(turn)),
             Verdict::Acknowledged => (0, 0, None),
@@ -126,13 +136,22 @@ impl Charge {
         Self {
             refusals,
             endpoint_failures,
-            push_at: push_at.filter(|_| open.is_pushed),
+            push_at,
+        }
+    }
+
+    /// Pushing began anew meanwhile: nothing is held against the event.
+    fn none(open: &Open) -> Self {
+        Self {
+            refusals: 0,
+            endpoint_failures: 0,
+            push_at: Some(open.turn()),
         }
     }
 }
 
-/// The event may be polled at once and pushed again at its moment, but neither before a poll's hand-out lapses. What was
-/// made poll only meanwhile, or lost its address, stays so. Answers when it is pushed again.
+/// The event may be polled at once and pushed again at its moment, but neither before a poll's hand-out lapses. Answers when it
+/// is pushed again.
 fn give_back(
     unit: &mut Unit,
     (tpp, owner): (TppId, &ClientId),
@@ -140,7 +159,15 @@ fn give_back(
     failure: Verdict,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let charge = Charge::of(failure, open);
+    let begun: i64 = unit
+        .db
+        .prepare_cached(BEGUN)?
+        .query_row([tpp], |row| row.get(0))?;
+    let charge = if open.begun == begun {
+        Charge::of(failure, open)
+    } else {
+        Charge::none(open)
+    };
     let changed = unit.db.prepare_cached(GIVE_BACK)?.execute(params![
         tpp,
         open.left.position,
@@ -173,8 +200,8 @@ fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error
             },
             accepted_at: moment(row, 3)?,
             polled_until: moment(row, 4)?,
-            is_pushed: row.get(5)?,
-            is_overtaken: row.get(6)?,
+            flight_until: moment_or_null(row, 5)?,
+            begun: row.get(6)?,
         })
     });
     if let Some(open) = open.optional()? {
@@ -191,6 +218,13 @@ fn standing(unit: &Unit, tpp: TppId, jti: Jti) -> Result<Option<Standing>, Error
         return Ok(Some(Standing::Failed(failed)));
     }
     Ok(event(SETTLED)?.map(Standing::Settled))
+}
+
+/// Whether this very attempt is in history: who asked did not hear the answer.
+fn was_recorded(unit: &Unit, event: i64, attempt: &Attempt) -> Result<bool, Error> {
+    let mut statement = unit.db.prepare_cached(RECORDED)?;
+    let key = params![event, attempt.interaction_id.as_str()];
+    Ok(statement.query_row(key, |row| row.get(0))?)
 }
 
 fn last_settlement(unit: &Unit, event: i64, owner: &ClientId) -> Result<Settlement, Error> {
@@ -244,14 +278,21 @@ pub(super) const REFUSED: i64 = 1;
 pub(super) const ENDPOINT_FAILED: i64 = 2;
 
 pub(super) const GIVE_BACK: &str = "
-    UPDATE outstanding SET due_at = ?3, push_at = ?4, flight_until = NULL, is_overtaken = 0,
+    UPDATE outstanding SET due_at = ?3, push_at = ?4, flight_until = NULL,
         refusals = refusals + ?5, refused_since = iif(?5 > 0, coalesce(refused_since, ?7), refused_since),
         endpoint_failures = endpoint_failures + ?6
     WHERE tpp = ?1 AND position = ?2";
 
 pub(super) const OPEN: &str = "
-    SELECT position, event, ends, accepted_at, polled_until, push_at IS NOT NULL, is_overtaken
+    SELECT position, event, ends, accepted_at, polled_until, flight_until, begun
     FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+
+// By the event: an interaction is one attempt's, but that is for others to see to.
+pub(super) const RECORDED: &str = "
+    SELECT EXISTS (SELECT 1 FROM attempts INDEXED BY attempts_by_event
+        WHERE event = ?1 AND interaction_id = ?2)";
+
+const BEGUN: &str = "SELECT begun FROM queues WHERE tpp = ?1";
 
 const FAILED: &str = "SELECT event FROM failed WHERE jti = ?2 AND tpp = ?1";
 

@@ -73,7 +73,8 @@ fn wants_the_same(before: &Registrations, after: &Registrations) -> bool {
 }
 
 /// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-07). An outage
-/// is one endpoint's: it ends with a PUT, and with the address (D-06).
+/// is one endpoint's: it ends with a PUT, and with the address (D-06). Events keep their turns while there is no address:
+/// whoever pushes asks for one.
 fn follow_address(
     unit: &mut Unit,
     done: &Done<'_>,
@@ -91,8 +92,9 @@ fn follow_address(
         lanes::mend(unit, owner)?;
     }
     if new.is_none() {
-        unit.db.prepare_cached(PUSH_NONE)?.execute([done.tpp])?;
-    } else if done.is_replacement || old.is_none() {
+        return Ok(());
+    }
+    if done.is_replacement || old.is_none() {
         push::begin_anew(unit, done.tpp, now)?;
     }
     if is_fresh {
@@ -102,6 +104,3 @@ fn follow_address(
 }
 
 const BUMP_REVISION: &str = "UPDATE queues SET revision = revision + 1 WHERE tpp = ?1";
-
-const PUSH_NONE: &str =
-    "UPDATE outstanding SET push_at = NULL WHERE tpp = ?1 AND push_at IS NOT NULL";

@@ -14,7 +14,7 @@ use oyez_domain::ledger::lanes::{
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codes::{moment_or_null, parse};
 use super::errors::expect_rows;
@@ -109,14 +109,26 @@ pub(super) fn find(db: &Connection, client_id: &ClientId) -> Result<Option<Lane>
     rows.next()?.map(lane).transpose()
 }
 
-/// Whether a lease holds and this lane is its own.
-pub(super) fn owns(unit: &Unit, lease: &Lease, tpp: TppId) -> Result<bool, Error> {
+/// A lane of one's own, and where pushing to its TPP stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owned {
+    /// How often it began anew.
+    pub(super) begun: i64,
+    /// From this position on there may be events that are not in the order of pushes yet.
+    pub(super) unlisted_from: Option<u64>,
+}
+
+/// A lane, if this lease holds and it is its own.
+pub(super) fn owned(unit: &Unit, lease: &Lease, tpp: TppId) -> Result<Option<Owned>, Error> {
     let clock = clock(&unit.db)?;
     let key = params![tpp, lease.node_id.as_str(), lease.epoch, clock.unix_ms()];
-    Ok(unit
-        .db
-        .prepare_cached(OWNS)?
-        .query_row(key, |row| row.get(0))?)
+    let owned = unit.db.prepare_cached(OWNED)?.query_row(key, |row| {
+        Ok(Owned {
+            begun: row.get(0)?,
+            unlisted_from: row.get(1)?,
+        })
+    });
+    Ok(owned.optional()?)
 }
 
 /// See [`crate::Store::list_lanes`].
@@ -174,7 +186,7 @@ pub(super) fn news(
     Ok(())
 }
 
-/// There is something to push if any outstanding event is pushed at all.
+/// There is something to push if any outstanding event is pushed at all. For who has an address.
 pub(super) fn news_if_pushable(
     unit: &mut Unit,
     owner: (TppId, &ClientId),
@@ -272,10 +284,11 @@ const NEWS: &str = "
         wake_at > iif(health = 0, ?2, max(next_probe_at, ?2)),
         iif(health = 0, ?2, max(next_probe_at, ?2)) IS NOT NULL)";
 
-pub(super) const OWNS: &str = "
-    SELECT EXISTS (
-        SELECT 1 FROM lanes l CROSS JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
-        WHERE l.tpp = ?1 AND l.owner = ?2 AND l.epoch = ?3 AND n.expires_at > ?4)";
+pub(super) const OWNED: &str = "
+    SELECT q.begun, q.unlisted_from
+    FROM lanes l CROSS JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
+        CROSS JOIN queues q ON q.tpp = l.tpp
+    WHERE l.tpp = ?1 AND l.owner = ?2 AND l.epoch = ?3 AND n.expires_at > ?4";
 
 // What is outstanding is derived from the totals: nothing is counted.
 pub(super) const LIST_LANES: &str = "
@@ -297,8 +310,11 @@ const FREE_LANE: &str =
 const LANE_AND_ORDER: &str = "
     SELECT EXISTS (SELECT 1 FROM lanes WHERE tpp = ?1), own_order FROM tpps WHERE tpp = ?1";
 
-const IS_PUSHABLE: &str = "
-    SELECT EXISTS (SELECT 1 FROM outstanding WHERE tpp = ?1 AND push_at IS NOT NULL)";
+// Whatever is not used up. Only what is used up is passed over, and that has begun anew where a TPP asks.
+pub(super) const IS_PUSHABLE: &str = "
+    SELECT EXISTS (
+            SELECT 1 FROM outstanding INDEXED BY outstanding_push WHERE tpp = ?1 AND push_at IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM outstanding WHERE tpp = ?1 AND refusals = 0)";
 
 const MEND_LANE: &str = "
     UPDATE lanes SET health = 0, since = NULL, declared_at = NULL, failures = 0, next_probe_at = NULL,

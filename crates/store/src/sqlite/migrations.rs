@@ -28,6 +28,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "pushing",
         sql: include_str!("../../migrations/sqlite/0002_pushing.sql"),
     },
+    Migration {
+        name: "bounds",
+        sql: include_str!("../../migrations/sqlite/0003_bounds.sql"),
+    },
 ];
 
 /// The schema this binary works with.

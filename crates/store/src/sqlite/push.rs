@@ -2,7 +2,7 @@
 
 use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::ledger::lanes::Lease;
-use oyez_domain::ledger::push::DueForPush;
+use oyez_domain::ledger::push::{Choice, DueForPush};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
@@ -30,19 +30,24 @@ pub(super) fn due(
     let Some(known) = know(&unit.db, client_id)? else {
         return Ok(None);
     };
-    if !lanes::owns(unit, lease, known.id)? {
+    let Some(owned) = lanes::owned(unit, lease, known.id)? else {
         return Ok(None);
-    }
+    };
     let registrations = registrations::of(&unit.db, known.id)?;
     let callback_url = routing::push_address(&unit.rules, &registrations);
+    let in_flight_until = now + look.in_flight_for;
     let Some(callback_url) = callback_url.filter(|_| known.served).map(str::to_owned) else {
         return Ok(Some(DueForPush {
             callback_url: None,
             work: Vec::new(),
+            in_flight_until,
             next_at: None,
         }));
     };
-    let in_flight_until = now + look.in_flight_for;
+    let is_all_listed = match owned.unlisted_from {
+        Some(from) => list_more(unit, known.id, from)?,
+        None => true,
+    };
     let mut signer = Signer::new(known.id, client_id, registrations);
     let mut work = Vec::new();
     for chosen in choose(unit, known, look.events_max, now)? {
@@ -52,15 +57,22 @@ pub(super) fn due(
         let changed = unit.db.prepare_cached(TAKE_OFF)?.execute(params![
             known.id,
             chosen.position,
-            in_flight_until.unix_ms()
+            in_flight_until.unix_ms(),
+            owned.begun
         ])?;
         expect_rows(changed, 1, "putting an event in flight")?;
         work.push(ready);
     }
+    let next_at = if is_all_listed {
+        next_push_at(unit, known, now)?
+    } else {
+        Some(now)
+    };
     Ok(Some(DueForPush {
         callback_url: Some(callback_url),
         work,
-        next_at: next_push_at(unit, known, now)?,
+        in_flight_until,
+        next_at,
     }))
 }
 
@@ -68,7 +80,7 @@ pub(super) fn due(
 pub(super) fn put_back(
     unit: &mut Unit,
     client_id: &ClientId,
-    jtis: &[Jti],
+    choices: &[Choice],
     now: Timestamp,
 ) -> Result<u64, Error> {
     let Some(known) = know(&unit.db, client_id)? else {
@@ -76,8 +88,13 @@ pub(super) fn put_back(
     };
     let mut put_back = 0;
     let mut next_push_at: Option<Timestamp> = None;
-    for jti in jtis {
-        let key = params![jti.as_bytes(), now.unix_ms(), known.id];
+    for choice in choices {
+        let key = params![
+            choice.jti.as_bytes(),
+            now.unix_ms(),
+            known.id,
+            choice.in_flight_until.unix_ms()
+        ];
         let push_at = unit
             .db
             .prepare_cached(PUT_BACK)?
@@ -94,9 +111,12 @@ pub(super) fn put_back(
     Ok(put_back)
 }
 
-/// Pushing begins anew for everything outstanding of a TPP that has an address: each event at its old turn, with nothing held
-/// against it. Who pushes one just now goes on, and what comes of that is not charged. Answers how many that changed.
+/// Pushing begins anew for everything outstanding of a TPP that has an address: what has something held against it, at its old
+/// turn with nothing. Who pushes one just now goes on, and what comes of that is not charged. Answers how many had something
+/// held against them: no other row is touched.
 pub(super) fn begin_anew(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<usize, Error> {
+    let changed = unit.db.prepare_cached(BEGIN)?.execute([tpp])?;
+    expect_rows(changed, 1, "beginning anew")?;
     let mut statement = unit.db.prepare_cached(BEGIN_ANEW)?;
     Ok(statement.execute(params![tpp, now.unix_ms()])?)
 }
@@ -112,14 +132,40 @@ pub(super) fn begin_one_anew(
     Ok(statement.execute(params![tpp, now.unix_ms(), jti.as_bytes()])? == 1)
 }
 
-/// Whoever has the lane, it hears of what came back to it.
+/// Whoever has the lane, it hears of what came back to it, if there is an address to push it to.
 pub(super) fn news_of(
     unit: &mut Unit,
     owner: (TppId, &ClientId),
     next_push_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    next_push_at.map_or(Ok(()), |push_at| lanes::news(unit, owner, push_at.max(now)))
+    match next_push_at {
+        Some(push_at) if has_address(unit, owner.0)? => lanes::news(unit, owner, push_at.max(now)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether there is anywhere to push to.
+pub(super) fn has_address(unit: &Unit, tpp: TppId) -> Result<bool, Error> {
+    let registrations = registrations::of(&unit.db, tpp)?;
+    Ok(routing::push_address(&unit.rules, &registrations).is_some())
+}
+
+/// Enters a few more of the events that were accepted while there was no address into the order of pushes, the oldest
+/// first; answers whether those were all.
+fn list_more(unit: &Unit, tpp: TppId, from: u64) -> Result<bool, Error> {
+    let beyond: Option<u64> = unit
+        .db
+        .prepare_cached(LISTED_AT_ONCE)?
+        .query_row(params![tpp, from, LISTED_MAX], |row| row.get(0))
+        .optional()?;
+    unit.db
+        .prepare_cached(LIST)?
+        .execute(params![tpp, from, beyond])?;
+    unit.db
+        .prepare_cached(LISTED)?
+        .execute(params![tpp, beyond])?;
+    Ok(beyond.is_none())
 }
 
 fn choose(
@@ -226,38 +272,47 @@ pub(super) const NEXT_PUSH_BUT_FOR_THE_CLOCK: &str = concat!(
 );
 
 pub(super) const TAKE_OFF: &str = "
-    UPDATE outstanding SET due_at = max(due_at, ?3), push_at = ?3, flight_until = ?3, is_overtaken = 0
+    UPDATE outstanding SET due_at = max(due_at, ?3), push_at = ?3, flight_until = ?3, begun = ?4
     WHERE tpp = ?1 AND position = ?2";
 
 // An event's turn is by its acceptance, though not while a poll may still bring its acknowledgement.
 pub(super) const PUT_BACK: &str = concat!(
     "
     UPDATE outstanding SET due_at = max(accepted_at, polled_until),
-        push_at = iif(push_at IS NULL, NULL, max(accepted_at, polled_until)),
-        flight_until = NULL, is_overtaken = 0
-    WHERE jti = ?1 AND tpp = ?3 AND flight_until IS NOT NULL
+        push_at = max(accepted_at, polled_until), flight_until = NULL
+    WHERE jti = ?1 AND tpp = ?3 AND flight_until = ?4
     RETURNING ",
     clock::but_for_it!("push_at")
 );
 
-macro_rules! begin_anew {
-    ($which:literal) => {
-        concat!(
-            "
+/// At most so many rows are entered into the order of pushes before a choice: some milliseconds of the writer, and more than
+/// any choice takes.
+const LISTED_MAX: u32 = 1_024;
+
+/// The first position that is left for the next time.
+pub(super) const LISTED_AT_ONCE: &str = "
+    SELECT position FROM outstanding WHERE tpp = ?1 AND position >= ?2 ORDER BY position LIMIT 1 OFFSET ?3";
+
+// What is used up has been refused.
+pub(super) const LIST: &str = "
+    UPDATE outstanding SET push_at = max(accepted_at, polled_until, coalesce(flight_until, 0))
+    WHERE tpp = ?1 AND position >= ?2 AND position < coalesce(?3, 1 << 62)
+        AND push_at IS NULL AND refusals = 0";
+
+const LISTED: &str = "UPDATE queues SET unlisted_from = ?2 WHERE tpp = ?1";
+
+const BEGIN: &str = "UPDATE queues SET begun = begun + 1 WHERE tpp = ?1";
+
+pub(super) const BEGIN_ANEW: &str = "
+    UPDATE outstanding INDEXED BY outstanding_charged SET
+        push_at = max(accepted_at, polled_until, iif(flight_until > ?2, flight_until, 0)),
+        refusals = 0, refused_since = NULL, endpoint_failures = 0
+    WHERE tpp = ?1 AND (refusals > 0 OR endpoint_failures > 0)";
+
+// The event alone begins anew, so no count of its TPP's tells: -1 is none of them.
+pub(super) const BEGIN_ONE_ANEW: &str = "
     UPDATE outstanding SET
         push_at = max(accepted_at, polled_until, iif(flight_until > ?2, flight_until, 0)),
         refusals = 0, refused_since = NULL, endpoint_failures = 0,
-        is_overtaken = iif(flight_until > ?2, 1, is_overtaken)
-    WHERE tpp = ?1 AND ",
-            $which
-        )
-    };
-}
-
-// What began anew already is not written again: after an outage that is almost everything.
-pub(super) const BEGIN_ANEW: &str = begin_anew!(
-    "(refusals > 0 OR endpoint_failures > 0 OR (flight_until > ?2 AND NOT is_overtaken) OR push_at IS NOT
-        max(accepted_at, polled_until, iif(flight_until > ?2, flight_until, 0)))"
-);
-
-pub(super) const BEGIN_ONE_ANEW: &str = begin_anew!("jti = ?3");
+        begun = iif(flight_until IS NULL, begun, -1)
+    WHERE tpp = ?1 AND jti = ?3";

@@ -64,7 +64,7 @@ pub(super) fn requeue_failed(
     let failed = wanted(unit, known.id, &registrations, accepted, events_max)?;
     for failed in &failed {
         settle::supersede(unit, failed.event, failed.ends)?;
-        let key = params![known.id, failed.position, is_pushed];
+        let key = params![known.id, failed.position];
         let changed = unit.db.prepare_cached(OUTSTANDING_AGAIN)?.execute(key)?;
         expect_rows(changed, 1, "queueing a failed event again")?;
         unit.db
@@ -127,7 +127,7 @@ const FAILED_OF_TPP: &str = "
 
 const OUTSTANDING_AGAIN: &str = "
     INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at, ends)
-    SELECT tpp, position, event, jti, family, accepted_at, accepted_at, iif(?3, accepted_at, NULL), ends
+    SELECT tpp, position, event, jti, family, accepted_at, accepted_at, accepted_at, ends
     FROM failed WHERE tpp = ?1 AND position = ?2";
 
 const NO_LONGER_FAILED: &str = "DELETE FROM failed WHERE tpp = ?1 AND position = ?2";

@@ -4,15 +4,18 @@
 use std::collections::HashMap;
 
 use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use super::clock;
 use super::codes::moment_or_null;
 use super::errors::{contradiction, expect_rows};
 use super::hand_outs::{HandOuts, Handed};
 use super::keys;
 use super::lanes;
+use super::push;
 use super::registrations;
 use super::tpps::{TppId, know};
 use super::work::kept;
@@ -42,22 +45,36 @@ pub(super) fn keep(unit: &mut Unit, signed: &[Signed], now: Timestamp) -> Result
 }
 
 /// See [`crate::Store::recheck`].
-pub(super) fn recheck(unit: &Unit, client_id: &ClientId, jtis: &[Jti]) -> Result<Vec<Kept>, Error> {
-    let Some(known) = know(&unit.db, client_id)? else {
-        return Ok(vec![Kept::NoLongerOutstanding; jtis.len()]);
+pub(super) fn recheck(
+    unit: &Unit,
+    lease: Option<&Lease>,
+    client_id: &ClientId,
+    jtis: &[Jti],
+) -> Result<Option<Vec<Kept>>, Error> {
+    let known = know(&unit.db, client_id)?;
+    if let Some(lease) = lease {
+        let owned = match known {
+            Some(known) => lanes::owned(unit, lease, known.id)?,
+            None => None,
+        };
+        if owned.is_none() {
+            return Ok(None);
+        }
+    }
+    let Some(known) = known else {
+        return Ok(Some(vec![Kept::NoLongerOutstanding; jtis.len()]));
     };
-    jtis.iter()
-        .map(|jti| {
-            let Some(Open { event, .. }) = outstanding(unit, known.id, *jti)? else {
-                return Ok(Kept::NoLongerOutstanding);
-            };
-            match kept(&unit.db, event)? {
-                Some(bytes) => Ok(Kept::Send(bytes)),
-                None if keys::was_superseded(&unit.db, event)? => Ok(Kept::ChooseAgain),
-                None => Err(contradiction(format!("no SET was ever kept for {jti}"))),
-            }
-        })
-        .collect()
+    let kept = jtis.iter().map(|jti| {
+        let Some(Open { event, .. }) = outstanding(unit, known.id, *jti)? else {
+            return Ok(Kept::NoLongerOutstanding);
+        };
+        match kept(&unit.db, event)? {
+            Some(bytes) => Ok(Kept::Send(bytes)),
+            None if keys::was_superseded(&unit.db, event)? => Ok(Kept::ChooseAgain),
+            None => Err(contradiction(format!("no SET was ever kept for {jti}"))),
+        }
+    });
+    kept.collect::<Result<_, _>>().map(Some)
 }
 
 /// An outstanding event, as far as keeping its SET needs it.
@@ -139,7 +156,7 @@ fn release(
     position: u64,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let release = params![tpp, position, now.unix_ms()];
+    let release = params![tpp, now.unix_ms(), position];
     let push_at = unit
         .db
         .prepare_cached(RELEASE)?
@@ -147,9 +164,7 @@ fn release(
         .optional()?;
     if let Some(push_at) = push_at {
         unit.news.of((tpp, owner)).polls = true;
-        if let Some(push_at) = push_at {
-            lanes::news(unit, (tpp, owner), push_at)?;
-        }
+        push::news_of(unit, (tpp, owner), push_at, now)?;
     }
     Ok(())
 }
@@ -199,8 +214,13 @@ pub(super) const FIND_OUTSTANDING: &str =
 pub(super) const COUNT_HAND_OUT: &str =
     "UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2";
 
-pub(super) const RELEASE: &str = "
-    UPDATE outstanding SET due_at = max(?3, coalesce(flight_until, 0)), polled_until = ?3,
-        push_at = iif(push_at = polled_until, max(?3, coalesce(flight_until, 0)), push_at)
-    WHERE tpp = ?1 AND position = ?2 AND due_at <= polled_until AND due_at > ?3
-    RETURNING push_at";
+// Pushed in its turn, which by a clock that was set back may be to come. What is used up, and so has been refused, stays so.
+pub(super) const RELEASE: &str = concat!(
+    "
+    UPDATE outstanding SET due_at = max(?2, coalesce(flight_until, 0)), polled_until = ?2,
+        push_at = iif(push_at = polled_until OR (push_at IS NULL AND refusals = 0),
+            max(accepted_at, ?2, coalesce(flight_until, 0)), push_at)
+    WHERE tpp = ?1 AND position = ?3 AND due_at <= polled_until AND due_at > ?2
+    RETURNING ",
+    clock::but_for_it!("push_at")
+);

@@ -15,7 +15,7 @@ use oyez_domain::ledger::lanes::{
     Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
-use oyez_domain::ledger::push::{Attempt, DueForPush, Recorded};
+use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
 use oyez_domain::registration::Registrations;
@@ -140,21 +140,31 @@ impl Store for Ledger {
         Box::pin(self.write(move |unit| sets::keep(unit, &signed, now)))
     }
 
-    fn recheck(&self, client_id: ClientId, jtis: Vec<Jti>) -> Answer<'_, Vec<Kept>> {
-        Box::pin(self.write(move |unit| sets::recheck(unit, &client_id, &jtis)))
+    fn recheck(
+        &self,
+        lease: Option<Lease>,
+        client_id: ClientId,
+        jtis: Vec<Jti>,
+    ) -> Answer<'_, Option<Vec<Kept>>> {
+        Box::pin(self.write(move |unit| sets::recheck(unit, lease.as_ref(), &client_id, &jtis)))
     }
 
     fn record_attempts(
         &self,
         client_id: ClientId,
-        attempts: Vec<Attempt>,
+        attempts: Vec<Ended>,
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
         Box::pin(self.write(move |unit| attempts::record(unit, &client_id, &attempts, now)))
     }
 
-    fn put_back(&self, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> Answer<'_, u64> {
-        Box::pin(self.write(move |unit| push::put_back(unit, &client_id, &jtis, now)))
+    fn put_back(
+        &self,
+        client_id: ClientId,
+        choices: Vec<Choice>,
+        now: Timestamp,
+    ) -> Answer<'_, u64> {
+        Box::pin(self.write(move |unit| push::put_back(unit, &client_id, &choices, now)))
     }
 
     fn withdraw(

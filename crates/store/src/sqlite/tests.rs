@@ -1,5 +1,6 @@
 //! What only this backend promises: groups, limits, the file, the schema, and what its statements cost.
 
+mod bounds;
 mod files;
 mod groups;
 mod plans;

@@ -13,6 +13,7 @@ use super::codes::{from_json, moment, moment_or_null, parse, to_json};
 use super::errors::expect_rows;
 use super::history::{page, rows_wanted};
 use super::lanes;
+use super::push;
 use super::writer::Unit;
 use crate::Error;
 
@@ -164,7 +165,9 @@ fn rewrite_tpp(
     audit::note(unit, &change, now)?;
     unit.news.of((known.id, client_id)).polls = true;
     lanes::free(unit, (known.id, client_id))?;
-    lanes::news_if_pushable(unit, (known.id, client_id), now)?;
+    if push::has_address(unit, known.id)? {
+        lanes::news_if_pushable(unit, (known.id, client_id), now)?;
+    }
     Ok(Some(after))
 }
 

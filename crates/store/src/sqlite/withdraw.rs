@@ -25,6 +25,9 @@ pub(super) fn unwanted(
     after: &Registrations,
     now: Timestamp,
 ) -> Result<u64, Error> {
+    if let Some(reason) = routing::nothing_outlives(&unit.rules, after) {
+        return all(unit, owner, actor, reason, now);
+    }
     let verdict = judge(unit, owner.0, after)?;
     if let Some(reason) = verdict.of_all() {
         return all(unit, owner, actor, reason, now);
@@ -139,6 +142,9 @@ fn all(
         settling_actor(actor, owner)
     ])?;
     let gone = unit.db.prepare_cached(DELETE_ALL)?.execute([tpp])?;
+    if gone == 0 {
+        return Ok(0);
+    }
     let gone = u64::try_from(gone).unwrap_or(u64::MAX);
     unit.tally.ended(tpp, Ending::Withdrawn, gone, now);
     unit.news.of((tpp, owner)).ends = true;

@@ -3,10 +3,11 @@
 //! Time stands still until a test moves it. "Takes" is the whole of P-09: choose, sign, keep, and only then have.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -16,7 +17,9 @@ use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{Counts, EventFile};
 use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::poll::{Limits, Patience, Poll, Polled, SetError};
-use oyez_domain::ledger::push::{Answer, Attempt, DueForPush, Peer, Recorded, Verdict};
+use oyez_domain::ledger::push::{
+    Answer, Attempt, Choice, DueForPush, Ended, Peer, Recorded, Verdict,
+};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, Look, Purpose, SetState, Signed, Work};
 use oyez_domain::life::{Acknowledged, Outcome, State};
@@ -44,6 +47,9 @@ struct Inner {
     now_ms: AtomicI64,
     jtis: Jtis,
     registrations_made: AtomicU64,
+    attempts_made: AtomicU64,
+    /// The last choice of each event: until when it is in flight.
+    choices: Mutex<BTreeMap<Jti, Timestamp>>,
     /// Of the node that pushes where a test does not say which.
     lease: OnceCell<Lease>,
     _lives_in: Box<dyn Any + Send + Sync>,
@@ -63,6 +69,8 @@ impl Ledger {
             now_ms: AtomicI64::new(DAWN.unix_ms()),
             jtis: Jtis::from(1),
             registrations_made: AtomicU64::new(0),
+            attempts_made: AtomicU64::new(0),
+            choices: Mutex::default(),
             lease: OnceCell::new(),
             _lives_in: backend.lives_in,
         }))
@@ -87,6 +95,24 @@ impl Ledger {
 
     pub(crate) fn jti(&self) -> Jti {
         self.0.jtis.next(self.now())
+    }
+
+    /// The event as its last choice took it; one that was never chosen by a choice that was not.
+    pub(crate) fn choice(&self, jti: Jti) -> Choice {
+        let choices = self.0.choices.lock().unwrap();
+        Choice {
+            jti,
+            in_flight_until: choices.get(&jti).copied().unwrap_or_default(),
+        }
+    }
+
+    /// An attempt by the last choice of its event.
+    pub(crate) fn ended(&self, attempt: Attempt) -> Ended {
+        let in_flight_until = self.choice(attempt.jti).in_flight_until;
+        Ended {
+            in_flight_until,
+            attempt,
+        }
     }
 
     pub(crate) fn registration_id(&self) -> RegistrationId {
@@ -375,21 +401,37 @@ impl Tpp {
         };
         let (lease, now) = (lease.clone(), self.ledger.now());
         let due = self.ledger.due_for_push(lease, self.id.clone(), look, now);
-        due.await.unwrap()
+        let due = due.await.unwrap();
+        if let Some(due) = &due {
+            let chosen = due.work.iter().map(|work| (work.jti, due.in_flight_until));
+            self.ledger.0.choices.lock().unwrap().extend(chosen);
+        }
+        due
     }
 
+    /// Gives back what the last choices of these took.
     pub(crate) async fn puts_back(&self, jtis: &[Jti]) -> u64 {
+        let choices = jtis.iter().map(|jti| self.ledger.choice(*jti));
+        self.puts_choices_back(choices.collect()).await
+    }
+
+    pub(crate) async fn puts_choices_back(&self, choices: Vec<Choice>) -> u64 {
         let now = self.ledger.now();
-        let put_back = self.ledger.put_back(self.id.clone(), jtis.to_vec(), now);
+        let put_back = self.ledger.put_back(self.id.clone(), choices, now);
         put_back.await.unwrap()
     }
 
+    /// An attempt by the last choice of the event.
     pub(crate) async fn answers(&self, jti: Jti, verdict: Verdict) -> Recorded {
-        let attempt = attempt(jti, verdict, self.ledger.now());
-        let recorded = self
-            .ledger
-            .record_attempts(self.id.clone(), vec![attempt], self.ledger.now())
-            .await;
+        let nth = self.ledger.0.attempts_made.fetch_add(1, Ordering::Relaxed);
+        let mut attempt = attempt(jti, verdict, self.ledger.now());
+        attempt.interaction_id = interaction(&format!("push-{}", nth + 1));
+        self.records(self.ledger.ended(attempt)).await
+    }
+
+    pub(crate) async fn records(&self, ended: Ended) -> Recorded {
+        let (id, now) = (self.id.clone(), self.ledger.now());
+        let recorded = self.ledger.record_attempts(id, vec![ended], now).await;
         recorded.unwrap().remove(0)
     }
 

@@ -7,6 +7,7 @@ mod isolation;
 mod keeping;
 mod keys;
 mod lanes;
+mod late;
 mod listening;
 mod looking_back;
 mod operating;

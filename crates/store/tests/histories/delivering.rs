@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use oyez_domain::event::{Family, Submission};
-use oyez_domain::ids::ClientId;
+use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::ledger::acceptance::Acceptance;
+use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::poll::{Poll, Polled, SetError};
-use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Choice, Ended, Peer, Verdict};
 use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
 use oyez_domain::time::Timestamp;
 
 use super::{Company, Player, agree, both, whole};
 use crate::step::{Bytes, EventOf, Item, PollOf, VerdictOf};
-use oyez_testkit::making::{UPDATE, interaction, keyed, notice, submission};
+use oyez_testkit::making::{DAWN, UPDATE, interaction, keyed, notice, submission};
 
 impl Player<'_> {
     pub(super) async fn accept(&mut self, items: Vec<Item>) {
@@ -131,14 +132,7 @@ impl Player<'_> {
             return;
         };
         let [model, backend] = self.ledgers;
-        let claims_at = match self.company {
-            Company::Alone => self.now,
-            Company::Among { .. } => Timestamp::MAX,
-        };
-        for (ledger, lease) in [(model, &first), (backend, &second)] {
-            let claimed = ledger.claim_lanes(lease.clone(), 1_000, claims_at);
-            claimed.await.unwrap();
-        }
+        self.claim([first.clone(), second.clone()]).await;
         let (id, now) = (self.name(tpp), self.now);
         let first = model.due_for_push(first, id.clone(), look, now).await;
         let second = backend.due_for_push(second, id, look, now).await;
@@ -151,7 +145,52 @@ impl Player<'_> {
             look.events_max == 0 || !due.work.is_empty() || !spins,
             "looks again at once"
         );
+        for work in &due.work {
+            let choices = self.choices.entry(work.jti).or_default();
+            choices.push(due.in_flight_until);
+        }
         self.remember(&self.name(tpp), due.work);
+    }
+
+    async fn claim(&self, leases: [Lease; 2]) {
+        let claims_at = match self.company {
+            Company::Alone => self.now,
+            Company::Among { .. } => Timestamp::MAX,
+        };
+        for (ledger, lease) in self.ledgers.into_iter().zip(leases) {
+            let claimed = ledger.claim_lanes(lease, 1_000, claims_at);
+            claimed.await.unwrap();
+        }
+    }
+
+    /// The event as its last choice took it, sometimes as an earlier one or none did.
+    pub(super) fn choice(&self, jti: Jti) -> Choice {
+        let choices = self.choices.get(&jti).map_or(&[][..], Vec::as_slice);
+        let choice = match self.interactions % 8 {
+            0 => None,
+            1 => choices.first(),
+            _ => choices.last(),
+        };
+        Choice {
+            jti,
+            in_flight_until: choice.copied().unwrap_or(DAWN),
+        }
+    }
+
+    /// By each node, and by nobody's lease.
+    pub(super) async fn recheck(&mut self, tpp: usize, jtis: Vec<Jti>) {
+        let [model, backend] = self.ledgers;
+        if let (Company::Among { .. }, Some([first, second])) = (&self.company, &self.leases[0]) {
+            self.claim([first.clone(), second.clone()]).await;
+        }
+        let leases = self.leases.iter().flatten().cloned();
+        let leases = leases.map(|[first, second]| (Some(first), Some(second)));
+        for (first, second) in leases.chain([(None, None)]) {
+            let id = self.name(tpp);
+            let first = model.recheck(first, id.clone(), jtis.clone()).await;
+            let second = backend.recheck(second, id, jtis.clone()).await;
+            agree(&whole(&first), &whole(&second));
+        }
     }
 
     pub(super) async fn attempt(&mut self, tpp: usize, event: EventOf, verdict: &VerdictOf) {
@@ -164,8 +203,14 @@ impl Player<'_> {
             VerdictOf::RefusedForGood => Verdict::Refused { again_at: None },
             VerdictOf::EndpointFailed => Verdict::EndpointFailed,
         };
+        let named = self.named(tpp, &[event])[0];
+        let mut chosen = self.accepted[tpp].iter().rev();
+        let jti = match chosen.find(|jti| self.choices.contains_key(jti)) {
+            Some(chosen) if !self.choices.contains_key(&named) => *chosen,
+            _ => named,
+        };
         let attempt = Attempt {
-            jti: self.named(tpp, &[event])[0],
+            jti,
             started_at: self.now,
             latency: Duration::from_millis(self.interactions),
             interaction_id: interaction(&format!("push-{}", self.interactions)),
@@ -180,10 +225,18 @@ impl Player<'_> {
             },
             verdict,
         };
+        let ended = Ended {
+            in_flight_until: self.choice(jti).in_flight_until,
+            attempt,
+        };
+        // Sometimes the answer is lost, and the same is asked again beside what is new.
+        let again = self.recorded[tpp].replace(ended.clone());
+        let again = again.filter(|_| self.interactions.is_multiple_of(3));
+        let all: Vec<Ended> = again.into_iter().chain([ended]).collect();
         let now = self.now;
         both!(
             self,
-            |it| it.record_attempts(self.name(tpp), vec![attempt.clone()], now),
+            |it| it.record_attempts(self.name(tpp), all.clone(), now),
             whole
         )
         .unwrap();

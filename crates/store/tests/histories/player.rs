@@ -9,11 +9,13 @@ mod lanes;
 mod listening;
 mod operating;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::push::{Choice, Ended};
 use oyez_domain::ledger::sets::Purpose;
 use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
@@ -38,6 +40,10 @@ pub(crate) struct Player<'a> {
     /// Chosen, unsigned and not kept yet, oldest choice first.
     chosen: Vec<(ClientId, Jti, u64)>,
     interactions: u64,
+    /// The choices that took an event, oldest first: until when it was in flight.
+    choices: BTreeMap<Jti, Vec<Timestamp>>,
+    /// What was recorded last, by TPP.
+    recorded: [Option<Ended>; TPPS],
     notebooks: [Arc<Notebook>; 2],
     /// What those know who wait, by TPP.
     known: [Known; TPPS],
@@ -120,6 +126,8 @@ impl<'a> Player<'a> {
             registrations_made: first,
             chosen: Vec::new(),
             interactions: 0,
+            choices: BTreeMap::new(),
+            recorded: Default::default(),
             notebooks: [model, backend].map(Notebook::of),
             known: Default::default(),
             learned: None,
@@ -183,16 +191,23 @@ impl<'a> Player<'a> {
                 self.keep(newest, (bytes, key), &purpose).await;
             }
             Step::Recheck(tpp, events) => {
-                let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
-                both!(self, |it| it.recheck(id.clone(), jtis.clone()), whole).ok();
+                let jtis = self.named(tpp, &events);
+                self.recheck(tpp, jtis).await;
             }
             Step::Look(node, tpp, look) => self.look(node, tpp, look).await,
             Step::ListLanes(state, after, rows_max) => {
                 self.list_lanes(state, after, rows_max).await;
             }
             Step::PutBack(tpp, events) => {
-                let (id, jtis) = (self.name(tpp), self.named(tpp, &events));
-                both!(self, |it| it.put_back(id.clone(), jtis.clone(), now), whole).unwrap();
+                let id = self.name(tpp);
+                let jtis = self.named(tpp, &events).into_iter();
+                let choices: Vec<Choice> = jtis.map(|jti| self.choice(jti)).collect();
+                both!(
+                    self,
+                    |it| it.put_back(id.clone(), choices.clone(), now),
+                    whole
+                )
+                .unwrap();
             }
             Step::Attempt(tpp, event, verdict) => self.attempt(tpp, event, &verdict).await,
             Step::Expire {

@@ -14,7 +14,7 @@ use oyez_domain::ids::{Jti, NodeId, RegistrationId, ResourceId};
 use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::ledger::poll::{Limits, Patience, Poll, SetError};
-use oyez_domain::ledger::push::{Answer, Attempt, Peer, Recorded, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Choice, Ended, Peer, Recorded, Verdict};
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, Look, Purpose, SetState, Signed, Work};
 use oyez_domain::time::Timestamp;
@@ -266,17 +266,28 @@ impl Victim {
             let Some(due) = due.await.unwrap() else {
                 continue;
             };
+            let in_flight_until = due.in_flight_until;
             let mut sent = self.send(tpp, due.work, &Purpose::Push).await;
             let not_tried = sent.split_off(sent.len() - sent.len().min(dice.below(3)));
-            let put_back = self.ledger.put_back(client_of(tpp), not_tried, self.now());
+            let not_tried = not_tried.into_iter().map(|jti| Choice {
+                jti,
+                in_flight_until,
+            });
+            let put_back = self
+                .ledger
+                .put_back(client_of(tpp), not_tried.collect(), self.now());
             put_back.await.unwrap();
             let attempts: Vec<Attempt> = sent
                 .into_iter()
                 .map(|jti| self.attempt(jti, &mut dice))
                 .collect();
-            let recorded =
-                self.ledger
-                    .record_attempts(client_of(tpp), attempts.clone(), self.now());
+            let ended = attempts.iter().map(|attempt| Ended {
+                in_flight_until,
+                attempt: attempt.clone(),
+            });
+            let recorded = self
+                .ledger
+                .record_attempts(client_of(tpp), ended.collect(), self.now());
             let mut promises = Vec::new();
             for (attempt, recorded) in attempts.into_iter().zip(recorded.await.unwrap()) {
                 let (jti, interaction) = (attempt.jti, attempt.interaction_id.to_string());

@@ -362,7 +362,7 @@ fn rest() -> Value {
     })
 }
 
-/// One page of a list; the cursor of the next is null where there is none.
+/// One page of a list; the cursor of the next is null where there is none. A page may have fewer rows than were asked for.
 fn page(member: &str, schema: &str, cursor: Value) -> Value {
     whole(json!({ member: many(schema), "next": or_null(cursor) }))
 }

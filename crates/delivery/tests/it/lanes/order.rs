@@ -244,3 +244,17 @@ async fn an_event_that_an_endpoint_cannot_bear_holds_up_nobody_and_backs_off_by_
     }
     world.assert_sound();
 }
+
+// D-08, P-14
+#[tokio::test(start_paused = true)]
+async fn what_was_signed_too_late_goes_back_at_once_and_is_not_slept_over() {
+    let mut world = World::new(12);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    *world.signing_takes.lock().unwrap() = Duration::from_secs(3);
+    world.accept(&tpp, 20).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    *world.signing_takes.lock().unwrap() = Duration::ZERO;
+    world.all_settled(&tpp, Duration::from_secs(5)).await;
+    world.assert_sound();
+}

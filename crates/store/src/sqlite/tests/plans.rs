@@ -6,7 +6,10 @@ use oyez_domain::ledger::history::{EventFilter, StateFilter};
 use oyez_domain::life::Ending;
 use rusqlite::{Connection, StatementStatus};
 
+use oyez_testkit::making::DAWN;
+
 use super::tpp;
+use crate::sqlite::event_list::Way;
 use crate::sqlite::{
     attempts, clock, event_list, file, keys, lanes, migrations, poll, push, retention, sets,
     settle, work,
@@ -52,7 +55,7 @@ fn no_value_makes_a_statement_be_prepared_again() {
         push::DUE,
         push::NEXT_PUSH,
         push::OLDEST_DUE,
-        lanes::OWNS,
+        lanes::OWNED,
         poll::CHOOSE,
         poll::NEXT_DUE,
     ] {
@@ -71,7 +74,7 @@ fn no_value_makes_a_statement_be_prepared_again() {
 // I-06
 #[test]
 fn hot_statements_use_their_index() {
-    let by_jti = "outstanding USING INDEX outstanding_by_jti (jti=?)";
+    let by_jti = "outstanding USING INDEX outstanding_of_tpp (tpp=? AND jti=?)";
     let by_key = "outstanding USING PRIMARY KEY (tpp=? AND position=?)";
     let oldest = "outstanding USING PRIMARY KEY (tpp=?)";
     let expected: &[(&str, &[&str])] = &[
@@ -122,9 +125,8 @@ fn hot_statements_use_their_index() {
 // D-10, I-04
 #[test]
 fn statements_of_pushes_and_lanes_use_their_index() {
-    let by_jti = "outstanding USING INDEX outstanding_by_jti (jti=?)";
+    let by_jti = "outstanding USING INDEX outstanding_of_tpp (tpp=? AND jti=?)";
     let by_key = "outstanding USING PRIMARY KEY (tpp=? AND position=?)";
-    let oldest = "outstanding USING PRIMARY KEY (tpp=?)";
     let expected: &[(&str, &[&str])] = &[
         (
             push::DUE,
@@ -152,16 +154,26 @@ fn statements_of_pushes_and_lanes_use_their_index() {
         (push::PUT_BACK, &[by_jti]),
         (
             push::BEGIN_ONE_ANEW,
-            &["outstanding USING COVERING INDEX outstanding_by_jti (jti=?)"],
+            &["outstanding USING COVERING INDEX outstanding_of_tpp (tpp=? AND jti=?)"],
         ),
-        (push::BEGIN_ANEW, &[oldest]),
         (
-            lanes::OWNS,
+            push::BEGIN_ANEW,
+            &["outstanding USING INDEX outstanding_charged (tpp=?)"],
+        ),
+        (
+            push::LISTED_AT_ONCE,
+            &["outstanding USING PRIMARY KEY (tpp=? AND position>?)"],
+        ),
+        (
+            push::LIST,
+            &["outstanding USING PRIMARY KEY (tpp=? AND position>? AND position<?)"],
+        ),
+        (
+            lanes::OWNED,
             &[
-                "SCAN CONSTANT ROW",
-                "SCALAR SUBQUERY 1",
                 "l USING INTEGER PRIMARY KEY (rowid=?)",
                 "n USING PRIMARY KEY (node_id=?)",
+                "q USING INTEGER PRIMARY KEY (rowid=?)",
             ],
         ),
         (
@@ -214,59 +226,81 @@ fn a_key_is_looked_for_among_what_is_not_settled_and_never_in_history() {
     }
 }
 
+/// Every filter alone and with every other.
+fn filters() -> Vec<EventFilter> {
+    let states = [
+        None,
+        Some(StateFilter::Outstanding),
+        Some(StateFilter::Settled(Ending::Acknowledged)),
+        Some(StateFilter::Settled(Ending::Failed)),
+    ];
+    let given = |set: usize, bit: usize| set & (1 << bit) != 0;
+    let all = states.into_iter().flat_map(|state| {
+        (0..64).map(move |set| EventFilter {
+            state,
+            client_id: given(set, 0).then(tpp),
+            event_type: given(set, 1).then(|| EventType("urn:x".to_owned())),
+            resource_id: given(set, 2).then(|| ResourceId::new("r").unwrap()),
+            txn: given(set, 3).then(|| TransactionId::new("t").unwrap()),
+            interaction_id: given(set, 4).then(|| InteractionId::new("i").unwrap()),
+            accepted_from: given(set, 5).then_some(DAWN),
+            accepted_before: given(set, 5).then_some(DAWN),
+        })
+    });
+    all.collect()
+}
+
 // I-03
 #[test]
-fn lists_begin_at_the_narrowest_filter_and_are_never_sorted_when_they_may_be_long() {
-    let all = EventFilter::default();
-    let of_tpp = EventFilter {
-        client_id: Some(tpp()),
-        ..all.clone()
-    };
-    let of_resource = EventFilter {
-        resource_id: Some(ResourceId::new("r").unwrap()),
-        ..of_tpp.clone()
-    };
-    let of_txn = EventFilter {
-        txn: Some(TransactionId::new("t").unwrap()),
-        ..of_tpp.clone()
-    };
-    let of_interaction = EventFilter {
-        interaction_id: Some(InteractionId::new("i").unwrap()),
-        event_type: Some(EventType("urn:x".to_owned())),
-        ..of_txn.clone()
-    };
-    let outstanding = EventFilter {
-        state: Some(StateFilter::Outstanding),
-        ..of_tpp.clone()
-    };
-    let failed = EventFilter {
-        state: Some(StateFilter::Settled(Ending::Failed)),
-        ..all.clone()
-    };
-    let expected = [
-        (&all, "events_by_jti (jti<?)", false),
-        (&of_tpp, "events_by_tpp (tpp=? AND jti<?)", false),
-        (
-            &of_resource,
-            "events_by_resource (resource_id=? AND jti<?)",
-            false,
-        ),
-        (&of_txn, "events_by_txn (txn=?)", true),
-        (
-            &of_interaction,
-            "attempts_by_interaction (interaction_id=?)",
-            true,
-        ),
-        (&outstanding, "outstanding_by_jti (jti<?)", false),
-        (&failed, "settlements_rare (outcome>? AND outcome<?)", true),
-    ];
+fn every_list_walks_an_index_in_its_own_order_and_sorts_nothing() {
     let db = empty();
-    for (filter, index, is_sorted) in expected {
-        let plan = plan(&db, &event_list::statement(filter)).join("\n");
-        assert!(plan.contains(index), "{filter:?}\n{plan}");
-        let sorts = plan.contains("USE TEMP B-TREE FOR ORDER BY");
-        assert_eq!(sorts, is_sorted, "{filter:?}\n{plan}");
-        let scans_history = plan.lines().any(|step| step.starts_with("SCAN e"));
-        assert!(!scans_history, "{filter:?}\n{plan}");
+    for filter in filters() {
+        let plan = plan(&db, &event_list::statement(&filter, Way::Walk));
+        let is_outstanding = filter.state == Some(StateFilter::Outstanding);
+        let first = match (&filter.resource_id, &filter.client_id, is_outstanding) {
+            (Some(_), ..) => "SEARCH e USING INDEX events_by_resource (resource_id=? AND jti<?)",
+            (None, Some(_), true) => "SEARCH o USING INDEX outstanding_of_tpp (tpp=? AND jti<?)",
+            (None, Some(_), false) => "SEARCH e USING INDEX events_by_tpp (tpp=? AND jti<?)",
+            (None, None, false) => "SEARCH e USING INDEX events_by_jti (jti<?)",
+            (None, None, true) => "CO-ROUTINE newest",
+        };
+        assert_eq!(plan[0], first, "{filter:?}\n{plan:#?}");
+        let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
+        assert!(!sorts, "{filter:?}\n{plan:#?}");
+        let scans = [
+            "SCAN e",
+            "SCAN o",
+            "SCAN s",
+            "SCAN outstanding",
+            "MATERIALIZE",
+        ];
+        let scans = plan
+            .iter()
+            .find(|step| scans.iter().any(|scan| step.starts_with(scan)));
+        assert_eq!(scans, None, "{filter:?}\n{plan:#?}");
     }
+}
+
+// I-03
+#[test]
+fn what_a_filter_names_is_gathered_by_its_own_index() {
+    let db = empty();
+    let mut gathered = 0;
+    for filter in filters() {
+        let index = match filter.state {
+            _ if filter.interaction_id.is_some() => "attempts_by_interaction (interaction_id=?)",
+            _ if filter.txn.is_some() => "events_by_txn (txn=?)",
+            _ if filter.resource_id.is_some() => continue,
+            Some(StateFilter::Settled(Ending::Failed)) => {
+                "settlements_rare (outcome>? AND outcome<?)"
+            }
+            _ => continue,
+        };
+        gathered += 1;
+        assert!(event_list::gathering(&filter).is_some(), "{filter:?}");
+        let plan = plan(&db, &event_list::statement(&filter, Way::Gather)).join("\n");
+        assert!(plan.contains(index), "{filter:?}\n{plan}");
+        assert!(!plan.contains("SCAN e"), "{filter:?}\n{plan}");
+    }
+    assert!(gathered > 100, "{gathered}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oyez_domain::ids::{NodeId, RegistrationId};
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Reported};
-use oyez_domain::ledger::push::{Answer, Attempt, DueForPush, Peer, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Choice, DueForPush, Ended, Peer, Verdict};
 use oyez_domain::ledger::registering::Wish;
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::time::Timestamp;
@@ -29,8 +29,8 @@ async fn chooses(ledger: &Ledger, now: Timestamp) -> (Lease, Health, DueForPush)
     (lease, claimed[0].health.clone(), due.unwrap().unwrap())
 }
 
-fn failed(n: u64, verdict: Verdict) -> Attempt {
-    Attempt {
+fn failed(n: u64, verdict: Verdict, due: &DueForPush) -> Ended {
+    let attempt = Attempt {
         jti: jti(n),
         started_at: at(1),
         latency: Duration::from_millis(1),
@@ -41,6 +41,10 @@ fn failed(n: u64, verdict: Verdict) -> Attempt {
             detail: String::new(),
         },
         verdict,
+    };
+    Ended {
+        in_flight_until: due.in_flight_until,
+        attempt,
     }
 }
 
@@ -61,10 +65,11 @@ async fn counters_health_and_what_was_in_flight_outlive_the_process() {
     accept(&home.ledger, &tpp(), 0..3).await;
     let (lease, _, due) = chooses(&home.ledger, at(1)).await;
     assert_eq!(due.work.len(), 3);
+    let in_flight_until = due.in_flight_until;
     let again_at = Some(at(2));
     let attempts = vec![
-        failed(0, Verdict::Refused { again_at }),
-        failed(1, Verdict::EndpointFailed),
+        failed(0, Verdict::Refused { again_at }, &due),
+        failed(1, Verdict::EndpointFailed, &due),
     ];
     let recorded = home.ledger.record_attempts(tpp(), attempts, at(2));
     recorded.await.unwrap();
@@ -101,7 +106,11 @@ async fn counters_health_and_what_was_in_flight_outlive_the_process() {
         .collect();
     let expected = [(jti(1), 0, None, 1), (jti(0), 1, Some(at(2)), 0)];
     assert_eq!(counters, expected);
-    let untried = ledger.put_back(tpp(), vec![jti(2)], at(3)).await;
+    let untried = Choice {
+        jti: jti(2),
+        in_flight_until,
+    };
+    let untried = ledger.put_back(tpp(), vec![untried], at(3)).await;
     assert_eq!(
         untried.unwrap(),
         1,

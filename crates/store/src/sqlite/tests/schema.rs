@@ -63,7 +63,46 @@ const SAMPLES: &[Sample] = &[
             FROM outstanding",
         answer: 6,
     },
+    // What was accepted without an address has been so since the first position that is not pushed.
+    Sample {
+        rows: "
+            INSERT INTO tpps VALUES (1, 'tpp', '{}', 0, NULL, NULL, 5, 5);
+            INSERT INTO queues (tpp, accepted, begun, unlisted_from) VALUES (1, 1, 2, 1);
+            INSERT INTO events VALUES (1, x'01', 1, 1, 5, 'r', NULL, '{}');
+            INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at, refusals, begun)
+                VALUES (1, 1, 1, x'01', 0, 5, 5, 9, 2, 1);",
+        question: "SELECT begun + unlisted_from + (SELECT refusals + begun FROM outstanding) FROM queues",
+        answer: 6,
+    },
 ];
+
+// D-07, S-12
+#[test]
+fn what_was_overtaken_or_had_no_address_before_bounds_stays_so() {
+    let mut db = Connection::open_in_memory().unwrap();
+    for migration in &migrations::MIGRATIONS[..2] {
+        db.execute_batch(migration.sql).unwrap();
+    }
+    db.pragma_update(None, "user_version", 2).unwrap();
+    db.execute_batch(
+        "INSERT INTO tpps VALUES (1, 'one', '{}', 0, NULL, NULL, 5, 5), (2, 'two', '{}', 0, NULL, NULL, 5, 5);
+        INSERT INTO queues (tpp, accepted) VALUES (1, 3), (2, 0);
+        INSERT INTO events VALUES (1, x'01', 1, 1, 5, 'r', NULL, '{}'), (2, x'02', 1, 2, 5, 'r', NULL, '{}'),
+            (3, x'03', 1, 3, 5, 'r', NULL, '{}');
+        INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at, is_overtaken)
+            VALUES (1, 1, 1, x'01', 0, 5, 9, 9, 1), (1, 2, 2, x'02', 0, 5, 5, NULL, 0),
+                (1, 3, 3, x'03', 0, 5, 5, NULL, 0);",
+    )
+    .unwrap();
+    migrations::apply(&mut db).unwrap();
+    let unlisted = "SELECT group_concat(ifnull(unlisted_from, '-')) FROM queues";
+    let overtaken =
+        "SELECT group_concat(o.begun <> q.begun) FROM outstanding o JOIN queues q USING (tpp)";
+    for (question, answer) in [(unlisted, "2,-"), (overtaken, "1,0,0")] {
+        let found: String = db.query_row(question, [], |row| row.get(0)).unwrap();
+        assert_eq!(found, answer, "{question}");
+    }
+}
 
 #[test]
 fn every_migration_keeps_what_was_there() {

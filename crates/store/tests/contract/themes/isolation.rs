@@ -164,13 +164,13 @@ async fn commit(it: Trespass, bolt: &Tpp, acme: &Tpp, jtis: &[Jti]) {
             bolt.keeps(bolt.signed(jtis[nth], 1, purpose)).await;
         }
         Trespass::Recheck(nth) => {
-            ledger.recheck(id, vec![jtis[nth]]).await.unwrap();
+            ledger.recheck(None, id, vec![jtis[nth]]).await.unwrap();
         }
         Trespass::Push => {
             bolt.is_pushed().await;
         }
         Trespass::Attempt(nth, verdict) => {
-            let ended = vec![attempt(jtis[nth], verdict, now)];
+            let ended = vec![ledger.ended(attempt(jtis[nth], verdict, now))];
             ledger.record_attempts(id, ended, now).await.unwrap();
         }
         Trespass::Withdraw(events) => {

@@ -191,13 +191,13 @@ async fn a_recheck_says_choose_again_until_the_set_is_signed_anew() {
     let jti = acme.news().await;
     assert_eq!(acme.is_pushed().await, [jti]);
     disown(&ledger, KEY).await;
-    let recheck = || ledger.recheck(acme.id.clone(), vec![jti]);
-    assert_eq!(recheck().await.unwrap(), [Kept::ChooseAgain]);
+    let recheck = || ledger.recheck(None, acme.id.clone(), vec![jti]);
+    assert_eq!(recheck().await.unwrap(), Some(vec![Kept::ChooseAgain]));
     ledger.pass(Duration::from_secs(10));
     let (_, revision) = unsigned(&acme).await[0];
     let new = anew(&acme, jti, revision, Purpose::Push);
     acme.keeps(new.clone()).await;
-    assert_eq!(recheck().await.unwrap(), [Kept::Send(new.set)]);
+    assert_eq!(recheck().await.unwrap(), Some(vec![Kept::Send(new.set)]));
 }
 
 // M-06, I-05

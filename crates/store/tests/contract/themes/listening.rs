@@ -150,7 +150,7 @@ async fn what_a_choice_that_came_to_nothing_puts_back_is_news_for_polls() {
 async fn a_push_that_ends_without_acknowledgement_is_news_for_polls() {
     let (ledger, notebook) = listened_to().await;
     let acme = pushed(&ledger, "acme").await;
-    let news = acme.much_news(3).await;
+    let news = acme.much_news(4).await;
     assert_eq!(acme.is_pushed().await, news);
     heard(&notebook);
     let failed = Verdict::EndpointFailed;
@@ -160,7 +160,7 @@ async fn a_push_that_ends_without_acknowledgement_is_news_for_polls() {
     acme.answers(news[1], Verdict::Refused { again_at }).await;
     assert_eq!(heard(&notebook), "acme: polls pushes");
     let again_at = None;
-    acme.answers(news[1], Verdict::Refused { again_at }).await;
+    acme.answers(news[3], Verdict::Refused { again_at }).await;
     assert_eq!(heard(&notebook), "acme: polls", "it is left to them");
     acme.answers(news[2], Verdict::Acknowledged).await;
     assert_eq!(heard(&notebook), "acme: ends");

@@ -255,7 +255,7 @@ async fn a_push_that_was_acknowledged_is_settled_for_polls() {
         .await;
     let jti = acme.news().await;
     acme.is_pushed().await;
-    let ended = vec![attempt(jti, Verdict::Acknowledged, ledger.now())];
+    let ended = vec![ledger.ended(attempt(jti, Verdict::Acknowledged, ledger.now()))];
     ledger
         .record_attempts(acme.id.clone(), ended, ledger.now())
         .await

@@ -9,7 +9,7 @@ use oyez_domain::tpp::{DeliveryOrder, Overrides};
 
 use super::ledger;
 use crate::fixture::{BY_POLL, BY_PUSH, Ledger, Tpp, ask, attempt, operator};
-use oyez_testkit::making::{everything, pushed_to};
+use oyez_testkit::making::{everything, interaction, pushed_to};
 
 const IN_FLIGHT: Duration = Duration::from_secs(10);
 const REDELIVERY: Duration = Duration::from_secs(60);
@@ -101,12 +101,17 @@ async fn every_attempt_is_recorded_as_it_was() {
     let ledger = ledger().await;
     let acme = pushed(&ledger, "acme").await;
     let jti = acme.news().await;
-    let first = attempt(jti, FAILED, ledger.now());
-    let second = attempt(jti, Verdict::Acknowledged, ledger.pass(IN_FLIGHT));
-    let late = attempt(jti, FAILED, ledger.pass(IN_FLIGHT));
-    let all = vec![first, second, late];
+    let verdicts = [FAILED, Verdict::Acknowledged, FAILED];
+    let mut all = Vec::new();
+    for (nth, verdict) in verdicts.into_iter().enumerate() {
+        let mut attempt = attempt(jti, verdict, ledger.pass(IN_FLIGHT));
+        attempt.interaction_id = interaction(&format!("attempt-{nth}"));
+        all.push(attempt);
+    }
+    acme.is_pushed().await;
+    let ended = all.iter().map(|attempt| ledger.ended(attempt.clone()));
     ledger
-        .record_attempts(acme.id.clone(), all.clone(), ledger.now())
+        .record_attempts(acme.id.clone(), ended.collect(), ledger.now())
         .await
         .unwrap();
     assert_eq!(acme.file(jti).await.attempts, all);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::Method;
 use oyez_domain::ids::{InteractionId, NodeId};
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason};
-use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
+use oyez_domain::ledger::push::{Answer, Attempt, Ended, Peer, Verdict};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::retry::Policy;
 use oyez_store::Store;
@@ -91,7 +91,14 @@ async fn attempt(world: &World, lease: &Lease, client_id: &str, verdict: Verdict
         },
         verdict,
     };
-    let recorded = store.record_attempts(id, vec![attempt], now);
+    let recorded = store.record_attempts(
+        id,
+        vec![Ended {
+            in_flight_until: due.in_flight_until,
+            attempt,
+        }],
+        now,
+    );
     recorded.await.unwrap();
 }
 
