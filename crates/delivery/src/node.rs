@@ -421,7 +421,9 @@ impl<'a> Node<'a> {
         self.let_go
             .retain(|report| !doors.contains_key(&report.client_id));
         drop(doors);
-        if self.asked.report || self.let_go.is_empty() || waits {
+        // Beside a claim a report may come after it, and let go what was just claimed with a health that was overruled.
+        let busy = self.asked.report || self.asked.lanes;
+        if busy || self.let_go.is_empty() || waits {
             return;
         }
         self.asked.report = true;
