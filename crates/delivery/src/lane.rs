@@ -64,8 +64,10 @@ struct Lane<'a> {
     endpoint: Endpoint,
     /// The health that the ledger has.
     written: Health,
-    /// Unless it has one that was written and never confirmed.
+    /// Unless it has one that was written and never confirmed, or was written after the claim had read its own.
     unconfirmed: bool,
+    /// This lane has written a health before.
+    has_reported: bool,
     window: Window,
     ahead: LookAhead,
 
@@ -146,6 +148,7 @@ impl<'a> Lane<'a> {
             endpoint: Endpoint::known(claim.health.clone(), memory),
             written: claim.health.clone(),
             unconfirmed: false,
+            has_reported: false,
             terms,
             addressee: None,
             generation: 0,
@@ -249,6 +252,9 @@ impl<'a> Lane<'a> {
     /// The lane is ours, with whatever changed over the last owner's head.
     fn arrive(&mut self, claim: Claim) {
         self.give_back();
+        // A report that was on its way beside the claim may have come after it: then the ledger took it, the lane being ours
+        // again, and has a health that was overruled. So the claim's is written before anything starts.
+        self.unconfirmed |= self.has_reported;
         self.place = Place::Owner(claim.tenure);
         self.arriving = Some(claim.health);
         self.rest.active(Instant::now());
@@ -293,7 +299,6 @@ impl<'a> Lane<'a> {
         self.terms = Terms::of(*tpp, &self.node.options);
         self.addressee = None;
         self.written = health.clone();
-        self.unconfirmed = false;
         self.endpoint
             .claimed(health, &self.terms, self.node.moment());
         // Whatever brought it back (a PUT, an operator), nobody has spoken with it since (D-06).

@@ -248,6 +248,7 @@ impl<'a> Node<'a> {
                 let lapsed = !tenure.holds(self.shared.parts.steady.elapsed());
                 tenure.renewed(holds_until);
                 if lapsed {
+                    self.sweep_at = now;
                     self.shared.knock_everywhere();
                 }
             }
@@ -291,6 +292,11 @@ impl<'a> Node<'a> {
             .lanes_max
             .saturating_sub(self.lanes.len());
         if self.asked.lanes || free == 0 {
+            return;
+        }
+        // Lanes that may start nothing would be let go at once, and claimed again, and let go: until the lease is renewed.
+        if !tenure.holds(self.shared.parts.steady.elapsed()) {
+            self.sweep_at = now + SWEEP;
             return;
         }
         self.asked.lanes = true;
@@ -421,7 +427,9 @@ impl<'a> Node<'a> {
         self.let_go
             .retain(|report| !doors.contains_key(&report.client_id));
         drop(doors);
-        if self.asked.report || self.let_go.is_empty() || waits {
+        // Beside a claim a report may come after it, and let go what was just claimed with a health that was overruled.
+        let busy = self.asked.report || self.asked.lanes;
+        if busy || self.let_go.is_empty() || waits {
             return;
         }
         self.asked.report = true;

@@ -94,7 +94,12 @@ impl Lane<'_> {
         self.asked.choice = None;
         let due = match chosen.answer {
             Ok(Some(due)) => due,
-            Ok(None) => return self.lost(),
+            Ok(None) if chosen.generation == self.generation => return self.lost(),
+            // Whether it was claimed anew since, the next choice says.
+            Ok(None) => {
+                self.rest.more = true;
+                return;
+            }
             Err(error) => {
                 self.rest.more = true;
                 return self.ledger_failed(&error);

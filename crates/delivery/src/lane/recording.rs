@@ -23,6 +23,7 @@ pub(super) struct Group {
 /// A health that was written.
 pub(super) struct Reported {
     health: Health,
+    generation: u64,
     answer: Result<Vec<Written>, Error>,
 }
 
@@ -137,10 +138,16 @@ impl Lane<'_> {
             hold: Hold::Keep,
         };
         self.asked.report = true;
+        self.has_reported = true;
+        let generation = self.generation;
         let answer = self.node.parts.store.report_lanes(lease, vec![report]);
-        self.ledger.push(Box::pin(async {
+        self.ledger.push(Box::pin(async move {
             let answer = answer.await;
-            Told::Reported(Reported { health, answer })
+            Told::Reported(Reported {
+                health,
+                generation,
+                answer,
+            })
         }));
     }
 
@@ -149,14 +156,17 @@ impl Lane<'_> {
         match reported.answer {
             Ok(written) if written.first() == Some(&Written::Written) => {
                 self.ledger_pause.clear();
-                self.unconfirmed = false;
+                // While a claim arrives, which of the two came last is not known.
+                self.unconfirmed &= self.arriving.is_some();
                 let before = std::mem::replace(&mut self.written, reported.health);
                 if before != self.written {
                     let observe = &self.node.parts.observe;
                     observe.health_changed(&self.client_id, &before, &self.written);
                 }
             }
-            Ok(_) => self.lost(),
+            Ok(_) if reported.generation == self.generation => self.lost(),
+            // Whether it was claimed anew since, the next report or choice says.
+            Ok(_) => self.rest.more = true,
             Err(error) => {
                 self.unconfirmed = true;
                 self.ledger_failed(&error);

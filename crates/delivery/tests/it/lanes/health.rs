@@ -401,3 +401,31 @@ async fn a_health_whose_writing_was_never_confirmed_is_written_again() {
     assert_eq!(world.health(&tpp).await, Health::Responsive);
     world.assert_sound();
 }
+
+// D-04, D-06
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_fails_while_the_lane_is_claimed_anew_does_not_undo_what_a_put_mended() {
+    let mut world = World::new(25);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Slow(Duration::from_secs(2)));
+    world.accept(&tpp, 1).await;
+    world.all_settled(&tpp, MINUTE).await;
+    world.behave(&tpp, Behaviour::Hangs);
+    world.accept(&tpp, 1).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let hung = world.arrivals(&tpp)[1].at;
+    // The claim happens before the attempt ends, and is heard of after that.
+    tokio::time::sleep_until(hung + Duration::from_millis(9_990)).await;
+    world.faults.take(Duration::from_millis(50));
+    world.put(&tpp, "new.example").await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    world.faults.take(Duration::ZERO);
+    world.behave(&tpp, Behaviour::Up);
+    tokio::time::sleep(Duration::from_millis(25)).await;
+    assert!(matches!(world.health(&tpp).await, Health::Failing { .. }));
+    world.all_settled(&tpp, Duration::from_secs(1)).await;
+    assert_eq!(world.health(&tpp).await, Health::Responsive);
+    assert_eq!(world.arrivals(&tpp).len(), 3);
+    world.assert_sound();
+}
