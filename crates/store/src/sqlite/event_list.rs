@@ -115,13 +115,13 @@ pub(super) fn statement(filter: &EventFilter, way: Way) -> String {
             WHERE e.jti < :before AND {NAMES_ALL}{conditions} ORDER BY e.jti DESC LIMIT :looked_at"
         ),
         _ if is_outstanding_of_all(filter) => format!(
-            "{NEWEST_OUTSTANDING} {COLUMNS}, {NAMES_ALL}{conditions}
+            "{NEWEST_OUTSTANDING} {COLUMNS}, ({NAMES_ALL}{conditions}) IS TRUE
             FROM {FROM_NEWEST} {JOINS} WHERE n.jti IS NOT NULL"
         ),
         _ => {
             let (source, jti, key) = walk(filter);
             format!(
-                "{COLUMNS}, {NAMES_ALL}{conditions}
+                "{COLUMNS}, ({NAMES_ALL}{conditions}) IS TRUE
                 FROM {source} {JOINS} WHERE {jti} < :before{key} ORDER BY {jti} DESC"
             )
         }

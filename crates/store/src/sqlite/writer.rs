@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
+use super::errors::contradiction;
 use super::file::Place;
 use super::newsboard::Newsboard;
 use super::queue::{Job, Message};
@@ -142,6 +143,12 @@ fn serve_one(unit: &mut Unit, mut job: Box<dyn Job<Unit>>, group: &mut Group) ->
             .and_then(|()| run(&unit.db, "RELEASE request")),
     };
     match (result, &group.care) {
+        // Nothing would be left to commit, and what follows would not be undone.
+        (Ok(()), _) if unit.db.is_autocommit() => {
+            let error = contradiction("a request ended the transaction of its group".to_owned());
+            job.answer(Err(error.clone()));
+            Err(error)
+        }
         (Ok(()), _) => {
             group.tally.absorb(std::mem::take(&mut unit.tally));
             group.news.absorb(std::mem::take(&mut unit.news));

@@ -120,13 +120,11 @@ impl<'a> Batch<'a> {
             let pause = pauses.next().filter(|_| error.may_pass());
             if !error.is_surely_undone() {
                 let why = why(&error);
-                part.retain(|index| {
-                    let is_sent_again = pause.is_some() && self.items[*index].is_keyed;
-                    if !is_sent_again {
-                        self.outcomes[*index] = Some(not_confirmed(&why));
-                    }
-                    is_sent_again
-                });
+                // Until an answer says more: those that are sent again may never get one.
+                for index in &part {
+                    self.outcomes[*index] = Some(not_confirmed(&why));
+                }
+                part.retain(|index| self.items[*index].is_keyed);
             }
             let Some(pause) = pause else {
                 return Some(error.into());

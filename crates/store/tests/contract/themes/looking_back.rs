@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oyez_domain::event::{EventType, Family, Notice};
-use oyez_domain::ids::{Jti, ResourceId, TransactionId};
+use oyez_domain::ids::{ClientId, Jti, ResourceId, TransactionId};
 use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{Counts, EventFilter, Minute, Page, StateFilter};
 use oyez_domain::ledger::push::Verdict;
@@ -170,6 +170,11 @@ async fn each_filter_narrows_and_together_they_narrow_further() {
         ..all()
     };
     assert_eq!(listed(&ledger, before).await, [rich, plain]);
+    let of_nobody = EventFilter {
+        client_id: ClientId::new("nobody").ok(),
+        ..by_resource.clone()
+    };
+    assert_eq!(listed(&ledger, of_nobody).await, []);
     let both = EventFilter {
         client_id: Some(acme.id.clone()),
         ..by_resource
