@@ -22,7 +22,7 @@ use super::threads::Writing;
 use super::tpps::TppId;
 use crate::Error;
 
-/// What a request may touch while its savepoint is open.
+/// What a request may touch while it is done.
 pub(super) struct Unit {
     /// The only connection that writes.
     pub(super) db: Connection,

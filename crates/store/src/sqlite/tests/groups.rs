@@ -1,4 +1,4 @@
-//! One commit for all that queued up; each request alone in its savepoint; no promise before the commit.
+//! One commit for all that queued up; each request kept apart from the others; no promise before the commit.
 
 #![expect(
     clippy::disallowed_methods,
@@ -269,6 +269,24 @@ async fn a_request_that_fails_or_panics_is_rolled_back_alone() {
     ));
     assert!(last.await.unwrap().is_ok());
     assert_eq!(lines(&home).await, ["first", "good", "last"]);
+}
+
+// D-08
+#[tokio::test]
+async fn a_request_that_ends_the_transaction_of_its_group_fails_it_and_nothing_happened() {
+    let home = Arc::new(Home::new(unhurried()));
+    let held = hold_up(&home, |_| ()).await;
+    let before = queue(&home, 1, |unit| write_line(unit, "before")).await;
+    let ends = queue(&home, 2, |unit| Ok(unit.db.execute_batch("ROLLBACK")?)).await;
+    held.go_on.send(()).unwrap();
+    for task in [held.first, before, ends] {
+        assert!(task.await.unwrap().is_err());
+    }
+    home.ledger
+        .write(|unit| write_line(unit, "later"))
+        .await
+        .unwrap();
+    assert_eq!(lines(&home).await, ["later"]);
 }
 
 // D-08, P-03
