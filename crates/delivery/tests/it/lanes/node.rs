@@ -337,3 +337,27 @@ async fn a_lane_that_waits_sleeps() {
         "{without_a_ledger} looks without a ledger"
     );
 }
+
+// D-04, D-08
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_lease_ran_out_by_its_own_clock_claims_nothing_over_and_over() {
+    let mut world = World::new(60);
+    world.start();
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    world.behave(&tpp, Behaviour::Down);
+    world.accept(&tpp, 5).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // The ledger takes the lease for a good one, and its owner cannot renew it.
+    world.lease_clock.recede(MINUTE * 10);
+    world.faults.fail_at("hold_lease", away());
+    world.faults.take(Duration::from_millis(1));
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    let asked = world.faults.asked("claim_lanes");
+    tokio::time::sleep(MINUTE).await;
+    let claims = world.faults.asked("claim_lanes") - asked;
+    assert!(claims <= 1, "{claims}");
+    world.faults.mend();
+    world.behave(&tpp, Behaviour::Up);
+    world.all_settled(&tpp, MINUTE * 10).await;
+    world.assert_sound();
+}
