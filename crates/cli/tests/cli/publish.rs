@@ -354,6 +354,20 @@ impl Forgetful {
     }
 }
 
+/// Takes one request, forgets it and is not there any more.
+async fn gone_after_one() -> SocketAddr {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    TaskTracker::new().spawn(async move {
+        let (mut client, _) = socket.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !is_whole(&request) {
+            client.read_buf(&mut request).await.unwrap();
+        }
+    });
+    address
+}
+
 /// Of what is unread when a connection is closed, TCP makes a reset.
 fn is_whole(request: &[u8]) -> bool {
     request.ends_with(b"]}") || request.starts_with(b"GET ") && request.ends_with(b"\r\n\r\n")
@@ -452,5 +466,41 @@ mod slow {
         let done = office.run(words, &lines(&items));
         assert!(began.elapsed() > Duration::from_secs(10));
         assert_calls!(office.desk.shown(words, &done));
+    }
+
+    // I-02
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_sent_and_never_answered_stays_in_doubt_when_the_server_does_not_come_back() {
+        let office = CoreSystem::open().await;
+        let one = "publish --tpp acme-1 --resource account-access-consent/1 --event resource-update --json";
+        let mut commands = Vec::new();
+        for words in [
+            "publish - --batch 2 --in-flight 1 --json",
+            &format!("{one} --idempotency-key key-a"),
+            one,
+        ] {
+            commands.push(format!("{words} --url http://{}", gone_after_one().await));
+        }
+        let input = lines(&[
+            keyed("acme-1", "a", "key-a"),
+            item("acme-1", "b"),
+            keyed("acme-1", "c", "key-c"),
+        ]);
+        let run = |words: &String| {
+            let done = office.run(words, &input);
+            assert_eq!(done.code, 4, "{}{}", done.stdout, done.stderr);
+            serde_json::from_str::<Value>(&done.stdout).unwrap()
+        };
+        let said: Vec<Value> = std::thread::scope(|scope| {
+            let runs: Vec<_> = commands
+                .iter()
+                .map(|words| scope.spawn(|| run(words)))
+                .collect();
+            runs.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        assert_eq!(said[0]["not_confirmed"], json!([{"from": 1, "to": 2}]));
+        assert_eq!(said[0]["outcomes"]["not-confirmed"], 2, "{}", said[0]);
+        assert_eq!(said[1]["outcome"], "not-confirmed", "{}", said[1]);
+        assert_eq!(said[2]["outcome"], "not-confirmed", "{}", said[2]);
     }
 }

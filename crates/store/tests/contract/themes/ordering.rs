@@ -24,9 +24,13 @@ async fn strict() -> Ledger {
     .await
 }
 
-async fn pushed(ledger: &Ledger, delivery_order: Option<DeliveryOrder>) -> Tpp {
+/// A TPP that is pushed to in this order, or in the deployment's.
+pub(super) async fn pushed(
+    ledger: &Ledger,
+    delivery_order: impl Into<Option<DeliveryOrder>>,
+) -> Tpp {
     let overrides = Overrides {
-        delivery_order,
+        delivery_order: delivery_order.into(),
         ..Overrides::default()
     };
     let acme = ledger.tpp_with("acme", overrides).await;

@@ -3,27 +3,15 @@
 use std::time::Duration;
 
 use oyez_domain::ledger::push::Verdict;
-use oyez_domain::tpp::{DeliveryOrder, Overrides};
-use oyez_testkit::making::{everything, pushed_to};
+use oyez_domain::tpp::DeliveryOrder;
 
 use super::ledger;
-use crate::fixture::{Ledger, Tpp, ask};
+use super::ordering::pushed;
+use crate::fixture::ask;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
-
-async fn pushed(ledger: &Ledger, order: DeliveryOrder) -> Tpp {
-    let overrides = Overrides {
-        delivery_order: Some(order),
-        ..Overrides::default()
-    };
-    let acme = ledger.tpp_with("acme", overrides).await;
-    acme.subscribes(pushed_to("acme.example", everything()))
-        .await
-        .unwrap();
-    acme
-}
 
 // D-10, P-07
 #[tokio::test]

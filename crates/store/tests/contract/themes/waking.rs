@@ -11,6 +11,7 @@ use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 
 use super::lanes::{LET_GO, LONG, claims, failing, health, lease, pushed, reports};
 use super::ledger;
+use super::ordering;
 use crate::fixture::{Ledger, Tpp, ask, operator};
 use oyez_testkit::making::{callback, everything, profile, pushed_to};
 
@@ -243,15 +244,7 @@ async fn retried_and_requeued_events_wake_a_sleeping_lane() {
 
 /// A TPP in strict order whose oldest event waits for a poll, one more behind it, and its lane let go for good.
 async fn blocked(ledger: &Ledger, one: &Lease) -> (Tpp, Vec<Jti>) {
-    let delivery_order = Some(DeliveryOrder::Strict);
-    let overrides = Overrides {
-        delivery_order,
-        ..Overrides::default()
-    };
-    let acme = ledger.tpp_with("acme", overrides).await;
-    acme.subscribes(pushed_to("acme.example", everything()))
-        .await
-        .unwrap();
+    let acme = ordering::pushed(ledger, DeliveryOrder::Strict).await;
     let news = acme.much_news(2).await;
     claims(ledger, one).await;
     acme.is_pushed_by(one).await;
