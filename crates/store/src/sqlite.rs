@@ -21,7 +21,6 @@ mod keys;
 mod lanes;
 mod leases;
 mod migrations;
-mod newsboard;
 mod options;
 mod poll;
 mod push;
@@ -51,6 +50,7 @@ use self::queue::Queue;
 use self::readers::Reader;
 use self::threads::Threads;
 use self::writer::Unit;
+use crate::newsboard::Newsboard;
 use crate::{Error, Listeners};
 
 /// An open ledger. Dropping it finishes what is queued; [`Ledger::close`] says whether that went well.
@@ -104,7 +104,7 @@ impl Ledger {
             place: file::Place::of(&resolved)?,
             rules,
             tally: tally::Tally::default(),
-            news: newsboard::Newsboard::default(),
+            news: Newsboard::default(),
             pushed_strictly: HashMap::new(),
         };
         let readers = (0..options.readers.max(1))

@@ -15,12 +15,12 @@ use tokio::time::Instant;
 
 use super::errors::contradiction;
 use super::file::Place;
-use super::newsboard::Newsboard;
 use super::queue::{Job, Message};
-use super::tally::Tally;
+use super::tally::{self, Tally};
 use super::threads::Writing;
 use super::tpps::TppId;
 use crate::Error;
+use crate::newsboard::Newsboard;
 
 /// What a request may touch while it is done.
 pub(super) struct Unit {
@@ -212,7 +212,7 @@ fn undo_request(db: &Connection, error: &Error) -> Result<(), Error> {
 }
 
 fn commit(unit: &Unit, tally: &mut Tally) -> Result<(), Error> {
-    let committed = tally.write(&unit.db).and_then(|()| run(&unit.db, "COMMIT"));
+    let committed = tally::write(tally, &unit.db).and_then(|()| run(&unit.db, "COMMIT"));
     if committed.is_err() {
         roll_back(&unit.db);
     }
