@@ -1,1 +1,274 @@
-//! The shared ledger.
+//! The shared ledger: any number of nodes on one PostgreSQL.
+//!
+//! What is here: opening and closing, and the trait's methods, each a line that sends its work where it belongs. Requests
+//! that come all the time are done in groups, each kind in a line of its own; rare ones have a transaction of their own. The
+//! work itself is in files by theme, with its statements beside it. Absent: caches of what the database says, and decisions:
+//! those are the domain's.
+
+mod errors;
+mod line;
+mod migrations;
+mod options;
+mod pool;
+mod server;
+mod session;
+mod store;
+mod tally;
+mod tasks;
+mod unit;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use oyez_domain::rules::Rules;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+pub use self::options::Options;
+use self::pool::{Held, Pool};
+pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
+use self::session::Session;
+use self::tasks::{Tasks, closed};
+use self::unit::Unit;
+use crate::{Error, Listeners, News};
+
+/// An open ledger. Dropping it finishes what is queued, on its runtime; [`Ledger::close`] waits for that.
+pub struct Ledger {
+    shared: Arc<Shared>,
+    /// Rare requests that may be under way or wait.
+    places: Arc<Semaphore>,
+}
+
+/// What everything here works with.
+struct Shared {
+    pool: Arc<Pool>,
+    options: Options,
+    rules: Arc<Rules>,
+    listeners: Listeners,
+    tasks: Tasks,
+}
+
+/// What a migration did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The schema before; 0 if there was no ledger.
+    pub from: u32,
+    /// The schema now.
+    pub to: u32,
+}
+
+/// What can be told of a ledger without changing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// What the server says it is.
+    pub server: String,
+    /// Its schema; 0 if there is no ledger.
+    pub schema: u32,
+    /// The newest schema that this binary knows; it migrates older ones when it opens them.
+    pub schema_newest: u32,
+    /// Bytes of the database.
+    pub bytes: u64,
+    /// TPPs known.
+    pub tpps: u64,
+    /// Events neither acknowledged nor given up.
+    pub outstanding: u64,
+}
+
+/// Work on a ledger, under way.
+type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+impl Ledger {
+    /// Opens a ledger, makes one where there is none, and migrates an older one. Its work runs on this runtime.
+    pub async fn open(
+        server: Server,
+        options: Options,
+        rules: Arc<Rules>,
+        runtime: &Handle,
+    ) -> Result<Self, Error> {
+        let tasks = Tasks::on(runtime);
+        migrations::apply(&server, &options, &tasks).await?;
+        let pool = Arc::new(Pool::new(server, options, tasks.clone()));
+        let shared = Arc::new(Shared {
+            pool,
+            options,
+            rules,
+            listeners: Listeners::default(),
+            tasks,
+        });
+        Ok(Self {
+            places: Arc::new(Semaphore::new(options.queued_max.max(1))),
+            shared,
+        })
+    }
+
+    /// Makes or migrates a ledger, and leaves it closed.
+    pub async fn migrate(
+        server: &Server,
+        options: Options,
+        runtime: &Handle,
+    ) -> Result<Migrated, Error> {
+        let tasks = Tasks::on(runtime);
+        let from = migrations::apply(server, &options, &tasks).await?;
+        Ok(Migrated {
+            from,
+            to: migrations::newest(),
+        })
+    }
+
+    /// Looks at a ledger. Nothing is changed.
+    pub async fn inspect(
+        server: &Server,
+        options: Options,
+        runtime: &Handle,
+    ) -> Result<Inspection, Error> {
+        let tasks = Tasks::on(runtime);
+        let db = Session::open(server, &options, &tasks).await?;
+        let schema = migrations::version(&db).await?;
+        let row = db
+            .one(
+                "SELECT version(), pg_database_size(current_database())",
+                &[],
+            )
+            .await?;
+        let (tpps, outstanding) = if schema == 0 {
+            (0, 0)
+        } else {
+            let counted = db.one(COUNTED, &[]).await?;
+            (counted.try_get(0)?, counted.try_get(1)?)
+        };
+        let natural = |number: i64| u64::try_from(number).unwrap_or_default();
+        Ok(Inspection {
+            server: row.try_get(0)?,
+            schema,
+            schema_newest: migrations::newest(),
+            bytes: natural(row.try_get(1)?),
+            tpps: natural(tpps),
+            outstanding: natural(outstanding),
+        })
+    }
+
+    /// A number for the text of the schema's steps: who keeps a migrated database to copy from knows by it that it is stale.
+    pub fn schema_fingerprint() -> u64 {
+        migrations::fingerprint()
+    }
+
+    /// Finishes what is queued and lets go of the database. Requests after this are refused.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.places.close();
+        self.shared.tasks.close();
+        self.shared.tasks.worked().await;
+        self.shared.pool.close();
+        self.shared.tasks.hung_up().await;
+        Ok(())
+    }
+
+    /// A rare change, in a transaction of its own; done again where it lost a race. It goes through though its caller is gone.
+    async fn write<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move { shared.write(&ask, &work).await })
+            .await
+    }
+
+    /// A read, on a session of its own.
+    async fn read<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a Held, &'a A) -> Work<'a, T> + Send + Sync + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move {
+            let db = shared.pool.take().await?;
+            work(&db, &ask).await.map_err(|error| shared.named(error))
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = tokio::time::timeout(
+            self.shared.options.wait_max,
+            Arc::clone(&self.places).acquire_owned(),
+        );
+        let place = place.await.map_err(|_| Error::Busy {
+            detail: "too many requests wait".to_owned(),
+        })?;
+        let place = place.map_err(|_| closed())?;
+        let done = self.shared.tasks.work(async move {
+            let done = work.await;
+            drop(place);
+            done
+        });
+        done.await.unwrap_or_else(|_| {
+            Err(Error::Inconsistent {
+                detail: "the request panicked; it was rolled back".to_owned(),
+            })
+        })
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.shared.tasks.close();
+        // What is under way has a session already; what is queued takes one before the pool goes with the last of it.
+    }
+}
+
+impl Shared {
+    /// Tells those who listen on this node, and then the other nodes.
+    fn tell(&self, news: &[News]) {
+        self.listeners.tell(news);
+    }
+
+    async fn write<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
+    where
+        A: Sync,
+        F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Sync,
+    {
+        let mut tries_left = TRIES_MAX;
+        loop {
+            let mut unit = Unit::begin(self.pool.take().await?, Arc::clone(&self.rules)).await?;
+            tries_left -= 1;
+            match work(&mut unit, ask).await {
+                Ok(answer) => {
+                    let news = unit.commit().await?;
+                    self.tell(&news);
+                    return Ok(answer);
+                }
+                Err(error) => {
+                    let may_try_again = unit.roll_back().await && tries_left > 0;
+                    if !may_try_again {
+                        return Err(self.named(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A fault that names the bound it met.
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::TimedOut { .. } => {
+                let limit_ms = self.options.statement_time_max.as_millis();
+                Error::TimedOut {
+                    limit_ms: u64::try_from(limit_ms).unwrap_or(u64::MAX),
+                }
+            }
+            other => other,
+        }
+    }
+}
+
+/// A transaction that lost a race this often meets something else than chance.
+const TRIES_MAX: u32 = 4;
+
+const COUNTED: &str = "
+    SELECT (SELECT count(*) FROM tpps), coalesce(sum(accepted - acknowledged - failed - expired - withdrawn), 0)::bigint
+    FROM queues";

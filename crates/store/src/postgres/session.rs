@@ -1,0 +1,203 @@
+//! One connection, its prepared statements, and what is known of its state.
+//!
+//! Statements that are asked for without waiting in between are sent together, in their order: that is the driver's
+//! pipelining. Each is a unit of its own to the server, so after a fault those behind it fail too, and a COMMIT among them
+//! commits nothing: a transaction went through only if every answer in it is good.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
+
+use super::errors::{contradiction, is_conflict, spoils};
+use super::options::Options;
+use super::server::{Handshake, Server};
+use super::tasks::Tasks;
+use crate::Error;
+
+/// What a statement is given.
+pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A connection to the database.
+pub(super) struct Session {
+    client: Client,
+    statements: Mutex<HashMap<String, Statement>>,
+    /// A transaction was begun and its end not heard.
+    is_open: AtomicBool,
+    /// It is of no use any more.
+    is_spoilt: AtomicBool,
+    /// The last fault was a lost race.
+    lost_race: AtomicBool,
+}
+
+impl Session {
+    /// Connects, and sets what all statements go by.
+    pub(super) async fn open(
+        server: &Server,
+        options: &Options,
+        tasks: &Tasks,
+    ) -> Result<Self, Error> {
+        let mut config = server.config.clone();
+        config.connect_timeout(options.connect_time_max);
+        config.application_name(APPLICATION_NAME);
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX);
+        // The driver bounds each host's connect, but not what the host then says.
+        let time_max = options.connect_time_max.saturating_mul(hosts + 1);
+        let connected = timeout(time_max, config.connect(Handshake(server.secure.clone()))).await;
+        let (client, connection) = connected.map_err(|_| Error::Unavailable {
+            detail: format!("no host answered within {} ms", time_max.as_millis()),
+        })??;
+        tasks.connection(async move {
+            // Whoever asks on it hears that it ended, and why.
+            connection.await.ok();
+        });
+        let session = Self::of(client);
+        session.run(&settings(options)).await?;
+        Ok(session)
+    }
+
+    /// A connection whose messages somebody else reads.
+    pub(super) fn of(client: Client) -> Self {
+        Self {
+            client,
+            statements: Mutex::default(),
+            is_open: AtomicBool::new(false),
+            is_spoilt: AtomicBool::new(false),
+            lost_race: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether another request may use it.
+    pub(super) fn is_sound(&self) -> bool {
+        !(self.client.is_closed()
+            || self.is_open.load(Ordering::Relaxed)
+            || self.is_spoilt.load(Ordering::Relaxed))
+    }
+
+    /// Whether the last fault was a race that another transaction won; asking clears it.
+    pub(super) fn lost_race(&self) -> bool {
+        self.lost_race.swap(false, Ordering::Relaxed)
+    }
+
+    /// All rows.
+    pub(super) async fn rows(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Error> {
+        let statement = self.statement(sql).await?;
+        let rows = self.client.query(&statement, values).await;
+        rows.map_err(|error| self.fault(error))
+    }
+
+    /// The row, if there is one.
+    pub(super) async fn row(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, Error> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// The row that must be there.
+    pub(super) async fn one(&self, sql: &str, values: Values<'_>) -> Result<Row, Error> {
+        let row = self.row(sql, values).await?;
+        row.ok_or_else(|| contradiction(format!("a row is missing: {}", sql.trim())))
+    }
+
+    /// How many rows were changed.
+    pub(super) async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64, Error> {
+        let statement = self.statement(sql).await?;
+        let changed = self.client.execute(&statement, values).await;
+        changed.map_err(|error| self.fault(error))
+    }
+
+    /// Statements without values or answers, prepared nowhere.
+    pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
+        let done = self.client.batch_execute(sql).await;
+        done.map_err(|error| self.fault(error))
+    }
+
+    /// Begins a transaction; may be asked together with the first statements in it.
+    pub(super) async fn begin(&self) -> Result<(), Error> {
+        self.is_open.store(true, Ordering::Relaxed);
+        self.run("BEGIN").await
+    }
+
+    /// Begins to read what stands at this moment, whatever others write meanwhile.
+    pub(super) async fn begin_snapshot(&self) -> Result<(), Error> {
+        self.is_open.store(true, Ordering::Relaxed);
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await
+    }
+
+    /// Ends it. What went before must have gone well: the server would roll it back without a word.
+    pub(super) async fn commit(&self) -> Result<(), Error> {
+        let done = self.client.batch_execute("COMMIT").await;
+        if let Err(error) = done {
+            let is_answer = error.as_db_error().is_some();
+            let fault = self.fault(error);
+            return Err(if is_answer { fault } else { unknown(fault) });
+        }
+        self.is_open.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Ends it as if it had not been. Where that fails the connection goes, and the transaction with it.
+    pub(super) async fn roll_back(&self) {
+        if self.run("ROLLBACK").await.is_ok() {
+            self.is_open.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Prepares a statement, or finds it prepared.
+    pub(super) async fn statement(&self, sql: &str) -> Result<Statement, Error> {
+        if let Some(statement) = self.prepared().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await;
+        let statement = statement.map_err(|error| self.fault(error))?;
+        let mut prepared = self.prepared();
+        if prepared.len() >= STATEMENTS_MAX {
+            prepared.clear();
+        }
+        prepared.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn prepared(&self) -> std::sync::MutexGuard<'_, HashMap<String, Statement>> {
+        self.statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self, error: tokio_postgres::Error) -> Error {
+        self.lost_race.store(is_conflict(&error), Ordering::Relaxed);
+        if spoils(&error) {
+            self.is_spoilt.store(true, Ordering::Relaxed);
+        }
+        Error::from(error)
+    }
+}
+
+/// The connection broke while the database was committing.
+fn unknown(fault: Error) -> Error {
+    fault
+}
+
+fn settings(options: &Options) -> String {
+    let ms = |time: Duration| time.as_millis().max(1);
+    format!(
+        "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};
+         SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; SET jit = off;
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        ms(options.statement_time_max),
+        ms(options.lock_time_max),
+        ms(IDLE_IN_TRANSACTION_MAX),
+    )
+}
+
+/// What the database's own views call us.
+const APPLICATION_NAME: &str = "oyez";
+
+/// We never pause in a transaction: a node that stops in one is dead or frozen, and must not hold a TPP's lock for long.
+const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(10);
+
+/// More than we have, counting each way to list events; a bound for what is put together from pieces.
+const STATEMENTS_MAX: usize = 512;
