@@ -27,6 +27,7 @@ pub mod making;
 pub mod model_store;
 pub mod names;
 pub mod notebook;
+pub mod postgres;
 pub mod scale;
 pub mod tokens;
 pub mod tpp;
