@@ -1,6 +1,7 @@
 //! An endpoint's health as it stands in a lane's row.
 
-use oyez_domain::ledger::lanes::{Health, HealthState, Lane, Reason};
+use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::lanes::{Health, HealthState, Reason};
 use oyez_domain::time::Timestamp;
 use rusqlite::Row;
 
@@ -65,8 +66,8 @@ pub(super) fn state(code: i64) -> Result<HealthState, Error> {
     state.ok_or_else(|| contradiction(format!("health {code}")))
 }
 
-/// A lane from `tpp, client_id, health, since, declared_at, failures, next_probe_at, reason`.
-pub(super) fn lane(row: &Row<'_>) -> Result<Lane, Error> {
+/// Whose health, and which, from `tpp, client_id, health, since, declared_at, failures, next_probe_at, reason`.
+pub(super) fn of_row(row: &Row<'_>) -> Result<(ClientId, Health), Error> {
     let client_id: String = row.get(1)?;
     let (since, declared_at) = (moment_or_null(row, 3)?, moment_or_null(row, 4)?);
     let (failures, next_probe_at) = (row.get(5)?, moment_or_null(row, 6)?);
@@ -95,10 +96,7 @@ pub(super) fn lane(row: &Row<'_>) -> Result<Lane, Error> {
             )));
         }
     };
-    Ok(Lane {
-        client_id: parse(&client_id, "client_id")?,
-        health,
-    })
+    Ok((parse(&client_id, "client_id")?, health))
 }
 
 const RESPONSIVE: i64 = 0;
