@@ -7,7 +7,8 @@ use super::looking_back::page;
 use crate::ids::{ClientId, NodeId};
 use crate::ledger::history::Page;
 use crate::ledger::lanes::{
-    Claim, Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
+    Claim, Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Wanted,
 };
 use crate::time::Timestamp;
 
