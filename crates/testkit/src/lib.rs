@@ -15,6 +15,7 @@
 pub mod authz;
 pub mod bank;
 pub mod certificates;
+pub mod claims;
 pub mod clock;
 pub mod colleague;
 pub mod dice;

@@ -12,7 +12,7 @@ use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
 use oyez_domain::ledger::lanes::{
-    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
@@ -128,7 +128,7 @@ impl Store for Ledger {
 
     fn due_for_push(
         &self,
-        lease: Lease,
+        claim: Claim,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
@@ -142,7 +142,7 @@ impl Store for Ledger {
 
     fn recheck(
         &self,
-        lease: Option<Lease>,
+        claim: Option<Claim>,
         client_id: ClientId,
         jtis: Vec<Jti>,
     ) -> Answer<'_, Option<Vec<Kept>>> {
@@ -219,7 +219,13 @@ impl Store for Ledger {
         Box::pin(self.not_yet())
     }
 
-    fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {
+    fn claim_lanes(
+        &self,
+        lease: Lease,
+        wanted: Wanted,
+        lanes_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Lane>> {
         Box::pin(self.not_yet())
     }
 

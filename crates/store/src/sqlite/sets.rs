@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::lanes::Claim;
 use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -47,14 +47,14 @@ pub(super) fn keep(unit: &mut Unit, signed: &[Signed], now: Timestamp) -> Result
 /// See [`crate::Store::recheck`].
 pub(super) fn recheck(
     unit: &Unit,
-    lease: Option<&Lease>,
+    claim: Option<&Claim>,
     client_id: &ClientId,
     jtis: &[Jti],
 ) -> Result<Option<Vec<Kept>>, Error> {
     let known = know(&unit.db, client_id)?;
-    if let Some(lease) = lease {
+    if let Some(claim) = claim {
         let owned = match known {
-            Some(known) => lanes::owned(unit, lease, known.id)?,
+            Some(known) => lanes::owned(unit, claim, known.id)?,
             None => None,
         };
         if owned.is_none() {

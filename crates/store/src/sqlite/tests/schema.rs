@@ -74,6 +74,13 @@ const SAMPLES: &[Sample] = &[
         question: "SELECT begun + unlisted_from + (SELECT refusals + begun FROM outstanding) FROM queues",
         answer: 6,
     },
+    Sample {
+        rows: "
+            INSERT INTO tpps VALUES (1, 'tpp', '{}', 0, NULL, NULL, 5, 5);
+            INSERT INTO lanes (tpp, wake_at, owner, epoch, claim) VALUES (1, 5, 'n', 1, 3);",
+        question: "SELECT claim + epoch FROM lanes",
+        answer: 4,
+    },
 ];
 
 // D-07, S-12
