@@ -38,7 +38,10 @@ CREATE TABLE queues (
     expired       bigint NOT NULL DEFAULT 0,
     withdrawn     bigint NOT NULL DEFAULT 0,
     entries       bigint NOT NULL DEFAULT 0, -- the last number given to an entry of its history
-    kinds         bigint NOT NULL DEFAULT 0, -- a bit for each kind that may be outstanding; see `kinds`
+    -- Which kinds may be outstanding, and each from which position on: a change of registrations that wants all of these
+    -- withdraws nothing, and one that does not looks at no row before. What it withdrew it takes out of both.
+    kinds         integer[] NOT NULL DEFAULT '{}',
+    kinds_from    bigint[]  NOT NULL DEFAULT '{}',
     unlisted_from bigint,                    -- from this position on events may have no push_at, though there is an address
     accepted_until bigint NOT NULL DEFAULT 0, -- the latest moment of an acceptance: after now, if a clock was set back
     -- Lower bounds, that a walk along an index begins at: entries of rows that are gone lie before them, and stay in the
@@ -61,10 +64,11 @@ CREATE TABLE registrations (
     CONSTRAINT registrations_by_id UNIQUE (kind, id)
 );
 
--- What routing decides by, each distinct value once: a row never changes, so whoever has read it may keep it.
+-- What routing goes by when a registration changes: the types of an event, as a sorted JSON array. Few, however many events.
+-- A row never changes, so whoever has read it may keep it.
 CREATE TABLE kinds (
-    kind        integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    description text    NOT NULL UNIQUE -- JSON
+    kind  integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    types text    COLLATE "C" NOT NULL UNIQUE
 );
 
 -- One narrow row per event that nobody has settled.
