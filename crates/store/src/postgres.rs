@@ -5,17 +5,33 @@
 //! work itself is in files by theme, with its statements beside it. Absent: caches of what the database says, and decisions:
 //! those are the domain's.
 
+mod anew;
+mod audit;
+mod columns;
+mod endpoints;
+mod ends;
 mod errors;
+mod event_list;
+mod follow;
+mod history;
+mod keys;
+mod lanes;
+mod leases;
 mod line;
 mod migrations;
 mod options;
 mod pool;
+mod registrations;
+mod requeue;
+mod retention;
 mod server;
 mod session;
 mod store;
 mod tally;
 mod tasks;
+mod tpps;
 mod unit;
+mod withdraw;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -6,8 +6,8 @@
 use oyez_domain::ids::Jti;
 use oyez_domain::time::Timestamp;
 
-use super::columns::uuids;
 use super::columns::jti;
+use super::columns::uuids;
 use super::errors::expect_rows;
 use super::unit::Unit;
 use crate::Error;
@@ -29,8 +29,7 @@ pub(super) async fn begin_some(
 ) -> Result<Vec<Jti>, Error> {
     unit.execute(PUSH_FROM_THE_START, &[&tpp.0]).await?;
     let jtis = uuids(jtis);
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-        [&tpp.0, &now.unix_ms(), &jtis];
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&tpp.0, &now.unix_ms(), &jtis];
     let rows = unit.rows(BEGIN_SOME_ANEW, &values).await?;
     rows.iter().map(|row| jti(row, 0)).collect()
 }

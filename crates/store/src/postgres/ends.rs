@@ -29,12 +29,12 @@ pub(super) async fn settle(
     let (jtis, code) = (uuids(jtis), outcome_code(end.outcome));
     let by = settling_actor(end.actor, end.owner);
     let rows = unit
-        .rows(
-            SETTLE,
-            &[&end.tpp.0, &jtis, &now.unix_ms(), &code, &by],
-        )
+        .rows(SETTLE, &[&end.tpp.0, &jtis, &now.unix_ms(), &code, &by])
         .await?;
-    let gone: Vec<Jti> = rows.iter().map(|row| jti(row, 0)).collect::<Result<_, _>>()?;
+    let gone: Vec<Jti> = rows
+        .iter()
+        .map(|row| jti(row, 0))
+        .collect::<Result<_, _>>()?;
     if !gone.is_empty() {
         let events = u64::try_from(gone.len()).unwrap_or(u64::MAX);
         unit.tally.ended(end.tpp, end.outcome.ending(), events, now);

@@ -133,7 +133,7 @@ impl Session {
         if let Err(error) = done {
             let is_answer = error.as_db_error().is_some();
             let fault = self.fault(error);
-            return Err(if is_answer { fault } else { unknown(fault) });
+            return Err(if is_answer { fault } else { in_doubt(&fault) });
         }
         self.is_open.store(false, Ordering::Relaxed);
         Ok(())
@@ -177,8 +177,10 @@ impl Session {
 }
 
 /// The connection broke while the database was committing.
-fn unknown(fault: Error) -> Error {
-    fault
+fn in_doubt(fault: &Error) -> Error {
+    Error::InDoubt {
+        detail: fault.to_string(),
+    }
 }
 
 fn settings(options: &Options) -> String {

@@ -49,11 +49,8 @@ pub(super) async fn unwanted(
             ],
         )
         .await?;
-    unit.execute(
-        KEEP_KINDS,
-        &[&tpp.0, &unwanted.left.0, &unwanted.left.1],
-    )
-    .await?;
+    unit.execute(KEEP_KINDS, &[&tpp.0, &unwanted.left.0, &unwanted.left.1])
+        .await?;
     if withdrawn > 0 {
         unit.tally.ended(tpp, Ending::Withdrawn, withdrawn, now);
         unit.news.of((tpp, owner)).ends = true;
@@ -100,11 +97,7 @@ struct Unwanted {
     left: (Vec<i32>, Vec<i64>),
 }
 
-async fn judge(
-    unit: &Unit,
-    tpp: TppId,
-    after: &Registrations,
-) -> Result<Option<Unwanted>, Error> {
+async fn judge(unit: &Unit, tpp: TppId, after: &Registrations) -> Result<Option<Unwanted>, Error> {
     let mut unwanted: Option<Unwanted> = None;
     let mut left = (Vec::new(), Vec::new());
     for row in unit.rows(KINDS_OF_TPP, &[&tpp.0]).await? {
