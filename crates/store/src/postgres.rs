@@ -19,6 +19,7 @@ mod lanes;
 mod leases;
 mod line;
 mod migrations;
+mod newsroom;
 mod options;
 mod pool;
 mod registrations;
@@ -40,13 +41,14 @@ use oyez_domain::rules::Rules;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-pub use self::options::Options;
+use self::newsroom::Newsroom;
+pub use self::options::{Announcing, Options};
 use self::pool::{Held, Pool};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
 use self::tasks::{Tasks, closed};
 use self::unit::Unit;
-use crate::{Error, Listeners, News};
+use crate::{Error, News};
 
 /// An open ledger. Dropping it finishes what is queued, on its runtime; [`Ledger::close`] waits for that.
 pub struct Ledger {
@@ -60,7 +62,7 @@ struct Shared {
     pool: Arc<Pool>,
     options: Options,
     rules: Arc<Rules>,
-    listeners: Listeners,
+    newsroom: Arc<Newsroom>,
     tasks: Tasks,
 }
 
@@ -103,12 +105,14 @@ impl Ledger {
     ) -> Result<Self, Error> {
         let tasks = Tasks::on(runtime);
         migrations::apply(&server, &options, &tasks).await?;
+        let newsroom = Arc::new(Newsroom::new(options.announcing));
+        newsroom::open(&newsroom, &server, options, &tasks);
         let pool = Arc::new(Pool::new(server, options, tasks.clone()));
         let shared = Arc::new(Shared {
             pool,
             options,
             rules,
-            listeners: Listeners::default(),
+            newsroom,
             tasks,
         });
         Ok(Self {
@@ -240,7 +244,7 @@ impl Drop for Ledger {
 impl Shared {
     /// Tells those who listen on this node, and then the other nodes.
     fn tell(&self, news: &[News]) {
-        self.listeners.tell(news);
+        self.newsroom.tell(news);
     }
 
     async fn write<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
