@@ -5,17 +5,31 @@
 //! work itself is in files by theme, with its statements beside it. Absent: caches of what the database says, and decisions:
 //! those are the domain's.
 
+mod accept;
+mod attempts;
+mod changes;
 mod errors;
+mod group;
 mod line;
 mod migrations;
+mod open;
 mod options;
+mod partitions;
+mod poll;
 mod pool;
+mod push;
+mod recheck;
+mod roster;
 mod server;
 mod session;
+mod sets;
+mod state;
 mod store;
 mod tally;
 mod tasks;
 mod unit;
+mod waiting;
+mod writing;
 
 use std::pin::Pin;
 use std::sync::Arc;

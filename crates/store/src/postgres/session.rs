@@ -5,6 +5,7 @@
 //! commits nothing: a transaction went through only if every answer in it is good.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::errors::{contradiction, is_conflict, spoils};
 use super::options::Options;
 use super::server::{Handshake, Server};
 use super::tasks::Tasks;
+use super::writing::Write;
 use crate::Error;
 
 /// What a statement is given.
@@ -76,6 +78,11 @@ impl Session {
         !(self.client.is_closed()
             || self.is_open.load(Ordering::Relaxed)
             || self.is_spoilt.load(Ordering::Relaxed))
+    }
+
+    /// Whether a transaction was begun and its end not heard.
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
     }
 
     /// Whether the last fault was a race that another transaction won; asking clears it.
@@ -139,6 +146,37 @@ impl Session {
         Ok(())
     }
 
+    /// Sends all of these and COMMIT in one message. Whatever fails, nothing is committed; where the connection breaks, nobody
+    /// knows.
+    pub(super) async fn commit_with(&self, writes: &[Write]) -> Result<(), Error> {
+        let mut flight: Vec<Sent<'_>> = Vec::with_capacity(writes.len() + 1);
+        for write in writes {
+            let statement = self.statement(write.sql).await?;
+            flight.push(Box::pin(async move {
+                let done = self.client.execute(&statement, &write.values()).await;
+                done.map(drop)
+            }));
+        }
+        flight.push(Box::pin(self.client.batch_execute("COMMIT")));
+        // So few futures are asked in their order, which is the order they are sent in.
+        let done = futures_util::future::try_join_all(flight).await;
+        if let Err(error) = done {
+            let is_answer = error.as_db_error().is_some() && !spoils(&error);
+            let fault = self.fault(error);
+            return Err(if is_answer { fault } else { unknown(fault) });
+        }
+        self.is_open.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Prepares statements that are to be sent together: one that was not would be overtaken by those that are.
+    pub(super) async fn prepare(&self, statements: &[&str]) -> Result<(), Error> {
+        for sql in statements {
+            self.statement(sql).await?;
+        }
+        Ok(())
+    }
+
     /// Ends it as if it had not been. Where that fails the connection goes, and the transaction with it.
     pub(super) async fn roll_back(&self) {
         if self.run("ROLLBACK").await.is_ok() {
@@ -176,16 +214,23 @@ impl Session {
     }
 }
 
+/// A statement on its way.
+type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send + 'a>>;
+
 /// The connection broke while the database was committing.
 fn unknown(fault: Error) -> Error {
     fault
 }
 
+/// Every statement is written for the walks along indexes that it makes, so it is planned once and without regard to what its
+/// values are or how large a table was when somebody last looked: a queue that was empty at night has the same plans at noon.
 fn settings(options: &Options) -> String {
     let ms = |time: Duration| time.as_millis().max(1);
     format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};
          SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; SET jit = off;
+         SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
+         SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_memoize = off;
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
         ms(options.statement_time_max),
         ms(options.lock_time_max),
