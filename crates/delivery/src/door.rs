@@ -4,21 +4,29 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use oyez_domain::ledger::lanes::{Health, Lease};
+use oyez_domain::ledger::lanes::{self, Health, Lease};
 use tokio::sync::Notify;
 
 /// One lane's door.
-#[derive(Default)]
 pub(crate) struct Door {
     knock: Notify,
     doubt: AtomicBool,
     claim: Mutex<Option<Claim>>,
+    claimed_last: AtomicU64,
 }
 
-/// The right to drive a lane.
+/// The right to drive a lane, and what was known of its endpoint.
 pub(crate) struct Claim {
     pub(crate) health: Health,
+    pub(crate) title: Title,
+}
+
+/// By what a lane is ours: the ledger refuses what is said by an older one.
+#[derive(Clone)]
+pub(crate) struct Title {
     pub(crate) tenure: Arc<Tenure>,
+    /// Of the claim.
+    pub(crate) number: u64,
 }
 
 /// A node's time with one lease: from joining until the lease is over.
@@ -30,6 +38,21 @@ pub(crate) struct Tenure {
 }
 
 impl Door {
+    /// Of a lane that was claimed for the first time here, by this claim.
+    pub(crate) fn of(claim: u64) -> Self {
+        Self {
+            knock: Notify::new(),
+            doubt: AtomicBool::new(false),
+            claim: Mutex::new(None),
+            claimed_last: AtomicU64::new(claim),
+        }
+    }
+
+    /// The newest claim that was handed in.
+    pub(crate) fn claimed_last(&self) -> u64 {
+        self.claimed_last.load(Ordering::Acquire)
+    }
+
     /// There is something new: in the ledger, in the box, or about the node.
     pub(crate) fn knock(&self) {
         self.knock.notify_one();
@@ -53,6 +76,8 @@ impl Door {
 
     /// The lane is claimed anew while its task still runs.
     pub(crate) fn hand_in(&self, claim: Claim) {
+        self.claimed_last
+            .store(claim.title.number, Ordering::Release);
         *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
         self.knock();
     }
@@ -63,6 +88,16 @@ impl Door {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+}
+
+impl Title {
+    /// As the ledger asks for it.
+    pub(crate) fn claim(&self) -> lanes::Claim {
+        lanes::Claim {
+            lease: self.tenure.lease.clone(),
+            number: self.number,
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 //! others are acknowledged counts as refused.
 //!
 //! Two things are remembered by the node alone, since they change with each acknowledgement and a write for each would cost
-//! more than what is lost with them: which events were refused since the last acknowledgement, and when that was. See
-//! [`Memory`].
+//! more than what is lost with them: which events were refused since the last acknowledgement, and since when there was
+//! none. See [`Memory`]. What is not remembered is not held against anybody.
 //!
 //! Waits are told by the ledger's clock, which somebody may set, and kept by the runtime's, which nobody sets. No wait is
 //! longer than the policy says, whatever was read from the ledger.
@@ -35,6 +35,8 @@ pub(crate) struct Endpoint {
     /// When it is probed next; `None` while nothing is held back, or for good.
     probe_at: Option<Instant>,
     step: u64,
+    /// What started in an older step went to another address.
+    here_since: u64,
     memory: Memory,
     /// It asked for time (D-05): only a probe ends this outage, not what was on its way before.
     asked_for_time: bool,
@@ -44,9 +46,12 @@ pub(crate) struct Endpoint {
 /// A node that starts anew has forgotten it, which costs an endpoint that refuses everything two more requests at most.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
+    /// Whom it is of.
+    callback_url: Option<String>,
     /// Different events refused since the last acknowledgement, as far as it matters.
     refused: Vec<Jti>,
-    acknowledged_at: Option<Timestamp>,
+    /// The last acknowledgement, or when we began to remember: `None` before that.
+    silent_since: Option<Timestamp>,
 }
 
 /// A moment by both clocks.
@@ -85,6 +90,7 @@ impl Endpoint {
             health,
             probe_at: None,
             step: 0,
+            here_since: 0,
             memory,
             asked_for_time: false,
         }
@@ -98,6 +104,18 @@ impl Endpoint {
         self.probe_at = wait.and_then(|wait| at.instant.checked_add(wait));
         self.step += 1;
         self.asked_for_time = false;
+    }
+
+    /// It is spoken to at this address from now on; what is remembered of another says nothing of it.
+    pub(crate) fn is_at(&mut self, callback_url: &str, now: Timestamp) {
+        if self.memory.callback_url.as_deref() != Some(callback_url) {
+            self.here_since = self.step;
+            self.memory = Memory {
+                callback_url: Some(callback_url.to_owned()),
+                refused: Vec::new(),
+                silent_since: Some(now),
+            };
+        }
     }
 
     /// What is to be handed to the next who claims it.
@@ -151,7 +169,12 @@ impl Endpoint {
     ) -> (Verdict, Change) {
         let news = step == self.step;
         match judgement {
-            Judgement::Acknowledged => (Verdict::Acknowledged, self.acknowledged(news, at.now)),
+            Judgement::Acknowledged => {
+                if step >= self.here_since {
+                    self.memory.acknowledged(at.now);
+                }
+                (Verdict::Acknowledged, self.acknowledged(news))
+            }
             Judgement::Refused(refusal) => self.refused(event, news, &refusal, terms, at, draw),
             Judgement::EndpointFailed(failure) => {
                 let alone = event.endpoint_failures >= FAILURES_ALONE;
@@ -176,8 +199,7 @@ impl Endpoint {
         }
     }
 
-    fn acknowledged(&mut self, news: bool, now: Timestamp) -> Change {
-        self.memory.acknowledged(now);
+    fn acknowledged(&mut self, news: bool) -> Change {
         match self.health {
             Health::Responsive | Health::Paused { .. } => Change::None,
             Health::Failing { .. } | Health::Unresponsive { .. } => {
@@ -193,7 +215,8 @@ impl Endpoint {
     }
 
     /// The event backs off by itself, for as long as the TPP asks at least. The endpoint pays for a refused probe, for the
-    /// third event in a row, and for one that was refused to the end while nothing was acknowledged (D-04, D-07).
+    /// third event in a row, and for one that was refused again and again to the end while, for all we know of that time, nothing
+    /// was acknowledged (D-04, D-07).
     fn refused(
         &mut self,
         event: Record,
@@ -214,9 +237,9 @@ impl Endpoint {
             Next::After(delay) => Some(at.now + delay),
             Next::Exhausted(_) => None,
         };
-        let in_vain = again_at.is_none() && !self.memory.acknowledged_since(event.refused_since);
+        let in_vain = again_at.is_none() && self.memory.was_silent_since(event.refused_since);
         let outage = match self.health {
-            Health::Responsive => self.memory.refused(event.jti) || in_vain,
+            Health::Responsive => news && self.memory.refused(event.jti) || in_vain,
             Health::Failing { .. } | Health::Unresponsive { .. } => true,
             Health::Paused { .. } => false,
         };
@@ -296,17 +319,20 @@ impl Memory {
 
     fn acknowledged(&mut self, now: Timestamp) {
         self.refused.clear();
-        self.acknowledged_at = Some(now);
+        self.silent_since = Some(now);
     }
 
-    fn acknowledged_since(&self, moment: Option<Timestamp>) -> bool {
-        self.acknowledged_at
-            .is_some_and(|at| moment.is_none_or(|moment| at >= moment))
+    /// Whether nothing was acknowledged between an event's first refusal and now. Of its first refusal itself that says nothing,
+    /// and of a time that is not remembered nothing is known.
+    fn was_silent_since(&self, refused_since: Option<Timestamp>) -> bool {
+        self.silent_since
+            .zip(refused_since)
+            .is_some_and(|(silent_since, refused_since)| silent_since <= refused_since)
     }
 
     /// There is something in it.
     pub(crate) fn is_worth_keeping(&self) -> bool {
-        !self.refused.is_empty() || self.acknowledged_at.is_some()
+        self.callback_url.is_some()
     }
 }
 

@@ -25,7 +25,7 @@ use oyez_domain::tpp::Tpp;
 use oyez_store::Error;
 use tokio::time::Instant;
 
-use crate::door::{Claim, Door, Tenure};
+use crate::door::{Claim, Door, Title};
 use crate::health::{Endpoint, Moment};
 use crate::pause::Pause;
 use crate::ports::{Addressee, BoxFuture, Trouble};
@@ -64,10 +64,8 @@ struct Lane<'a> {
     endpoint: Endpoint,
     /// The health that the ledger has.
     written: Health,
-    /// Unless it has one that was written and never confirmed, or was written after the claim had read its own.
+    /// Unless it has one that was written and never confirmed.
     unconfirmed: bool,
-    /// This lane has written a health before.
-    has_reported: bool,
     window: Window,
     ahead: LookAhead,
 
@@ -95,11 +93,11 @@ struct Lane<'a> {
 /// Whose the lane is.
 enum Place {
     /// Ours.
-    Owner(Arc<Tenure>),
+    Owner(Title),
     /// Nothing starts any more; what is in flight ends and is recorded.
     Leaving {
         /// Still ours in the ledger: the node stops.
-        owned: Option<Arc<Tenure>>,
+        owned: Option<Title>,
     },
 }
 
@@ -148,7 +146,6 @@ impl<'a> Lane<'a> {
             endpoint: Endpoint::known(claim.health.clone(), memory),
             written: claim.health.clone(),
             unconfirmed: false,
-            has_reported: false,
             terms,
             addressee: None,
             generation: 0,
@@ -239,11 +236,11 @@ impl<'a> Lane<'a> {
         if let Some(claim) = self.door.take_claim() {
             self.arrive(claim);
         }
-        if let Place::Owner(tenure) = &self.place {
-            if tenure.is_over() {
+        if let Place::Owner(title) = &self.place {
+            if title.tenure.is_over() {
                 self.leave(None);
             } else if self.node.is_stopping() {
-                let owned = Some(Arc::clone(tenure));
+                let owned = Some(title.clone());
                 self.leave(owned);
             }
         }
@@ -252,19 +249,27 @@ impl<'a> Lane<'a> {
     /// The lane is ours, with whatever changed over the last owner's head.
     fn arrive(&mut self, claim: Claim) {
         self.give_back();
-        // A report that was on its way beside the claim may have come after it: then the ledger took it, the lane being ours
-        // again, and has a health that was overruled. So the claim's is written before anything starts.
-        self.unconfirmed |= self.has_reported;
-        self.place = Place::Owner(claim.tenure);
+        // What was written by a former claim came before this one, or never comes.
+        self.unconfirmed = false;
+        self.place = Place::Owner(claim.title);
         self.arriving = Some(claim.health);
         self.rest.active(Instant::now());
     }
 
     /// Nothing starts any more.
-    fn leave(&mut self, owned: Option<Arc<Tenure>>) {
+    fn leave(&mut self, owned: Option<Title>) {
         self.give_back();
         self.arriving = None;
         self.place = Place::Leaving { owned };
+    }
+
+    /// The ledger refused what was said by this claim: it is over, unless another came since.
+    fn refused(&mut self, claim: u64) {
+        if self.title().is_some_and(|title| title.number == claim) {
+            self.lost();
+        } else {
+            self.rest.more = true;
+        }
     }
 
     /// Somebody changed something over our head: the lane is to be claimed anew.
@@ -314,20 +319,31 @@ impl<'a> Lane<'a> {
             .trouble(Trouble::Ledger { client_id, error });
     }
 
-    /// The tenure under which attempts may start.
-    fn owner(&self) -> Option<&Arc<Tenure>> {
+    /// By what attempts may start.
+    fn owner(&self) -> Option<&Title> {
         match &self.place {
-            Place::Owner(tenure) if self.arriving.is_none() => Some(tenure),
+            Place::Owner(title) if self.arriving.is_none() => Some(title),
             Place::Owner(_) | Place::Leaving { .. } => None,
         }
     }
 
-    /// The tenure under which the ledger takes our word about the lane.
-    fn reporter(&self) -> Option<&Arc<Tenure>> {
+    /// By what the ledger takes our word about the lane.
+    fn reporter(&self) -> Option<&Title> {
+        self.title().filter(|_| self.arriving.is_none())
+    }
+
+    /// By what the lane is ours in the ledger.
+    fn title(&self) -> Option<&Title> {
         match &self.place {
-            Place::Owner(_) => self.owner(),
+            Place::Owner(title) => Some(title),
             Place::Leaving { owned } => owned.as_ref(),
         }
+    }
+
+    /// Attempts may start at this moment.
+    fn may_act(&self) -> bool {
+        self.owner()
+            .is_some_and(|title| title.tenure.holds(self.node.parts.steady.elapsed()))
     }
 
     /// Health changed and the ledger does not know: nothing starts and nothing is recorded before it does.

@@ -31,7 +31,7 @@ use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
 use oyez_domain::ledger::lanes::{
-    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
@@ -136,11 +136,11 @@ pub trait Store: Send + Sync + 'static {
     /// Applies a poll's acknowledgements and errors, then chooses (P-02 … P-14).
     fn poll(&self, poll: Poll, now: Timestamp) -> Answer<'_, Polled>;
 
-    /// Chooses work for pushing to one TPP (D-10, P-14). `None`: this lease does not own the lane, or not any more; nothing was
+    /// Chooses work for pushing to one TPP (D-10, P-14). `None`: the lane is not this claim's, or not any more; nothing was
     /// chosen. An owner finds out so that something it has read of the TPP is out of date.
     fn due_for_push(
         &self,
-        lease: Lease,
+        claim: Claim,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
@@ -152,10 +152,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Checks again that events whose SETs were kept earlier are still outstanding, before a retry or a late hand-out; one
     /// outcome per jti, in order (P-14). [`Kept::ChooseAgain`]: the key was disowned, and nobody has signed anew yet. Who pushes
-    /// names its lease, and gets `None` as from [`Store::due_for_push`]; polls have none.
+    /// names its claim, and gets `None` as from [`Store::due_for_push`]; polls have none.
     fn recheck(
         &self,
-        lease: Option<Lease>,
+        claim: Option<Claim>,
         client_id: ClientId,
         jtis: Vec<Jti>,
     ) -> Answer<'_, Option<Vec<Kept>>>;
@@ -235,10 +235,17 @@ pub trait Store: Send + Sync + 'static {
     /// A node leaves: its lanes are free at once.
     fn release_lease(&self, lease: Lease) -> Answer<'_, ()>;
 
-    /// Claims free lanes that have something to do now, longest waiting first.
-    fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>>;
+    /// Claims free lanes, longest waiting first. A lane that is taken from its owner falls due at once, though it was claimed
+    /// before its time.
+    fn claim_lanes(
+        &self,
+        lease: Lease,
+        wanted: Wanted,
+        lanes_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Lane>>;
 
-    /// Writes back what a lane's owner learned; one outcome per report, in order.
+    /// Writes back what a lane's owner learned; one outcome per report, in order. What a former claim has left is refused.
     fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>>;
 
     /// One lane's health, owned or not; `None` if the TPP never had one.

@@ -6,10 +6,21 @@
 //! those are the domain's.
 
 mod accept;
+mod anew;
 mod attempts;
+mod audit;
 mod changes;
+mod columns;
+mod endpoints;
+mod ends;
 mod errors;
+mod event_list;
+mod follow;
 mod group;
+mod history;
+mod keys;
+mod lanes;
+mod leases;
 mod line;
 mod migrations;
 mod open;
@@ -19,6 +30,9 @@ mod poll;
 mod pool;
 mod push;
 mod recheck;
+mod registrations;
+mod requeue;
+mod retention;
 mod roster;
 mod server;
 mod session;
@@ -27,8 +41,11 @@ mod state;
 mod store;
 mod tally;
 mod tasks;
+mod tpps;
 mod unit;
 mod waiting;
+mod withdraw;
+mod work;
 mod writing;
 
 use std::pin::Pin;

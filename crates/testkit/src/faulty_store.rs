@@ -14,7 +14,7 @@ use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
 use oyez_domain::ledger::lanes::{
-    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
@@ -85,7 +85,7 @@ impl FaultyStore {
     }
 
     /// Each kind of fault that a ledger can be in.
-    pub fn faults() -> [Error; 6] {
+    pub fn faults() -> [Error; 7] {
         let detail = || "as the test says".to_owned();
         [
             Error::Busy { detail: detail() },
@@ -93,6 +93,7 @@ impl FaultyStore {
             Error::ReadOnly { detail: detail() },
             Error::Inconsistent { detail: detail() },
             Error::TimedOut { limit_ms: 1 },
+            Error::InDoubt { detail: detail() },
             Error::Unavailable { detail: detail() },
         ]
     }
@@ -166,9 +167,9 @@ pass_on! {
     remove_registration(actor: Actor, client_id: ClientId, kind: Kind, now: Timestamp) -> Result<Effect, Refusal>;
     accept(batch: Vec<Submission>, now: Timestamp) -> Vec<Acceptance>;
     poll(poll: Poll, now: Timestamp) -> Polled;
-    due_for_push(lease: Lease, client_id: ClientId, look: Look, now: Timestamp) -> Option<DueForPush>;
+    due_for_push(claim: Claim, client_id: ClientId, look: Look, now: Timestamp) -> Option<DueForPush>;
     keep_sets(signed: Vec<Signed>, now: Timestamp) -> Vec<Kept>;
-    recheck(lease: Option<Lease>, client_id: ClientId, jtis: Vec<Jti>) -> Option<Vec<Kept>>;
+    recheck(claim: Option<Claim>, client_id: ClientId, jtis: Vec<Jti>) -> Option<Vec<Kept>>;
     record_attempts(client_id: ClientId, attempts: Vec<Ended>, now: Timestamp) -> Vec<Recorded>;
     put_back(client_id: ClientId, choices: Vec<Choice>, now: Timestamp) -> u64;
     withdraw(actor: Actor, client_id: ClientId, jtis: Vec<Jti>, now: Timestamp) -> u64;
@@ -178,7 +179,7 @@ pass_on! {
     keys_in_use() -> Vec<KeyUse>;
     hold_lease(node_id: NodeId, renew: Option<u64>, ttl: Duration) -> Option<Lease>;
     release_lease(lease: Lease) -> ();
-    claim_lanes(lease: Lease, lanes_max: u32, now: Timestamp) -> Vec<Lane>;
+    claim_lanes(lease: Lease, wanted: Wanted, lanes_max: u32, now: Timestamp) -> Vec<Lane>;
     report_lanes(lease: Lease, reports: Vec<LaneReport>) -> Vec<Reported>;
     find_lane(client_id: ClientId) -> Option<Lane>;
     list_lanes(filter: LaneFilter, after: Option<ClientId>, rows_max: u32) -> Page<LaneStatus, ClientId>;

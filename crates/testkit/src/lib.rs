@@ -15,6 +15,7 @@
 pub mod authz;
 pub mod bank;
 pub mod certificates;
+pub mod claims;
 pub mod clock;
 pub mod colleague;
 pub mod dice;
@@ -27,6 +28,7 @@ pub mod making;
 pub mod model_store;
 pub mod names;
 pub mod notebook;
+pub mod postgres;
 pub mod scale;
 pub mod tokens;
 pub mod tpp;

@@ -13,7 +13,7 @@ use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
 use oyez_domain::ledger::lanes::{
-    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
@@ -204,13 +204,13 @@ impl Store for ModelStore {
 
     fn due_for_push(
         &self,
-        lease: Lease,
+        claim: Claim,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
     ) -> Answer<'_, Option<DueForPush>> {
         let mut ledger = self.ledger();
-        answer(ledger.due_for_push(&lease, &client_id, look, (now, self.lease_clock.now())))
+        answer(ledger.due_for_push(&claim, &client_id, look, (now, self.lease_clock.now())))
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
@@ -219,14 +219,14 @@ impl Store for ModelStore {
 
     fn recheck(
         &self,
-        lease: Option<Lease>,
+        claim: Option<Claim>,
         client_id: ClientId,
         jtis: Vec<Jti>,
     ) -> Answer<'_, Option<Vec<Kept>>> {
         let clock = self.lease_clock.now();
         checked(
             self.ledger()
-                .recheck(lease.as_ref(), &client_id, &jtis, clock),
+                .recheck(claim.as_ref(), &client_id, &jtis, clock),
         )
     }
 
@@ -307,10 +307,16 @@ impl Store for ModelStore {
         answer(())
     }
 
-    fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {
+    fn claim_lanes(
+        &self,
+        lease: Lease,
+        wanted: Wanted,
+        lanes_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Lane>> {
         answer(
             self.ledger()
-                .claim_lanes(&lease, lanes_max, now, self.lease_clock.now()),
+                .claim_lanes(&lease, wanted, lanes_max, (now, self.lease_clock.now())),
         )
     }
 

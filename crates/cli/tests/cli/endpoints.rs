@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use oyez_domain::ids::{InteractionId, Jti, NodeId};
-use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason};
+use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Wanted};
 use oyez_domain::ledger::push::{Answer, Attempt, Ended, Peer, Verdict};
 use oyez_domain::ledger::sets::Look;
 use oyez_store::Store as _;
 use oyez_testkit::bank::Bank;
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making;
 use oyez_web::internal::operators::Role;
 use serde_json::{Value, json};
@@ -44,7 +45,7 @@ impl Node {
             Duration::from_secs(60),
         );
         let lease = lease.await.unwrap().unwrap();
-        let claimed = store.claim_lanes(lease.clone(), 1, office.bank.now());
+        let claimed = store.claim_lanes(lease.clone(), Wanted::Due, 1, office.bank.now());
         assert_eq!(claimed.await.unwrap().len(), 1);
         let jti = outcome["jti"].as_str().unwrap().to_owned();
         (Self { office, lease }, jti)
@@ -53,12 +54,13 @@ impl Node {
     /// The event is tried, and this comes of it.
     async fn attempt(&self, answer: Answer, verdict: Verdict) {
         let (store, now) = (self.office.bank.store(), self.office.bank.now());
-        let (id, lease) = (making::client("acme-1"), self.lease.clone());
+        let id = making::client("acme-1");
+        let claim = newest_claim(store, &self.lease, &id).await;
         let look = Look {
             events_max: 1,
             in_flight_for: Duration::from_secs(12),
         };
-        let due = store.due_for_push(lease, id.clone(), look, now).await;
+        let due = store.due_for_push(claim, id.clone(), look, now).await;
         let due = due.unwrap().expect("the lane is ours");
         let attempts = due
             .work
@@ -74,12 +76,15 @@ impl Node {
     }
 
     async fn report(&self, health: Health) {
+        let client_id = making::client("acme-1");
+        let store = self.office.bank.store();
+        let claim = newest_claim(store, &self.lease, &client_id).await;
         let report = LaneReport {
-            client_id: making::client("acme-1"),
+            client_id,
+            claim: claim.number,
             health,
             hold: Hold::Keep,
         };
-        let store = self.office.bank.store();
         store
             .report_lanes(self.lease.clone(), vec![report])
             .await

@@ -10,6 +10,7 @@ use oyez_store::Error;
 use tokio::time::Instant;
 
 use super::{Lane, Told};
+use crate::door::Title;
 
 /// What the ledger chose.
 pub(super) struct Chosen {
@@ -17,6 +18,7 @@ pub(super) struct Chosen {
     asked_at: Instant,
     now: Timestamp,
     generation: u64,
+    claim: u64,
     answer: Result<Option<DueForPush>, Error>,
 }
 
@@ -24,13 +26,12 @@ impl Lane<'_> {
     /// Asks for what is due, ahead of the need: when half of what may be held is used up.
     pub(super) fn choose(&mut self) {
         let events = self.room();
-        let Some(tenure) = self.owner() else {
-            return;
-        };
-        if events == 0 || !self.rest.more || !tenure.holds(self.node.parts.steady.elapsed()) {
+        if events == 0 || !self.rest.more || !self.may_act() {
             return;
         }
-        let lease = tenure.lease.clone();
+        let Some(claim) = self.owner().map(Title::claim) else {
+            return;
+        };
         self.rest.more = false;
         self.rest.stale = false;
         self.asked.choice = Some(events);
@@ -39,17 +40,18 @@ impl Lane<'_> {
             in_flight_for: self.node.options.attempt_time_max + HELD_MAX,
         };
         let now = self.node.parts.clock.now();
-        let asked = (events, Instant::now(), self.generation);
+        let asked = (events, Instant::now(), self.generation, claim.number);
         let store = &*self.node.parts.store;
-        let answer = store.due_for_push(lease, self.client_id.clone(), look, now);
+        let answer = store.due_for_push(claim, self.client_id.clone(), look, now);
         self.ledger.push(Box::pin(async move {
-            let (asked_for, asked_at, generation) = asked;
+            let (asked_for, asked_at, generation, claim) = asked;
             let answer = answer.await;
             Told::Chosen(Chosen {
                 asked_for,
                 asked_at,
                 now,
                 generation,
+                claim,
                 answer,
             })
         }));
@@ -94,12 +96,7 @@ impl Lane<'_> {
         self.asked.choice = None;
         let due = match chosen.answer {
             Ok(Some(due)) => due,
-            Ok(None) if chosen.generation == self.generation => return self.lost(),
-            // Whether it was claimed anew since, the next choice says.
-            Ok(None) => {
-                self.rest.more = true;
-                return;
-            }
+            Ok(None) => return self.refused(chosen.claim),
             Err(error) => {
                 self.rest.more = true;
                 return self.ledger_failed(&error);

@@ -23,7 +23,7 @@ pub(super) struct Group {
 /// A health that was written.
 pub(super) struct Reported {
     health: Health,
-    generation: u64,
+    claim: u64,
     answer: Result<Vec<Written>, Error>,
 }
 
@@ -127,25 +127,24 @@ impl Lane<'_> {
         if self.asked.report || !self.is_unwritten() {
             return;
         }
-        let Some(tenure) = self.reporter() else {
+        let Some(title) = self.reporter() else {
             return;
         };
-        let lease = tenure.lease.clone();
+        let (lease, claim) = (title.tenure.lease.clone(), title.number);
         let health = self.endpoint.health().clone();
         let report = LaneReport {
             client_id: self.client_id.clone(),
+            claim,
             health: health.clone(),
             hold: Hold::Keep,
         };
         self.asked.report = true;
-        self.has_reported = true;
-        let generation = self.generation;
         let answer = self.node.parts.store.report_lanes(lease, vec![report]);
         self.ledger.push(Box::pin(async move {
             let answer = answer.await;
             Told::Reported(Reported {
                 health,
-                generation,
+                claim,
                 answer,
             })
         }));
@@ -153,22 +152,23 @@ impl Lane<'_> {
 
     pub(super) fn reported(&mut self, reported: Reported) {
         self.asked.report = false;
+        let title = self.title();
+        let is_former = title.is_none_or(|title| title.number != reported.claim);
         match reported.answer {
+            // It came before the claim that there is now, which has read more.
+            Ok(_) if is_former => self.ledger_pause.clear(),
             Ok(written) if written.first() == Some(&Written::Written) => {
                 self.ledger_pause.clear();
-                // While a claim arrives, which of the two came last is not known.
-                self.unconfirmed &= self.arriving.is_some();
+                self.unconfirmed = false;
                 let before = std::mem::replace(&mut self.written, reported.health);
                 if before != self.written {
                     let observe = &self.node.parts.observe;
                     observe.health_changed(&self.client_id, &before, &self.written);
                 }
             }
-            Ok(_) if reported.generation == self.generation => self.lost(),
-            // Whether it was claimed anew since, the next report or choice says.
-            Ok(_) => self.rest.more = true,
+            Ok(_) => self.lost(),
             Err(error) => {
-                self.unconfirmed = true;
+                self.unconfirmed |= !is_former;
                 self.ledger_failed(&error);
             }
         }

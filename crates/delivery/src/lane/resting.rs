@@ -10,6 +10,7 @@ use oyez_domain::time::Timestamp;
 use tokio::time::Instant;
 
 use super::{Lane, Place};
+use crate::door::Title;
 use crate::health::Moment;
 
 /// What the lane knows of the work that is left.
@@ -95,7 +96,7 @@ impl Lane<'_> {
     /// When the lane has something to do by itself. A lease that ran out, and whatever is under way, end with a knock or
     /// an answer.
     fn next_work(&self) -> Option<Instant> {
-        if !self.owner()?.holds(self.node.parts.steady.elapsed()) {
+        if !self.may_act() {
             return None;
         }
         let due = if self.rest.more {
@@ -119,19 +120,21 @@ impl Lane<'_> {
         if !self.is_quiet() {
             return None;
         }
-        let wanted = match &self.place {
-            Place::Leaving { owned } => return Some(owned.as_ref().map(|_| self.let_go())),
+        let (title, wanted) = match &self.place {
+            Place::Leaving { owned } => {
+                return Some(owned.as_ref().map(|title| self.let_go(title)));
+            }
             Place::Owner(_) if self.arriving.is_some() => return None,
-            Place::Owner(_) => self.next_work(),
+            Place::Owner(title) => (title, self.next_work()),
         };
         if wanted.is_some_and(|at| at <= now + WORTH_KEEPING) {
             return None;
         }
         if !self.endpoint.is_responsive() {
-            return Some(Some(self.let_go()));
+            return Some(Some(self.let_go(title)));
         }
         let rests = !self.rest.more && !self.rest.stale && self.rest.lingers_until() <= now;
-        rests.then(|| Some(self.let_go()))
+        rests.then(|| Some(self.let_go(title)))
     }
 
     /// Before a lane is let go it is to know what falls due next: what it knows was asked before its last attempts ended.
@@ -150,7 +153,7 @@ impl Lane<'_> {
             && !self.is_unwritten()
     }
 
-    fn let_go(&self) -> LaneReport {
+    fn let_go(&self, title: &Title) -> LaneReport {
         let health = self.endpoint.health().clone();
         let due = if self.rest.more {
             Some(self.node.parts.clock.now())
@@ -165,6 +168,7 @@ impl Lane<'_> {
         };
         LaneReport {
             client_id: self.client_id.clone(),
+            claim: title.number,
             health,
             hold: Hold::LetGo { wake_at },
         }

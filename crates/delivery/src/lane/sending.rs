@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::choosing::HELD_MAX;
 use super::{Lane, Told};
+use crate::door::Title;
 use crate::health::Record;
 use crate::ports::{Addressee, Failure, Letter, Posted, Trouble};
 use crate::shared::InFlight;
@@ -40,6 +41,7 @@ pub(super) struct Rechecked {
     held: Vec<Ready>,
     asked_at: Instant,
     generation: u64,
+    claim: u64,
     answer: Result<Option<Vec<Kept>>, Error>,
 }
 
@@ -58,6 +60,8 @@ impl<'a> Lane<'a> {
     pub(super) fn address(&mut self, callback_url: String) {
         let same = |held: &Arc<Addressee>| held.callback_url == callback_url;
         if !self.addressee.as_ref().is_some_and(same) {
+            let now = self.node.parts.clock.now();
+            self.endpoint.is_at(&callback_url, now);
             self.addressee = Some(Arc::new(Addressee {
                 client_id: self.client_id.clone(),
                 callback_url,
@@ -200,9 +204,7 @@ impl<'a> Lane<'a> {
             && self.unrecorded() + self.flights.len() < UNRECORDED_MAX
             && !(held_back && probed)
             && !self.is_unwritten()
-            && self
-                .owner()
-                .is_some_and(|tenure| tenure.holds(self.node.parts.steady.elapsed()))
+            && self.may_act()
     }
 
     /// While attempts of before the outage still run, the probe may run beside them.
@@ -250,27 +252,28 @@ impl<'a> Lane<'a> {
 
     /// Asks the ledger once more about what got old, in one request.
     fn recheck(&mut self, now: Instant) {
-        let Some(tenure) = self
+        let Some(claim) = self
             .owner()
             .filter(|_| self.ledger_pause.until(now).is_none())
+            .map(Title::claim)
         else {
             return;
         };
-        let lease = Some(tenure.lease.clone());
         let old = |ready: &&Ready| now.duration_since(ready.sure_at) >= SURE_FOR;
         let count = self.ready.iter().take_while(old).count();
         let held: Vec<Ready> = self.ready.drain(..count).collect();
         self.rechecking = count;
         let jtis = held.iter().map(|ready| ready.event.jti).collect();
-        let generation = self.generation;
+        let (generation, number) = (self.generation, claim.number);
         let store = &*self.node.parts.store;
-        let answer = store.recheck(lease, self.client_id.clone(), jtis);
+        let answer = store.recheck(Some(claim), self.client_id.clone(), jtis);
         self.ledger.push(Box::pin(async move {
             let answer = answer.await;
             Told::Rechecked(Rechecked {
                 held,
                 asked_at: now,
                 generation,
+                claim: number,
                 answer,
             })
         }));
@@ -283,12 +286,9 @@ impl<'a> Lane<'a> {
             Ok(Some(kept)) => kept,
             Ok(None) => {
                 self.returning.extend(held);
-                // Whether it was claimed anew since, the next choice says.
-                return if rechecked.generation == self.generation {
-                    self.lost();
-                } else {
-                    self.give_back();
-                };
+                // If it was claimed anew since, what was chosen by that would overtake these.
+                self.give_back();
+                return self.refused(rechecked.claim);
             }
             Err(error) => {
                 self.returning.extend(held);

@@ -18,11 +18,33 @@ pub struct Lease {
     pub expires_at: Timestamp,
 }
 
-/// A lane that a node now owns.
+/// What a lane's owner says and asks by: whose it is, and since which claim. What is left of a former claim is refused, though
+/// the same node under the same lease has the lane again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who claimed it.
+    pub lease: Lease,
+    /// Which claim of this lane it was: see [`Lane::claim`].
+    pub number: u64,
+}
+
+/// Which lanes a node claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those that have something to do by now.
+    Due,
+    /// Those that sleep, too, whenever they are to wake. What sleeps for good though it has something to push, and whoever
+    /// was given up without a probe, is woken first: it was left so under other terms.
+    All,
+}
+
+/// A lane, as its owner gets it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lane {
     /// The TPP it delivers to.
     pub client_id: ClientId,
+    /// Grows with each claim.
+    pub claim: u64,
     /// What is known of the endpoint.
     pub health: Health,
 }
@@ -208,6 +230,8 @@ impl LaneTotals {
 pub struct LaneReport {
     /// Which lane.
     pub client_id: ClientId,
+    /// By which claim: see [`Lane::claim`].
+    pub claim: u64,
     /// What is known of the endpoint now.
     pub health: Health,
     /// Keep the lane, or let it go.
@@ -231,6 +255,6 @@ pub enum Hold {
 pub enum Reported {
     /// Written.
     Written,
-    /// The lane has another owner or epoch now; nothing was written.
+    /// The lane is not this claim's any more; nothing was written.
     NotOwner,
 }

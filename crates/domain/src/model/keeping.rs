@@ -3,7 +3,7 @@
 use super::{Contradiction, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
 use crate::ledger::history::KeptSet;
-use crate::ledger::lanes::Lease;
+use crate::ledger::lanes::Claim;
 use crate::ledger::sets::{Kept, Purpose, Signed};
 use crate::time::Timestamp;
 
@@ -57,15 +57,15 @@ impl Ledger {
     }
 
     /// Checks again that events whose SETs were kept earlier are still outstanding; one outcome per jti, in order. `None` if
-    /// this lease, where one is given, does not own the lane. `clock` is the moment that leases go by.
+    /// the lane is not this claim's, where one is given. `clock` is the moment that leases go by.
     pub fn recheck(
         &mut self,
-        lease: Option<&Lease>,
+        claim: Option<&Claim>,
         client_id: &ClientId,
         jtis: &[Jti],
         clock: Timestamp,
     ) -> Result<Option<Vec<Kept>>, Contradiction> {
-        if lease.is_some_and(|lease| !self.owns(lease, client_id, clock)) {
+        if claim.is_some_and(|claim| !self.owns(claim, client_id, clock)) {
             return Ok(None);
         }
         let kept = jtis.iter().map(|jti| self.recheck_one(client_id, *jti));

@@ -7,7 +7,8 @@ use super::looking_back::page;
 use crate::ids::{ClientId, NodeId};
 use crate::ledger::history::Page;
 use crate::ledger::lanes::{
-    Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Wanted,
 };
 use crate::time::Timestamp;
 
@@ -24,6 +25,8 @@ pub(super) struct LeaseRow {
 pub(super) struct LaneRow {
     pub(super) health: Health,
     owner: Option<(NodeId, u64)>,
+    /// Grows with each claim.
+    claim: u64,
     /// When to claim it.
     pub(super) wake_at: Option<Timestamp>,
     /// The first news since it was claimed: its owner may not have looked since.
@@ -73,26 +76,32 @@ impl Ledger {
         })
     }
 
-    /// Whether a lease holds and this lane is its own.
-    pub(super) fn owns(&self, lease: &Lease, client_id: &ClientId, clock: Timestamp) -> bool {
+    /// Whether a claim's lease holds and this lane is its own.
+    pub(super) fn owns(&self, claim: &Claim, client_id: &ClientId, clock: Timestamp) -> bool {
+        let lease = &claim.lease;
         let lane = self.lanes.get(client_id);
-        let owner = lane.and_then(|lane| lane.owner.as_ref());
-        let is_owner = owner
-            .is_some_and(|(node_id, epoch)| (node_id, *epoch) == (&lease.node_id, lease.epoch));
-        is_owner && self.is_live(&lease.node_id, lease.epoch, clock)
+        lane.is_some_and(|lane| lane.is_of(lease, claim.number))
+            && self.is_live(&lease.node_id, lease.epoch, clock)
     }
 
-    /// Claims free lanes that have something to do now, longest waiting first.
+    /// Claims free lanes, longest waiting first. `clock` is the moment that leases go by.
     pub fn claim_lanes(
         &mut self,
         lease: &Lease,
+        wanted: Wanted,
         lanes_max: u32,
-        now: Timestamp,
-        clock: Timestamp,
+        (now, clock): (Timestamp, Timestamp),
     ) -> Vec<Lane> {
         if !self.is_live(&lease.node_id, lease.epoch, clock) {
             return Vec::new();
         }
+        let by = match wanted {
+            Wanted::Due => now,
+            Wanted::All => {
+                self.wake_sleepers(now);
+                Timestamp::MAX
+            }
+        };
         let mut free: Vec<(Timestamp, ClientId)> = self
             .lanes
             .iter()
@@ -103,7 +112,7 @@ impl Ledger {
                     .is_some_and(|(node, epoch)| self.is_live(node, *epoch, clock))
             })
             .filter_map(|(client_id, lane)| Some((lane.wake_at?, client_id.clone())))
-            .filter(|(wake_at, _)| *wake_at <= now)
+            .filter(|(wake_at, _)| *wake_at <= by)
             .collect();
         free.sort();
         free.truncate(lanes_max as usize);
@@ -111,13 +120,47 @@ impl Ledger {
             .map(|(_, client_id)| {
                 let lane = self.lanes.entry(client_id.clone()).or_default();
                 lane.owner = Some((lease.node_id.clone(), lease.epoch));
+                lane.claim += 1;
+                // Whoever takes it away wakes nobody: then it is due, though it was claimed before its time.
+                lane.wake_at = earlier(lane.wake_at, Some(now));
                 lane.news_at = None;
                 Lane {
                     client_id,
+                    claim: lane.claim,
                     health: lane.health.clone(),
                 }
             })
             .collect()
+    }
+
+    /// Lanes that nothing would wake, though they have something to do.
+    fn wake_sleepers(&mut self, now: Timestamp) {
+        let sleepers: Vec<ClientId> = self
+            .tpps
+            .keys()
+            .filter(|client_id| self.sleeps_for_good(client_id))
+            .cloned()
+            .collect();
+        for client_id in sleepers {
+            self.lanes.entry(client_id).or_default().wake_at = Some(now);
+        }
+    }
+
+    fn sleeps_for_good(&self, client_id: &ClientId) -> bool {
+        let never_claimed = LaneRow::default();
+        let lane = self.lanes.get(client_id).unwrap_or(&never_claimed);
+        let has_work = || self.push_address(client_id).is_some() && self.has_pushable(client_id);
+        lane.wake_at.is_none()
+            && match &lane.health {
+                Health::Paused { .. } => false,
+                Health::Unresponsive {
+                    next_probe_at: None,
+                    ..
+                } => true,
+                Health::Responsive | Health::Failing { .. } | Health::Unresponsive { .. } => {
+                    has_work()
+                }
+            }
     }
 
     /// Writes back what a lane's owner learned; one outcome per report, in order.
@@ -128,11 +171,10 @@ impl Ledger {
         clock: Timestamp,
     ) -> Vec<Reported> {
         let live = self.is_live(&lease.node_id, lease.epoch, clock);
-        let owner = Some((lease.node_id.clone(), lease.epoch));
         reports
             .into_iter()
             .map(|report| match self.lanes.get_mut(&report.client_id) {
-                Some(lane) if live && lane.owner == owner => {
+                Some(lane) if live && lane.is_of(lease, report.claim) => {
                     lane.report(&report);
                     Reported::Written
                 }
@@ -146,6 +188,7 @@ impl Ledger {
         let lane = self.lanes.get(client_id)?;
         Some(Lane {
             client_id: client_id.clone(),
+            claim: lane.claim,
             health: lane.health.clone(),
         })
     }
@@ -202,13 +245,18 @@ impl Ledger {
 
     /// The same, if there is an address and any outstanding event is pushed at all.
     pub(super) fn news_if_pushable(&mut self, client_id: &ClientId, now: Timestamp) {
-        let outstanding = self.outstanding_of(client_id);
-        let is_pushed = outstanding
-            .into_iter()
-            .any(|jti| self.outstanding(jti).push_at.is_some());
-        if is_pushed && self.has_address(client_id) {
+        if self.has_pushable(client_id) && self.has_address(client_id) {
             self.news(client_id, now);
         }
+    }
+
+    /// Whether any outstanding event of a TPP is pushed at all.
+    fn has_pushable(&self, client_id: &ClientId) -> bool {
+        self.events.values().any(|event| {
+            let outstanding = event.outstanding.as_ref();
+            &event.notice.client_id == client_id
+                && outstanding.is_some_and(|it| it.push_at.is_some())
+        })
     }
 
     /// The TPP put its registration anew: whatever was held against its endpoint is over (D-06), but not an operator's pause.
@@ -244,6 +292,13 @@ impl Health {
 }
 
 impl LaneRow {
+    fn is_of(&self, lease: &Lease, claim: u64) -> bool {
+        let owner = self.owner.as_ref();
+        let is_owner = owner
+            .is_some_and(|(node_id, epoch)| (node_id, *epoch) == (&lease.node_id, lease.epoch));
+        is_owner && self.claim == claim
+    }
+
     fn report(&mut self, report: &LaneReport) {
         self.health = report.health.clone();
         if let Hold::LetGo { wake_at } = report.hold {

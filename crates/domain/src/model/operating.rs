@@ -172,7 +172,7 @@ impl Ledger {
             })
             .filter(|(_, event)| accepted.contains(&event.accepted_at))
             .filter(|(_, event)| {
-                routing::outlives(&self.rules, &row.registrations, &event.notice).is_ok()
+                routing::outlives(&self.rules, &row.registrations, &event.notice.types()).is_ok()
             })
             .map(|(jti, event)| (event.position, *jti))
             .collect();

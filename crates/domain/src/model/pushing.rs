@@ -2,7 +2,7 @@
 
 use super::{EventRow, Flight, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
-use crate::ledger::lanes::Lease;
+use crate::ledger::lanes::Claim;
 use crate::ledger::push::{Choice, DueForPush, Ended, Recorded, Verdict};
 use crate::ledger::sets::Look;
 use crate::life::{Acknowledged, State};
@@ -11,16 +11,15 @@ use crate::time::Timestamp;
 use crate::tpp::{DeliveryOrder, Standing};
 
 impl Ledger {
-    /// Chooses work for pushing to one TPP; `None` if this lease does not own its lane. `clock` is the moment that leases go
-    /// by.
+    /// Chooses work for pushing to one TPP; `None` if its lane is not this claim's. `clock` is the moment that leases go by.
     pub fn due_for_push(
         &mut self,
-        lease: &Lease,
+        claim: &Claim,
         client_id: &ClientId,
         look: Look,
         (now, clock): (Timestamp, Timestamp),
     ) -> Option<DueForPush> {
-        if !self.owns(lease, client_id, clock) {
+        if !self.owns(claim, client_id, clock) {
             return None;
         }
         let in_flight_until = now + look.in_flight_for;

@@ -140,7 +140,7 @@ impl Session {
         if let Err(error) = done {
             let is_answer = error.as_db_error().is_some();
             let fault = self.fault(error);
-            return Err(if is_answer { fault } else { unknown(fault) });
+            return Err(if is_answer { fault } else { in_doubt(&fault) });
         }
         self.is_open.store(false, Ordering::Relaxed);
         Ok(())
@@ -218,8 +218,10 @@ impl Session {
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send + 'a>>;
 
 /// The connection broke while the database was committing.
-fn unknown(fault: Error) -> Error {
-    fault
+fn in_doubt(fault: &Error) -> Error {
+    Error::InDoubt {
+        detail: fault.to_string(),
+    }
 }
 
 /// Every statement is written for the walks along indexes that it makes, so it is planned once and without regard to what its

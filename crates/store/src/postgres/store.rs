@@ -12,7 +12,7 @@ use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
 use oyez_domain::ledger::lanes::{
-    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
@@ -23,7 +23,11 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
-use super::Ledger;
+use super::unit::Unit;
+use super::{
+    Ledger, audit, endpoints, event_list, history, keys, lanes, leases, registrations, requeue,
+    retention, tpps, withdraw,
+};
 use crate::{Answer, Error, Listen, Store};
 
 impl Ledger {
@@ -43,7 +47,12 @@ impl Store for Ledger {
         profile: Profile,
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(
+            (actor, client_id, profile),
+            move |unit, (actor, client_id, profile)| {
+                Box::pin(tpps::register(unit, actor, client_id, profile, now))
+            },
+        ))
     }
 
     fn change_tpp(
@@ -53,7 +62,12 @@ impl Store for Ledger {
         profile: Profile,
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(
+            (actor, client_id, profile),
+            move |unit, (actor, client_id, profile)| {
+                Box::pin(tpps::change(unit, actor, client_id, profile, now))
+            },
+        ))
     }
 
     fn set_standing(
@@ -63,19 +77,30 @@ impl Store for Ledger {
         standing: Standing,
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(
+            (actor, client_id, standing),
+            move |unit, (actor, client_id, standing)| {
+                Box::pin(tpps::set_standing(unit, actor, client_id, standing, now))
+            },
+        ))
     }
 
     fn find_tpp(&self, client_id: ClientId) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(tpps::find(db, client_id))
+        }))
     }
 
     fn list_tpps(&self, after: Option<ClientId>, rows_max: u32) -> Answer<'_, Page<Tpp, ClientId>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read(after, move |db, after| {
+            Box::pin(tpps::list(db, after.as_ref(), rows_max))
+        }))
     }
 
     fn registrations(&self, client_id: ClientId) -> Answer<'_, Registrations> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(registrations::find(db, client_id))
+        }))
     }
 
     fn create_registration(
@@ -86,7 +111,11 @@ impl Store for Ledger {
         api: ApiVersion,
         now: Timestamp,
     ) -> Answer<'_, Result<Registrations, Refusal>> {
-        Box::pin(self.not_yet())
+        Box::pin(
+            self.write((client_id, id, wish), move |unit, (client_id, id, wish)| {
+                Box::pin(registrations::create(unit, client_id, id, wish, api, now))
+            }),
+        )
     }
 
     fn replace_registration(
@@ -96,7 +125,12 @@ impl Store for Ledger {
         wish: Wish,
         now: Timestamp,
     ) -> Answer<'_, Result<(Registrations, Effect), Refusal>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(
+            (client_id, target, wish),
+            move |unit, (client_id, target, wish)| {
+                Box::pin(registrations::replace(unit, client_id, target, wish, now))
+            },
+        ))
     }
 
     fn delete_registration(
@@ -105,7 +139,11 @@ impl Store for Ledger {
         target: Target,
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
-        Box::pin(self.not_yet())
+        Box::pin(
+            self.write((client_id, target), move |unit, (client_id, target)| {
+                Box::pin(registrations::delete(unit, client_id, target, now))
+            }),
+        )
     }
 
     fn remove_registration(
@@ -115,7 +153,11 @@ impl Store for Ledger {
         kind: Kind,
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
-        Box::pin(self.not_yet())
+        Box::pin(
+            self.write((actor, client_id), move |unit, (actor, client_id)| {
+                Box::pin(registrations::remove(unit, actor, client_id, kind, now))
+            }),
+        )
     }
 
     fn accept(&self, batch: Vec<Submission>, now: Timestamp) -> Answer<'_, Vec<Acceptance>> {
@@ -128,7 +170,7 @@ impl Store for Ledger {
 
     fn due_for_push(
         &self,
-        lease: Lease,
+        claim: Claim,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
@@ -142,7 +184,7 @@ impl Store for Ledger {
 
     fn recheck(
         &self,
-        lease: Option<Lease>,
+        claim: Option<Claim>,
         client_id: ClientId,
         jtis: Vec<Jti>,
     ) -> Answer<'_, Option<Vec<Kept>>> {
@@ -174,7 +216,12 @@ impl Store for Ledger {
         jtis: Vec<Jti>,
         now: Timestamp,
     ) -> Answer<'_, u64> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(
+            (actor, client_id, jtis),
+            move |unit, (actor, client_id, jtis)| {
+                Box::pin(withdraw::named(unit, actor, client_id, jtis, now))
+            },
+        ))
     }
 
     fn retry_pushes(
@@ -184,7 +231,12 @@ impl Store for Ledger {
         jtis: Vec<Jti>,
         now: Timestamp,
     ) -> Answer<'_, u64> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(
+            (actor, client_id, jtis),
+            move |unit, (actor, client_id, jtis)| {
+                Box::pin(requeue::retry_pushes(unit, actor, client_id, jtis, now))
+            },
+        ))
     }
 
     fn requeue_failed(
@@ -195,15 +247,24 @@ impl Store for Ledger {
         events_max: u32,
         now: Timestamp,
     ) -> Answer<'_, Vec<Jti>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(
+            (actor, client_id, accepted),
+            move |unit, (actor, client_id, accepted)| {
+                Box::pin(requeue::requeue_failed(
+                    unit, actor, client_id, accepted, events_max, now,
+                ))
+            },
+        ))
     }
 
     fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write((actor, kid), move |unit, (actor, kid)| {
+            Box::pin(keys::disown(unit, actor, kid, now))
+        }))
     }
 
     fn keys_in_use(&self) -> Answer<'_, Vec<KeyUse>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read((), move |db, _| Box::pin(keys::in_use(db))))
     }
 
     fn hold_lease(
@@ -212,23 +273,39 @@ impl Store for Ledger {
         renew: Option<u64>,
         ttl: Duration,
     ) -> Answer<'_, Option<Lease>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(node_id, move |unit, node_id| {
+            Box::pin(leases::hold(unit, node_id, renew, ttl))
+        }))
     }
 
     fn release_lease(&self, lease: Lease) -> Answer<'_, ()> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write(lease, move |unit, lease| {
+            Box::pin(leases::release(unit, lease))
+        }))
     }
 
-    fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {
-        Box::pin(self.not_yet())
+    fn claim_lanes(
+        &self,
+        lease: Lease,
+        wanted: Wanted,
+        lanes_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Lane>> {
+        Box::pin(self.write(lease, move |unit, lease| {
+            Box::pin(lanes::claim(unit, lease, wanted, lanes_max, now))
+        }))
     }
 
     fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write((lease, reports), move |unit, (lease, reports)| {
+            Box::pin(lanes::report(unit, lease, reports))
+        }))
     }
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(lanes::find(db, client_id))
+        }))
     }
 
     fn list_lanes(
@@ -237,11 +314,13 @@ impl Store for Ledger {
         after: Option<ClientId>,
         rows_max: u32,
     ) -> Answer<'_, Page<LaneStatus, ClientId>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read(after, move |db, after| {
+            Box::pin(lanes::list(db, filter, after.as_ref(), rows_max))
+        }))
     }
 
     fn lane_totals(&self) -> Answer<'_, LaneTotals> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read((), move |db, _| Box::pin(lanes::totals(db))))
     }
 
     fn pause_endpoint(
@@ -250,7 +329,11 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(self.not_yet())
+        Box::pin(
+            self.write((actor, client_id), move |unit, (actor, client_id)| {
+                Box::pin(endpoints::pause(unit, actor, client_id, now))
+            }),
+        )
     }
 
     fn resume_endpoint(
@@ -259,7 +342,11 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(self.not_yet())
+        Box::pin(
+            self.write((actor, client_id), move |unit, (actor, client_id)| {
+                Box::pin(endpoints::resume(unit, actor, client_id, now))
+            }),
+        )
     }
 
     fn listen(&self, listener: Weak<dyn Listen>) {
@@ -267,7 +354,7 @@ impl Store for Ledger {
     }
 
     fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read((), move |db, _| Box::pin(history::find_event(db, jti))))
     }
 
     fn list_events(
@@ -276,11 +363,15 @@ impl Store for Ledger {
         before: Option<Jti>,
         rows_max: u32,
     ) -> Answer<'_, Page<EventSummary, Jti>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read(filter, move |db, filter| {
+            Box::pin(event_list::list(db, filter, before, rows_max))
+        }))
     }
 
     fn counts(&self, client_id: ClientId) -> Answer<'_, Counts> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(history::counts(db, client_id))
+        }))
     }
 
     fn minutes(
@@ -288,7 +379,11 @@ impl Store for Ledger {
         client_id: Option<ClientId>,
         range: Range<Timestamp>,
     ) -> Answer<'_, Vec<Minute>> {
-        Box::pin(self.not_yet())
+        Box::pin(
+            self.read((client_id, range), move |db, (client_id, range)| {
+                Box::pin(history::minutes(db, client_id.as_ref(), range))
+            }),
+        )
     }
 
     fn list_audit(
@@ -297,11 +392,13 @@ impl Store for Ledger {
         before: Option<u64>,
         rows_max: u32,
     ) -> Answer<'_, Page<AuditEntry, u64>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(audit::list(db, client_id.as_ref(), before, rows_max))
+        }))
     }
 
     fn prove_writable(&self) -> Answer<'_, ()> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write((), move |unit, _| Box::pin(prove_writable(unit))))
     }
 
     fn expire(
@@ -310,10 +407,22 @@ impl Store for Ledger {
         events_max: u32,
         now: Timestamp,
     ) -> Answer<'_, u64> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write((), move |unit, _| {
+            Box::pin(retention::expire(unit, accepted_before, events_max, now))
+        }))
     }
 
     fn sweep(&self, retention: Retention, now: Timestamp) -> Answer<'_, Swept> {
-        Box::pin(self.not_yet())
+        Box::pin(self.write((), move |unit, _| {
+            Box::pin(retention::sweep(unit, retention, now))
+        }))
     }
 }
+
+/// As any other write: logged, and forced to the disk by the commit.
+async fn prove_writable(unit: &Unit) -> Result<(), Error> {
+    unit.execute(PROVE_WRITABLE, &[]).await?;
+    Ok(())
+}
+
+const PROVE_WRITABLE: &str = "UPDATE schema_versions SET name = name WHERE version = 1";

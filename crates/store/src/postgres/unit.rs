@@ -42,6 +42,11 @@ impl Unit {
         &self.db
     }
 
+    /// A rare statement over much: it may run for longer than others. It holds the locks of this request alone.
+    pub(super) async fn take_its_time(&self) -> Result<(), Error> {
+        self.db.run(TAKE_ITS_TIME).await
+    }
+
     /// All rows.
     pub(super) async fn rows(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Error> {
         self.db.rows(sql, values).await
@@ -76,3 +81,6 @@ impl Unit {
         lost_race
     }
 }
+
+/// Some millions of events can be ended in it.
+const TAKE_ITS_TIME: &str = "SET LOCAL statement_timeout = '10min'";

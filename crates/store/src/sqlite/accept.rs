@@ -12,6 +12,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::codes::{family_code, jti, to_json};
 use super::errors::expect_rows;
+use super::kinds::{self, KindId};
 use super::lanes;
 use super::registrations;
 use super::tpps::{Known, know};
@@ -26,6 +27,8 @@ struct Addressee {
     accepted: u64,
     /// Whether what is taken in is pushed.
     is_pushed: bool,
+    /// The kinds of what was taken in.
+    kinds: Vec<KindId>,
 }
 
 /// See [`crate::Store::accept`].
@@ -70,6 +73,7 @@ fn addressee(unit: &Unit, client_id: &ClientId) -> Result<Option<Addressee>, Err
         position,
         accepted: 0,
         is_pushed: false,
+        kinds: Vec::new(),
     }))
 }
 
@@ -128,6 +132,11 @@ fn take_in(
     let tpp = addressee.known.id;
     let position = addressee.position + addressee.accepted + 1;
     let notice = &item.notice;
+    let kind = kinds::of(unit, notice)?;
+    if !addressee.kinds.contains(&kind) {
+        kinds::enter(unit, tpp, kind, position)?;
+        addressee.kinds.push(kind);
+    }
     unit.db.prepare_cached(INSERT_EVENT)?.execute(params![
         item.jti.as_bytes(),
         tpp,
@@ -149,6 +158,7 @@ fn take_in(
             unit.db.last_insert_rowid(),
             item.jti.as_bytes(),
             family_code(notice.resource.family),
+            kind,
             now.unix_ms(),
             addressee.is_pushed.then_some(now.unix_ms())
         ])?;
@@ -207,5 +217,5 @@ pub(super) const INSERT_EVENT: &str = "
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 const INSERT_OUTSTANDING: &str = "
-    INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)";
+    INSERT INTO outstanding (tpp, position, event, jti, family, kind, accepted_at, due_at, push_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)";

@@ -13,6 +13,7 @@ use super::history;
 use super::push;
 use super::settle::{self, End, Left};
 use super::tpps::{TppId, know};
+use super::withdraw::is_open;
 use super::writer::Unit;
 use crate::Error;
 use crate::codes::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
@@ -280,9 +281,12 @@ pub(super) const GIVE_BACK: &str = "
         endpoint_failures = endpoint_failures + ?6
     WHERE tpp = ?1 AND position = ?2";
 
-pub(super) const OPEN: &str = "
+pub(super) const OPEN: &str = concat!(
+    "
     SELECT position, event, ends, accepted_at, polled_until, flight_until, begun
-    FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+    FROM outstanding WHERE jti = ?2 AND tpp = ?1",
+    is_open!()
+);
 
 // By the event: an interaction is one attempt's, but that is for others to see to.
 pub(super) const RECORDED: &str = "

@@ -1,6 +1,7 @@
 //! An endpoint's health as it stands in a lane's row.
 
-use oyez_domain::ledger::lanes::Lane;
+use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::lanes::Health;
 use rusqlite::Row;
 
 pub(super) use crate::health::{HealthColumns, state, state_code};
@@ -8,8 +9,8 @@ pub(super) use crate::health::{HealthColumns, state, state_code};
 use super::codes::parse;
 use crate::Error;
 
-/// A lane from `tpp, client_id, health, since, declared_at, failures, next_probe_at, reason`.
-pub(super) fn lane(row: &Row<'_>) -> Result<Lane, Error> {
+/// Whose health, and which, from `tpp, client_id, health, since, declared_at, failures, next_probe_at, reason`.
+pub(super) fn of_row(row: &Row<'_>) -> Result<(ClientId, Health), Error> {
     let client_id: String = row.get(1)?;
     let reason: Option<String> = row.get(7)?;
     let columns = HealthColumns {
@@ -20,8 +21,6 @@ pub(super) fn lane(row: &Row<'_>) -> Result<Lane, Error> {
         next_probe_at: row.get(6)?,
         reason: reason.as_deref(),
     };
-    Ok(Lane {
-        health: columns.read(&client_id)?,
-        client_id: parse(&client_id, "client_id")?,
-    })
+    let health = columns.read(&client_id)?;
+    Ok((parse(&client_id, "client_id")?, health))
 }

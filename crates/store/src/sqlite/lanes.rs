@@ -9,7 +9,7 @@
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::history::Page;
 use oyez_domain::ledger::lanes::{
-    Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
@@ -18,9 +18,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codes::{moment_or_null, parse};
 use super::errors::expect_rows;
-use super::health::{self, HealthColumns, lane};
+use super::health::{self, HealthColumns};
 use super::history::{page, rows_wanted};
 use super::leases::{clock, is_live};
+use super::push::has_address;
 use super::registrations;
 use super::tpps::{TppId, know, own_order};
 use super::writer::Unit;
@@ -30,6 +31,7 @@ use crate::Error;
 pub(super) fn claim(
     unit: &Unit,
     lease: &Lease,
+    wanted: Wanted,
     lanes_max: u32,
     now: Timestamp,
 ) -> Result<Vec<Lane>, Error> {
@@ -37,21 +39,46 @@ pub(super) fn claim(
     if !is_live(&unit.db, lease, clock)? {
         return Ok(Vec::new());
     }
+    let by = match wanted {
+        Wanted::Due => now,
+        Wanted::All => {
+            wake_sleepers(unit, now)?;
+            Timestamp::MAX
+        }
+    };
     let mut found = Vec::new();
     let mut statement = unit.db.prepare_cached(FREE_LANES)?;
-    let mut rows = statement.query(params![now.unix_ms(), clock.unix_ms(), lanes_max])?;
+    let mut rows = statement.query(params![by.unix_ms(), clock.unix_ms(), lanes_max])?;
     while let Some(row) = rows.next()? {
-        found.push((row.get::<_, TppId>(0)?, lane(row)?));
+        found.push((row.get::<_, TppId>(0)?, health::of_row(row)?));
     }
     let mut claim = unit.db.prepare_cached(CLAIM_LANE)?;
     found
         .into_iter()
-        .map(|(tpp, lane)| {
-            let changed = claim.execute(params![tpp, lease.node_id.as_str(), lease.epoch])?;
-            expect_rows(changed, 1, "claiming a lane")?;
-            Ok(lane)
+        .map(|(tpp, (client_id, health))| {
+            let key = params![tpp, lease.node_id.as_str(), lease.epoch, now.unix_ms()];
+            Ok(Lane {
+                client_id,
+                claim: claim.query_row(key, |row| row.get(0))?,
+                health,
+            })
         })
         .collect()
+}
+
+/// Lanes that nothing would wake, though they have something to do.
+fn wake_sleepers(unit: &Unit, now: Timestamp) -> Result<(), Error> {
+    let mut statement = unit.db.prepare_cached(SLEEPERS)?;
+    let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Vec<(TppId, bool)> = found.collect::<Result<_, _>>()?;
+    let mut wake = unit.db.prepare_cached(WAKE)?;
+    for (tpp, was_given_up) in found {
+        if was_given_up || has_address(unit, tpp)? && is_pushable(unit, tpp)? {
+            let changed = wake.execute(params![tpp, now.unix_ms()])?;
+            expect_rows(changed, 1, "waking a lane")?;
+        }
+    }
+    Ok(())
 }
 
 /// See [`crate::Store::report_lanes`].
@@ -93,7 +120,8 @@ fn report_one(
         columns.next_probe_at,
         let_go,
         wake_at,
-        columns.reason
+        columns.reason,
+        report.claim
     ])?;
     Ok(if changed == 1 {
         Reported::Written
@@ -106,7 +134,15 @@ fn report_one(
 pub(super) fn find(db: &Connection, client_id: &ClientId) -> Result<Option<Lane>, Error> {
     let mut statement = db.prepare_cached(FIND_LANE)?;
     let mut rows = statement.query([client_id.as_str()])?;
-    rows.next()?.map(lane).transpose()
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let (client_id, health) = health::of_row(row)?;
+    Ok(Some(Lane {
+        client_id,
+        claim: row.get(8)?,
+        health,
+    }))
 }
 
 /// A lane of one's own, and where pushing to its TPP stands.
@@ -118,10 +154,11 @@ pub(super) struct Owned {
     pub(super) unlisted_from: Option<u64>,
 }
 
-/// A lane, if this lease holds and it is its own.
-pub(super) fn owned(unit: &Unit, lease: &Lease, tpp: TppId) -> Result<Option<Owned>, Error> {
-    let clock = clock(&unit.db)?;
-    let key = params![tpp, lease.node_id.as_str(), lease.epoch, clock.unix_ms()];
+/// A lane, if this claim's lease holds and it is its own.
+pub(super) fn owned(unit: &Unit, claim: &Claim, tpp: TppId) -> Result<Option<Owned>, Error> {
+    let (clock, lease) = (clock(&unit.db)?, &claim.lease);
+    let node_id = lease.node_id.as_str();
+    let key = params![tpp, node_id, lease.epoch, clock.unix_ms(), claim.number];
     let owned = unit.db.prepare_cached(OWNED)?.query_row(key, |row| {
         Ok(Owned {
             begun: row.get(0)?,
@@ -147,7 +184,7 @@ pub(super) fn list(
     ])?;
     let mut lanes = Vec::new();
     while let Some(row) = rows.next()? {
-        let Lane { client_id, health } = lane(row)?;
+        let (client_id, health) = health::of_row(row)?;
         let owner: Option<String> = row.get(9)?;
         lanes.push(LaneStatus {
             client_id,
@@ -192,14 +229,15 @@ pub(super) fn news_if_pushable(
     owner: (TppId, &ClientId),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let pushable: bool = unit
-        .db
-        .prepare_cached(IS_PUSHABLE)?
-        .query_row([owner.0], |row| row.get(0))?;
-    if pushable {
+    if is_pushable(unit, owner.0)? {
         news(unit, owner, now)?;
     }
     Ok(())
+}
+
+fn is_pushable(unit: &Unit, tpp: TppId) -> Result<bool, Error> {
+    let mut statement = unit.db.prepare_cached(IS_PUSHABLE)?;
+    Ok(statement.query_row([tpp], |row| row.get(0))?)
 }
 
 /// In strict order an end is news for the lane, if there is one: whatever stood behind the oldest may go now (D-10).
@@ -254,7 +292,22 @@ const FREE_LANES: &str = "
         WHERE n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > ?2)
     ORDER BY l.wake_at, t.client_id LIMIT ?3";
 
-const CLAIM_LANE: &str = "UPDATE lanes SET owner = ?2, epoch = ?3, news_at = NULL WHERE tpp = ?1";
+// Whoever takes the lane away again wakes nobody: then it is due, though it was claimed before its time.
+const CLAIM_LANE: &str = "
+    UPDATE lanes SET owner = ?2, epoch = ?3, claim = claim + 1, wake_at = min(wake_at, ?4), news_at = NULL
+    WHERE tpp = ?1 RETURNING claim";
+
+// Whose lane nothing would wake, and who may have something to push or was given up without a probe.
+pub(super) const SLEEPERS: &str = "
+    SELECT q.tpp, coalesce(l.health = 2 AND l.next_probe_at IS NULL, 0)
+    FROM queues q CROSS JOIN tpps t USING (tpp) LEFT JOIN lanes l USING (tpp)
+    WHERE l.wake_at IS NULL AND coalesce(l.health, 0) <> 3
+        AND (l.health = 2 AND l.next_probe_at IS NULL OR t.disabled_at IS NULL
+            AND q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn)";
+
+const WAKE: &str = "
+    INSERT INTO lanes (tpp, wake_at) VALUES (?1, ?2)
+    ON CONFLICT (tpp) DO UPDATE SET wake_at = excluded.wake_at";
 
 // A lane that is let go sleeps until its owner's moment, or until news it may not have seen: at once if its endpoint is well,
 // at its probe if it is held back. max() and min() of a NULL are NULL.
@@ -267,10 +320,11 @@ const REPORT_LANE: &str = "
                 iif(?4 = 0, news_at, max(?8, news_at))),
             wake_at),
         news_at = iif(?9, NULL, news_at)
-    WHERE tpp = ?1 AND owner = ?2 AND epoch = ?3";
+    WHERE tpp = ?1 AND owner = ?2 AND epoch = ?3 AND claim = ?12";
 
 const FIND_LANE: &str = "
-    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason
+    SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason,
+        l.claim
     FROM tpps t JOIN lanes l USING (tpp) WHERE t.client_id = ?1";
 
 // The condition spares a busy lane a write per request: its first news says it all.
@@ -288,7 +342,7 @@ pub(super) const OWNED: &str = "
     SELECT q.begun, q.unlisted_from
     FROM lanes l CROSS JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
         CROSS JOIN queues q ON q.tpp = l.tpp
-    WHERE l.tpp = ?1 AND l.owner = ?2 AND l.epoch = ?3 AND n.expires_at > ?4";
+    WHERE l.tpp = ?1 AND l.owner = ?2 AND l.epoch = ?3 AND l.claim = ?5 AND n.expires_at > ?4";
 
 // What is outstanding is derived from the totals: nothing is counted.
 pub(super) const LIST_LANES: &str = "

@@ -32,6 +32,14 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "bounds",
         sql: include_str!("../../migrations/sqlite/0003_bounds.sql"),
     },
+    Migration {
+        name: "kinds",
+        sql: include_str!("../../migrations/sqlite/0004_kinds.sql"),
+    },
+    Migration {
+        name: "claims",
+        sql: include_str!("../../migrations/sqlite/0005_claims.sql"),
+    },
 ];
 
 /// The schema this binary works with.

@@ -1,7 +1,7 @@
 //! Pushing: what to send next, what was chosen and not tried, and where pushing begins anew (D-01 … D-10, P-14).
 
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::lanes::Claim;
 use oyez_domain::ledger::push::{Choice, DueForPush};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::routing;
@@ -15,6 +15,7 @@ use super::errors::expect_rows;
 use super::lanes;
 use super::registrations;
 use super::tpps::{Known, TppId, know};
+use super::withdraw::is_open;
 use super::work::{Chosen, Signer};
 use super::writer::Unit;
 use crate::Error;
@@ -22,7 +23,7 @@ use crate::Error;
 /// See [`crate::Store::due_for_push`].
 pub(super) fn due(
     unit: &mut Unit,
-    lease: &Lease,
+    claim: &Claim,
     client_id: &ClientId,
     look: Look,
     now: Timestamp,
@@ -30,7 +31,7 @@ pub(super) fn due(
     let Some(known) = know(&unit.db, client_id)? else {
         return Ok(None);
     };
-    let Some(owned) = lanes::owned(unit, lease, known.id)? else {
+    let Some(owned) = lanes::owned(unit, claim, known.id)? else {
         return Ok(None);
     };
     let registrations = registrations::of(&unit.db, known.id)?;
@@ -44,13 +45,22 @@ pub(super) fn due(
             next_at: None,
         }));
     };
-    let is_all_listed = match owned.unlisted_from {
+    if known.is_withdrawing {
+        // The lane hears of it when that is done.
+        return Ok(Some(DueForPush {
+            callback_url: Some(callback_url),
+            work: Vec::new(),
+            in_flight_until,
+            next_at: None,
+        }));
+    }
+    let beyond = match owned.unlisted_from {
         Some(from) => list_more(unit, known.id, from)?,
-        None => true,
+        None => None,
     };
     let mut signer = Signer::new(known.id, client_id, registrations);
     let mut work = Vec::new();
-    for chosen in choose(unit, known, look.events_max, now)? {
+    for chosen in choose(unit, known, (look.events_max, beyond), now)? {
         let Some(ready) = signer.prepare(unit, &chosen, now)? else {
             continue;
         };
@@ -63,10 +73,9 @@ pub(super) fn due(
         expect_rows(changed, 1, "putting an event in flight")?;
         work.push(ready);
     }
-    let next_at = if is_all_listed {
-        next_push_at(unit, known, now)?
-    } else {
-        Some(now)
+    let next_at = match beyond {
+        Some(_) => Some(now),
+        None => next_push_at(unit, known, now)?,
     };
     Ok(Some(DueForPush {
         callback_url: Some(callback_url),
@@ -152,8 +161,8 @@ pub(super) fn has_address(unit: &Unit, tpp: TppId) -> Result<bool, Error> {
 }
 
 /// Enters a few more of the events that were accepted while there was no address into the order of pushes, the oldest
-/// first; answers whether those were all.
-fn list_more(unit: &Unit, tpp: TppId, from: u64) -> Result<bool, Error> {
+/// first; answers from which position on there may be more of them.
+fn list_more(unit: &Unit, tpp: TppId, from: u64) -> Result<Option<u64>, Error> {
     let beyond: Option<u64> = unit
         .db
         .prepare_cached(LISTED_AT_ONCE)?
@@ -165,18 +174,20 @@ fn list_more(unit: &Unit, tpp: TppId, from: u64) -> Result<bool, Error> {
     unit.db
         .prepare_cached(LISTED)?
         .execute(params![tpp, beyond])?;
-    Ok(beyond.is_none())
+    Ok(beyond)
 }
 
+/// What is due. Nothing from the position on from which the order of pushes is not whole: it would overtake what is not
+/// entered yet (D-10).
 fn choose(
     unit: &Unit,
     known: Known,
-    events_max: u32,
+    (events_max, beyond): (u32, Option<u64>),
     now: Timestamp,
 ) -> Result<Vec<Chosen>, Error> {
     let choose = |statement, events_max: u32| -> Result<Vec<Chosen>, Error> {
         let mut statement = unit.db.prepare_cached(statement)?;
-        let bounds = params![known.id, now.unix_ms(), events_max];
+        let bounds = params![known.id, now.unix_ms(), events_max, beyond];
         let rows = statement.query_map(bounds, |row| Chosen::read(row, 0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     };
@@ -218,13 +229,14 @@ fn order(unit: &Unit, known: Known) -> DeliveryOrder {
 pub(super) const DUE: &str = "
     SELECT position, event, jti, accepted_at, hand_outs, refusals, refused_since, endpoint_failures
     FROM outstanding INDEXED BY outstanding_push
-    WHERE tpp = ?1 AND push_at <= ?2 ORDER BY push_at, position LIMIT ?3";
+    WHERE tpp = ?1 AND push_at <= ?2 AND position < coalesce(?4, 1 << 62)
+    ORDER BY push_at, position LIMIT ?3";
 
 pub(super) const OLDEST_DUE: &str = concat!(
     "
     SELECT position, event, jti, accepted_at, hand_outs, refusals, refused_since, endpoint_failures
     FROM (SELECT * FROM outstanding WHERE tpp = ?1 ORDER BY position LIMIT 1)
-    WHERE max(",
+    WHERE position < coalesce(?4, 1 << 62) AND max(",
     clock::but_for_it!("push_at"),
     ", ",
     clock::but_for_it!("due_at"),
@@ -253,7 +265,7 @@ pub(super) const DUE_BUT_FOR_THE_CLOCK: &str = concat!(
     FROM outstanding INDEXED BY outstanding_push
     WHERE tpp = ?1 AND push_at > ?2 AND ",
     clock::but_for_it!("push_at"),
-    " <= ?2
+    " <= ?2 AND position < coalesce(?4, 1 << 62)
     ORDER BY push_at, position LIMIT ?3"
 );
 
@@ -280,8 +292,9 @@ pub(super) const PUT_BACK: &str = concat!(
     "
     UPDATE outstanding SET due_at = max(accepted_at, polled_until),
         push_at = max(accepted_at, polled_until), flight_until = NULL
-    WHERE jti = ?1 AND tpp = ?3 AND flight_until = ?4
-    RETURNING ",
+    WHERE jti = ?1 AND tpp = ?3 AND flight_until = ?4",
+    is_open!(),
+    " RETURNING ",
     clock::but_for_it!("push_at")
 );
 
@@ -310,9 +323,12 @@ pub(super) const BEGIN_ANEW: &str = "
     WHERE tpp = ?1 AND (refusals > 0 OR endpoint_failures > 0)";
 
 // The event alone begins anew, so no count of its TPP's tells: -1 is none of them.
-pub(super) const BEGIN_ONE_ANEW: &str = "
+pub(super) const BEGIN_ONE_ANEW: &str = concat!(
+    "
     UPDATE outstanding SET
         push_at = max(accepted_at, polled_until, iif(flight_until > ?2, flight_until, 0)),
         refusals = 0, refused_since = NULL, endpoint_failures = 0,
         begun = iif(flight_until IS NULL, begun, -1)
-    WHERE tpp = ?1 AND jti = ?3";
+    WHERE tpp = ?1 AND jti = ?3",
+    is_open!()
+);

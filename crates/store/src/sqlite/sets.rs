@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::lanes::Claim;
 use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -18,6 +18,7 @@ use super::lanes;
 use super::push;
 use super::registrations;
 use super::tpps::{TppId, know};
+use super::withdraw::is_open;
 use super::work::kept;
 use super::writer::Unit;
 use crate::Error;
@@ -47,14 +48,14 @@ pub(super) fn keep(unit: &mut Unit, signed: &[Signed], now: Timestamp) -> Result
 /// See [`crate::Store::recheck`].
 pub(super) fn recheck(
     unit: &Unit,
-    lease: Option<&Lease>,
+    claim: Option<&Claim>,
     client_id: &ClientId,
     jtis: &[Jti],
 ) -> Result<Option<Vec<Kept>>, Error> {
     let known = know(&unit.db, client_id)?;
-    if let Some(lease) = lease {
+    if let Some(claim) = claim {
         let owned = match known {
-            Some(known) => lanes::owned(unit, lease, known.id)?,
+            Some(known) => lanes::owned(unit, claim, known.id)?,
             None => None,
         };
         if owned.is_none() {
@@ -208,8 +209,10 @@ const IS_DISOWNED: &str = "SELECT EXISTS (SELECT 1 FROM disowned_keys WHERE kid 
 const KEEP: &str = "
     INSERT INTO sets (event, jws, kid, kept_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 
-pub(super) const FIND_OUTSTANDING: &str =
-    "SELECT event, position, hand_outs FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+pub(super) const FIND_OUTSTANDING: &str = concat!(
+    "SELECT event, position, hand_outs FROM outstanding WHERE jti = ?2 AND tpp = ?1",
+    is_open!()
+);
 
 pub(super) const COUNT_HAND_OUT: &str =
     "UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2";

@@ -12,7 +12,7 @@ use oyez_domain::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, Retention, Swept,
 };
 use oyez_domain::ledger::lanes::{
-    Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
@@ -128,12 +128,12 @@ impl Store for Ledger {
 
     fn due_for_push(
         &self,
-        lease: Lease,
+        claim: Claim,
         client_id: ClientId,
         look: Look,
         now: Timestamp,
     ) -> Answer<'_, Option<DueForPush>> {
-        Box::pin(self.write(move |unit| push::due(unit, &lease, &client_id, look, now)))
+        Box::pin(self.write(move |unit| push::due(unit, &claim, &client_id, look, now)))
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
@@ -142,11 +142,11 @@ impl Store for Ledger {
 
     fn recheck(
         &self,
-        lease: Option<Lease>,
+        claim: Option<Claim>,
         client_id: ClientId,
         jtis: Vec<Jti>,
     ) -> Answer<'_, Option<Vec<Kept>>> {
-        Box::pin(self.write(move |unit| sets::recheck(unit, lease.as_ref(), &client_id, &jtis)))
+        Box::pin(self.write(move |unit| sets::recheck(unit, claim.as_ref(), &client_id, &jtis)))
     }
 
     fn record_attempts(
@@ -223,8 +223,14 @@ impl Store for Ledger {
         Box::pin(self.write(move |unit| leases::release(unit, &lease)))
     }
 
-    fn claim_lanes(&self, lease: Lease, lanes_max: u32, now: Timestamp) -> Answer<'_, Vec<Lane>> {
-        Box::pin(self.write(move |unit| lanes::claim(unit, &lease, lanes_max, now)))
+    fn claim_lanes(
+        &self,
+        lease: Lease,
+        wanted: Wanted,
+        lanes_max: u32,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Lane>> {
+        Box::pin(self.write(move |unit| lanes::claim(unit, &lease, wanted, lanes_max, now)))
     }
 
     fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {

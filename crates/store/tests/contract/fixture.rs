@@ -15,7 +15,7 @@ use oyez_domain::event::{Family, Notice};
 use oyez_domain::ids::{ClientId, Jti, NodeId, RegistrationId};
 use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{Counts, EventFile};
-use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::lanes::{Claim, Lease, Wanted};
 use oyez_domain::ledger::poll::{Limits, Patience, Poll, Polled, SetError};
 use oyez_domain::ledger::push::{
     Answer, Attempt, Choice, DueForPush, Ended, Peer, Recorded, Verdict,
@@ -30,6 +30,7 @@ use oyez_domain::version::ApiVersion;
 use oyez_store::Store;
 use tokio::sync::OnceCell;
 
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making::{DAWN, Jtis, client, interaction, notice, profile, submission};
 
 /// A backend as a test gets it: empty, and kept alive with whatever it lives in.
@@ -389,18 +390,26 @@ impl Tpp {
     pub(crate) async fn looks(&self, events_max: u32) -> Option<DueForPush> {
         let lease = self.ledger.lease().await;
         let now = self.ledger.now();
-        let claimed = self.ledger.claim_lanes(lease.clone(), 100, now).await;
-        claimed.unwrap();
+        let claimed = self
+            .ledger
+            .claim_lanes(lease.clone(), Wanted::Due, 100, now);
+        claimed.await.unwrap();
         self.looks_as(lease, events_max).await
     }
 
+    /// By the newest claim of the lane.
     pub(crate) async fn looks_as(&self, lease: &Lease, events_max: u32) -> Option<DueForPush> {
+        let claim = newest_claim(&*self.ledger, lease, &self.id).await;
+        self.looks_by(claim, events_max).await
+    }
+
+    pub(crate) async fn looks_by(&self, claim: Claim, events_max: u32) -> Option<DueForPush> {
         let look = Look {
             events_max,
             ..look()
         };
-        let (lease, now) = (lease.clone(), self.ledger.now());
-        let due = self.ledger.due_for_push(lease, self.id.clone(), look, now);
+        let now = self.ledger.now();
+        let due = self.ledger.due_for_push(claim, self.id.clone(), look, now);
         let due = due.await.unwrap();
         if let Some(due) = &due {
             let chosen = due.work.iter().map(|work| (work.jti, due.in_flight_until));

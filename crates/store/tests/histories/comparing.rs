@@ -6,13 +6,14 @@ use std::time::Duration;
 use oyez_domain::event::Family;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::history::{AuditEntry, EventFilter, Page};
+use oyez_domain::ledger::lanes::{Lane, Wanted};
 use oyez_domain::ledger::poll::{Limits, Patience};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_store::Error;
 
-use super::{Company, Player, both, whole};
+use super::{Company, Player, Said, both, whole};
 use crate::step::{NODES, PollOf, TPPS, Turn};
 
 impl Player<'_> {
@@ -33,7 +34,7 @@ impl Player<'_> {
             assert!(counts.balance(), "{counts:?}");
             both!(self, |it| it.registrations(self.name(tpp)), whole).unwrap();
             both!(self, |it| it.find_tpp(self.name(tpp)), whole).unwrap();
-            both!(self, |it| it.find_lane(self.name(tpp)), whole).unwrap();
+            both!(self, |it| it.find_lane(self.name(tpp)), health).unwrap();
             self.compare_lists(Some(self.name(tpp))).await;
         }
         for time in [0, 60, 1_000_000] {
@@ -58,7 +59,8 @@ impl Player<'_> {
             }
             self.lane(0, Turn::Join(Duration::from_secs(3_600))).await;
             let now = std::mem::replace(&mut self.now, at);
-            self.lane(0, Turn::Claim { lanes_max: 100 }).await;
+            let (wanted, lanes_max) = (Wanted::Due, 100);
+            self.lane(0, Turn::Claim { wanted, lanes_max }).await;
             self.now = now;
         }
     }
@@ -113,5 +115,13 @@ fn last_poll(tpp: usize, patience: Patience) -> PollOf {
             hand_out_cap: None,
             order: DeliveryOrder::Concurrent,
         },
+    }
+}
+
+/// How often a lane was claimed depends on everybody who claims.
+fn health(lane: &Result<Option<Lane>, Error>) -> Said {
+    match lane {
+        Ok(lane) => format!("{:?}", lane.as_ref().map(|lane| &lane.health)),
+        Err(_) => whole(lane),
     }
 }

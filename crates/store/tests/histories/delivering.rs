@@ -5,7 +5,7 @@ use std::time::Duration;
 use oyez_domain::event::{Family, Submission};
 use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::ledger::acceptance::Acceptance;
-use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::lanes::{Lease, Wanted};
 use oyez_domain::ledger::poll::{Poll, Polled, SetError};
 use oyez_domain::ledger::push::{Answer, Attempt, Choice, Ended, Peer, Verdict};
 use oyez_domain::ledger::sets::{Look, Purpose, SetState, Signed, Work};
@@ -13,6 +13,7 @@ use oyez_domain::time::Timestamp;
 
 use super::{Company, Player, agree, both, whole};
 use crate::step::{Bytes, EventOf, Item, PollOf, VerdictOf};
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making::{DAWN, UPDATE, interaction, keyed, notice, submission};
 
 impl Player<'_> {
@@ -134,6 +135,8 @@ impl Player<'_> {
         let [model, backend] = self.ledgers;
         self.claim([first.clone(), second.clone()]).await;
         let (id, now) = (self.name(tpp), self.now);
+        let first = newest_claim(model, &first, &id).await;
+        let second = newest_claim(backend, &second, &id).await;
         let first = model.due_for_push(first, id.clone(), look, now).await;
         let second = backend.due_for_push(second, id, look, now).await;
         agree(&whole(&first), &whole(&second));
@@ -158,7 +161,7 @@ impl Player<'_> {
             Company::Among { .. } => Timestamp::MAX,
         };
         for (ledger, lease) in self.ledgers.into_iter().zip(leases) {
-            let claimed = ledger.claim_lanes(lease, 1_000, claims_at);
+            let claimed = ledger.claim_lanes(lease, Wanted::Due, 1_000, claims_at);
             claimed.await.unwrap();
         }
     }
@@ -177,16 +180,21 @@ impl Player<'_> {
         }
     }
 
-    /// By each node, and by nobody's lease.
+    /// By each node, and by nobody's claim.
     pub(super) async fn recheck(&mut self, tpp: usize, jtis: Vec<Jti>) {
         let [model, backend] = self.ledgers;
         if let (Company::Among { .. }, Some([first, second])) = (&self.company, &self.leases[0]) {
             self.claim([first.clone(), second.clone()]).await;
         }
-        let leases = self.leases.iter().flatten().cloned();
-        let leases = leases.map(|[first, second]| (Some(first), Some(second)));
-        for (first, second) in leases.chain([(None, None)]) {
-            let id = self.name(tpp);
+        let id = self.name(tpp);
+        let mut claims = vec![(None, None)];
+        for [first, second] in self.leases.iter().flatten() {
+            let first = newest_claim(model, first, &id).await;
+            let second = newest_claim(backend, second, &id).await;
+            claims.push((Some(first), Some(second)));
+        }
+        for (first, second) in claims {
+            let id = id.clone();
             let first = model.recheck(first, id.clone(), jtis.clone()).await;
             let second = backend.recheck(second, id, jtis.clone()).await;
             agree(&whole(&first), &whole(&second));

@@ -8,6 +8,7 @@ use oyez_domain::ledger::lanes::{HealthState, LaneFilter, LaneReport};
 
 use super::{Player, agree, both, whole};
 use crate::step::Turn;
+use oyez_testkit::claims::newest_claim;
 
 impl Player<'_> {
     pub(super) async fn lane(&mut self, node: usize, turn: Turn) {
@@ -24,14 +25,25 @@ impl Player<'_> {
                 model.release_lease(first).await.unwrap();
                 backend.release_lease(second).await.unwrap();
             }
-            (Turn::Claim { lanes_max }, Some([first, second])) => {
-                let first = model.claim_lanes(first, lanes_max, self.now).await;
-                let second = backend.claim_lanes(second, lanes_max, self.now).await;
+            (Turn::Claim { wanted, lanes_max }, Some([first, second])) => {
+                let first = model.claim_lanes(first, wanted, lanes_max, self.now);
+                let second = backend.claim_lanes(second, wanted, lanes_max, self.now);
+                let (first, second) = (first.await, second.await);
                 agree(&whole(&first), &whole(&second));
             }
-            (Turn::Report { tpp, health, hold }, Some([first, second])) => {
+            (
+                Turn::Report {
+                    tpp,
+                    age,
+                    health,
+                    hold,
+                },
+                Some([first, second]),
+            ) => {
+                let newest = newest_claim(model, &first, &self.name(tpp)).await;
                 let reports = vec![LaneReport {
                     client_id: self.name(tpp),
+                    claim: newest.number.saturating_sub(age),
                     health,
                     hold,
                 }];

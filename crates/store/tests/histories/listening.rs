@@ -16,6 +16,7 @@ use oyez_store::News;
 
 use super::{Company, Player};
 use crate::step::{Step, TPPS};
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making::interaction;
 
 /// What those know who wait for one TPP's events.
@@ -124,7 +125,8 @@ impl Player<'_> {
         };
         let mut push = None;
         for [lease, _] in self.leases.iter().flatten() {
-            let due = model.due_for_push(lease.clone(), self.name(tpp), look, self.now);
+            let claim = newest_claim(model, lease, &self.name(tpp)).await;
+            let due = model.due_for_push(claim, self.name(tpp), look, self.now);
             push = push.or(due.await.unwrap().map(|due| due.next_at));
         }
         let lanes = model.list_lanes(LaneFilter::default(), None, 100).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use oyez_domain::event::Family;
 use oyez_domain::ledger::history::Retention;
-use oyez_domain::ledger::lanes::{Health, HealthState, Hold, Reason};
+use oyez_domain::ledger::lanes::{Health, HealthState, Hold, Reason, Wanted};
 use oyez_domain::ledger::poll::{Limits, Patience};
 use oyez_domain::ledger::registering::Kind;
 use oyez_domain::ledger::sets::Look;
@@ -102,10 +102,13 @@ pub(crate) enum Turn {
     Renew(Duration),
     Release,
     Claim {
+        wanted: Wanted,
         lanes_max: u32,
     },
+    /// By the newest claim, or one so many before it.
     Report {
         tpp: usize,
+        age: u64,
         health: Health,
         hold: Hold,
     },
@@ -292,13 +295,16 @@ fn lanes() -> impl Strategy<Value = Step> {
         Just(Hold::Keep),
         wake_at.prop_map(|wake_at| Hold::LetGo { wake_at })
     ];
+    let wanted = prop_oneof![3 => Just(Wanted::Due), 1 => Just(Wanted::All)];
+    let age = prop_oneof![6 => Just(0_u64), 1 => Just(1)];
     let turn = prop_oneof![
         1 => ttl().prop_map(Turn::Join),
         1 => ttl().prop_map(Turn::Renew),
         1 => Just(Turn::Release),
-        6 => (1..3_u32).prop_map(|lanes_max| Turn::Claim { lanes_max }),
-        6 => (tpp(), health, hold)
-            .prop_map(|(tpp, health, hold)| Turn::Report { tpp, health, hold }),
+        6 => (wanted, 1..3_u32)
+            .prop_map(|(wanted, lanes_max)| Turn::Claim { wanted, lanes_max }),
+        6 => (tpp(), age, health, hold)
+            .prop_map(|(tpp, age, health, hold)| Turn::Report { tpp, age, health, hold }),
     ];
     let state = option::of(prop::sample::select(HealthState::ALL.to_vec()));
     prop_oneof![

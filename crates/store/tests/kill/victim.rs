@@ -12,7 +12,7 @@ use oyez_domain::actor::Actor;
 use oyez_domain::event::{Family, Submission};
 use oyez_domain::ids::{Jti, NodeId, RegistrationId, ResourceId};
 use oyez_domain::ledger::acceptance::Acceptance;
-use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::lanes::{Lease, Wanted};
 use oyez_domain::ledger::poll::{Limits, Patience, Poll, SetError};
 use oyez_domain::ledger::push::{Answer, Attempt, Choice, Ended, Peer, Recorded, Verdict};
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 
 use crate::promise::{How, Promise};
 use crate::round::{CHANGING, Round, TPPS, client_of};
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::dice::Dice;
 use oyez_testkit::making::{
     Jtis, UPDATE, everything, interaction, keyed, notice, profile, pushed_to, rules, submission,
@@ -258,11 +259,14 @@ impl Victim {
             in_flight_for: Duration::from_millis(100),
         };
         loop {
-            let claimed = self.ledger.claim_lanes(lease.clone(), 100, self.now());
+            let claimed = self
+                .ledger
+                .claim_lanes(lease.clone(), Wanted::Due, 100, self.now());
             claimed.await.unwrap();
+            let claim = newest_claim(&self.ledger, &lease, &client_of(tpp)).await;
             let due = self
                 .ledger
-                .due_for_push(lease.clone(), client_of(tpp), look, self.now());
+                .due_for_push(claim, client_of(tpp), look, self.now());
             let Some(due) = due.await.unwrap() else {
                 continue;
             };

@@ -1,16 +1,21 @@
 //! What a TPP or an operator asks for costs what it changes, however much is outstanding (I-03, S-12, D-06).
 
+use std::time::Duration;
+
 use oyez_domain::actor::Actor;
 use oyez_domain::event::EventType;
 use oyez_domain::ids::{NodeId, RegistrationId};
 use oyez_domain::ledger::history::EventFilter;
+use oyez_domain::ledger::lanes::{Claim, Wanted};
+use oyez_domain::ledger::push::DueForPush;
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::registration::SubscriptionWish;
+use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
 use oyez_testkit::making::{everything, pushed_to};
 
-use super::{Home, accept, at, jti, subscribe, tpp};
+use super::{Home, accept, at, jti, poll, subscribe, tpp};
 use crate::sqlite::{Ledger, Options, event_list};
 use crate::{Error, Store};
 
@@ -79,23 +84,55 @@ async fn what_was_accepted_without_an_address_is_pushed_in_its_turn_though_not_l
     accept(ledger, &tpp(), 0..2_500).await;
     replace(ledger, pushed_to("acme.example", everything())).await;
     accept(ledger, &tpp(), 2_500..2_600).await;
-    let node_id = NodeId::new("one").unwrap();
-    let lease = ledger.hold_lease(node_id, None, std::time::Duration::from_secs(60));
-    let lease = lease.await.unwrap().unwrap();
-    ledger.claim_lanes(lease.clone(), 9, at(9)).await.unwrap();
-    let look = Look {
-        events_max: 900,
-        in_flight_for: std::time::Duration::from_secs(10),
-    };
+    let claim = claims(ledger).await;
     let mut chosen = Vec::new();
     for more in [true, true, false] {
-        let due = ledger.due_for_push(lease.clone(), tpp(), look, at(9)).await;
-        let due = due.unwrap().unwrap();
+        let due = chooses(ledger, &claim, at(9)).await;
         assert_eq!(due.next_at.is_some_and(|at_| at_ <= at(9)), more);
         chosen.extend(due.work.into_iter().map(|work| work.jti));
     }
     let all: Vec<_> = (0..2_600).map(jti).collect();
     assert_eq!(chosen, all);
+}
+
+// D-10
+#[tokio::test]
+async fn nothing_overtakes_a_backlog_whose_oldest_wait_for_a_poll_while_it_is_listed() {
+    let home = Home::new(Options::default());
+    let ledger = &home.ledger;
+    subscribe(ledger, &tpp()).await;
+    accept(ledger, &tpp(), 0..3_500).await;
+    let handed_out = ledger.poll(poll(&tpp(), vec![], 1_100), at(8)).await;
+    assert_eq!(handed_out.unwrap().work.len(), 1_100);
+    replace(ledger, pushed_to("acme.example", everything())).await;
+    accept(ledger, &tpp(), 3_500..3_600).await;
+    let claim = claims(ledger).await;
+    let mut chosen = Vec::new();
+    for _ in 0..6 {
+        let due = chooses(ledger, &claim, at(9)).await;
+        chosen.extend(due.work.into_iter().map(|work| work.jti));
+    }
+    let all: Vec<_> = (1_100..3_600).map(jti).collect();
+    assert_eq!(chosen, all);
+}
+
+/// A node joins and claims the TPP's lane.
+async fn claims(ledger: &Ledger) -> Claim {
+    let node_id = NodeId::new("one").unwrap();
+    let lease = ledger.hold_lease(node_id, None, Duration::from_secs(60));
+    let lease = lease.await.unwrap().unwrap();
+    let claimed = ledger.claim_lanes(lease.clone(), Wanted::Due, 9, at(9));
+    let number = claimed.await.unwrap()[0].claim;
+    Claim { lease, number }
+}
+
+async fn chooses(ledger: &Ledger, claim: &Claim, now: Timestamp) -> DueForPush {
+    let look = Look {
+        events_max: 900,
+        in_flight_for: Duration::from_secs(10),
+    };
+    let due = ledger.due_for_push(claim.clone(), tpp(), look, now).await;
+    due.unwrap().unwrap()
 }
 
 // I-03

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oyez_domain::ids::{NodeId, RegistrationId};
-use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Reported};
+use oyez_domain::ledger::lanes::{Claim, Health, Hold, LaneReport, Reason, Reported, Wanted};
 use oyez_domain::ledger::push::{Answer, Attempt, Choice, DueForPush, Ended, Peer, Verdict};
 use oyez_domain::ledger::registering::Wish;
 use oyez_domain::ledger::sets::Look;
@@ -16,17 +16,22 @@ use crate::Store;
 use crate::sqlite::{Ledger, Options};
 
 /// A node joins, claims the TPP's lane and chooses.
-async fn chooses(ledger: &Ledger, now: Timestamp) -> (Lease, Health, DueForPush) {
+async fn chooses(ledger: &Ledger, now: Timestamp) -> (Claim, Health, DueForPush) {
     let node_id = NodeId::new("one").unwrap();
     let lease = ledger.hold_lease(node_id, None, Duration::from_secs(60));
     let lease = lease.await.unwrap().unwrap();
-    let claimed = ledger.claim_lanes(lease.clone(), 9, now).await.unwrap();
+    let claimed = ledger.claim_lanes(lease.clone(), Wanted::Due, 9, now);
+    let lane = claimed.await.unwrap().remove(0);
+    let claim = Claim {
+        lease,
+        number: lane.claim,
+    };
     let look = Look {
         events_max: 9,
         in_flight_for: Duration::from_secs(10),
     };
-    let due = ledger.due_for_push(lease.clone(), tpp(), look, now).await;
-    (lease, claimed[0].health.clone(), due.unwrap().unwrap())
+    let due = ledger.due_for_push(claim.clone(), tpp(), look, now).await;
+    (claim, lane.health, due.unwrap().unwrap())
 }
 
 fn failed(n: u64, verdict: Verdict, due: &DueForPush) -> Ended {
@@ -63,7 +68,7 @@ async fn counters_health_and_what_was_in_flight_outlive_the_process() {
     let replaced = home.ledger.replace_registration(tpp(), target, wish, at(0));
     replaced.await.unwrap().unwrap();
     accept(&home.ledger, &tpp(), 0..3).await;
-    let (lease, _, due) = chooses(&home.ledger, at(1)).await;
+    let (claim, _, due) = chooses(&home.ledger, at(1)).await;
     assert_eq!(due.work.len(), 3);
     let in_flight_until = due.in_flight_until;
     let again_at = Some(at(2));
@@ -81,10 +86,11 @@ async fn counters_health_and_what_was_in_flight_outlive_the_process() {
     };
     let report = LaneReport {
         client_id: tpp(),
+        claim: claim.number,
         health: failing.clone(),
         hold: Hold::Keep,
     };
-    let reported = home.ledger.report_lanes(lease, vec![report]).await;
+    let reported = home.ledger.report_lanes(claim.lease, vec![report]).await;
     assert_eq!(reported.unwrap(), [Reported::Written]);
     home.ledger.close().await.unwrap();
     drop(home.ledger);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use oyez_domain::event::Family;
 use oyez_domain::ids::Jti;
 use oyez_domain::ledger::history::{AuditEntry, Counts, EventFile, EventFilter, Minute};
-use oyez_domain::ledger::lanes::Lane;
+use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::Verdict;
 use oyez_domain::ledger::registering::{Kind, Wish};
 use oyez_domain::ledger::sets::Purpose;
@@ -15,7 +15,7 @@ use oyez_domain::time::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-use super::ledger;
+use super::{lanes, ledger};
 use crate::fixture::{Ledger, Tpp, ask, attempt, operator};
 use oyez_testkit::making::{
     UPDATE, everything, interaction, keyed, notice, only, pushed_to, submission,
@@ -79,7 +79,7 @@ struct Known {
     events: Vec<EventFile>,
     minutes: Vec<Minute>,
     trail: Vec<AuditEntry>,
-    lane: Option<Lane>,
+    health: Option<Health>,
     next_push_at: Option<Timestamp>,
 }
 
@@ -103,7 +103,7 @@ async fn known(tpp: &Tpp) -> Known {
             .await
             .unwrap()
             .rows,
-        lane: ledger.find_lane(tpp.id.clone()).await.unwrap(),
+        health: lanes::health(tpp).await,
         next_push_at: tpp.next_push_at().await,
     }
 }

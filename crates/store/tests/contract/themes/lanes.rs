@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use oyez_domain::ids::NodeId;
-use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Reported};
+use oyez_domain::ledger::lanes::{
+    Claim, Health, Hold, LaneReport, Lease, Reason, Reported, Wanted,
+};
 use oyez_domain::time::Timestamp;
 use tokio::task::JoinSet;
 
 use super::ledger;
 use crate::fixture::{Ledger, Tpp};
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making::{everything, pushed_to};
 
 pub(super) const LONG: Duration = Duration::from_secs(3_600);
@@ -39,7 +42,7 @@ async fn lapsed(ledger: &Ledger, name: &str) -> Lease {
 /// The names of the TPPs whose lanes a node claims now.
 pub(super) async fn claims(ledger: &Ledger, lease: &Lease) -> Vec<String> {
     let lanes = ledger
-        .claim_lanes(lease.clone(), 100, ledger.now())
+        .claim_lanes(lease.clone(), Wanted::Due, 100, ledger.now())
         .await
         .unwrap();
     lanes
@@ -48,14 +51,21 @@ pub(super) async fn claims(ledger: &Ledger, lease: &Lease) -> Vec<String> {
         .collect()
 }
 
+/// By the newest claim of the lane.
 pub(super) async fn reports(lease: &Lease, tpp: &Tpp, health: Health, hold: Hold) -> Reported {
+    let claim = newest_claim(&*tpp.ledger, lease, &tpp.id).await;
+    reports_by(claim, tpp, health, hold).await
+}
+
+pub(super) async fn reports_by(claim: Claim, tpp: &Tpp, health: Health, hold: Hold) -> Reported {
     let report = LaneReport {
         client_id: tpp.id.clone(),
+        claim: claim.number,
         health,
         hold,
     };
     tpp.ledger
-        .report_lanes(lease.clone(), vec![report])
+        .report_lanes(claim.lease, vec![report])
         .await
         .unwrap()
         .remove(0)
@@ -176,7 +186,7 @@ async fn lanes_are_claimed_longest_waiting_first_up_to_the_bound() {
     }
     let one = lease(&ledger, "one").await;
     let lanes = ledger
-        .claim_lanes(one.clone(), 2, ledger.now())
+        .claim_lanes(one.clone(), Wanted::Due, 2, ledger.now())
         .await
         .unwrap();
     assert_eq!(
@@ -204,8 +214,10 @@ async fn of_many_nodes_that_claim_at_once_each_lane_has_one_owner() {
         let ledger = ledger.clone();
         nodes.spawn(async move {
             let lease = lease(&ledger, &format!("node-{name}")).await;
-            let lanes = ledger.claim_lanes(lease, 5, ledger.now()).await.unwrap();
+            let lanes = ledger.claim_lanes(lease, Wanted::Due, 5, ledger.now());
             lanes
+                .await
+                .unwrap()
                 .into_iter()
                 .map(|lane| lane.client_id)
                 .collect::<Vec<_>>()
@@ -238,8 +250,9 @@ async fn lanes_of_a_lapsed_or_released_lease_are_taken_over_with_their_health() 
     );
     ledger.release_lease(two).await.unwrap();
     let three = lease(&ledger, "three").await;
-    let lanes = ledger.claim_lanes(three, 9, ledger.now()).await.unwrap();
-    assert_eq!((lanes.len(), &lanes[0].health), (1, &sick));
+    let lanes = ledger.claim_lanes(three, Wanted::Due, 9, ledger.now());
+    let healths = lanes.await.unwrap().into_iter().map(|lane| lane.health);
+    assert_eq!(healths.collect::<Vec<_>>(), [sick]);
 }
 
 // D-05

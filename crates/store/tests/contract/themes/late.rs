@@ -9,6 +9,7 @@ use oyez_domain::life::State;
 use super::lanes::{claims, lease, pushed};
 use super::ledger;
 use crate::fixture::{BY_PUSH, Tpp, ask, attempt};
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making::{everything, interaction, pushed_to};
 
 const IN_FLIGHT: Duration = Duration::from_secs(10);
@@ -115,14 +116,19 @@ async fn who_lost_its_lane_is_told_so_when_it_checks_again() {
     let (one, two) = (lease(&ledger, "one").await, lease(&ledger, "two").await);
     assert_eq!(claims(&ledger, &one).await, ["acme"]);
     assert_eq!(acme.is_pushed_by(&one).await, [jti]);
-    let recheck = async |lease| {
-        let kept = ledger.recheck(lease, acme.id.clone(), vec![jti]).await;
+    let recheck = async |claim| {
+        let kept = ledger.recheck(claim, acme.id.clone(), vec![jti]).await;
         kept.unwrap()
     };
+    let by = async |lease| newest_claim(&*ledger, lease, &acme.id).await;
+    let first = by(&one).await;
     let send = Some(vec![Kept::Send(acme.file(jti).await.sets.remove(0).set)]);
-    assert_eq!(recheck(Some(one.clone())).await, send);
-    assert_eq!(recheck(Some(two)).await, None, "it never had it");
+    assert_eq!(recheck(Some(first.clone())).await, send);
+    assert_eq!(recheck(Some(by(&two).await)).await, None, "it never had it");
     acme.replaces(pushed_to("acme.example", everything())).await;
-    assert_eq!(recheck(Some(one)).await, None, "a PUT freed it");
+    assert_eq!(recheck(Some(first.clone())).await, None, "a PUT freed it");
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+    assert_eq!(recheck(Some(first)).await, None, "it was another claim");
+    assert_eq!(recheck(Some(by(&one).await)).await, send);
     assert_eq!(recheck(None).await, send, "polls have no lane");
 }

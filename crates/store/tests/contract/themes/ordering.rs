@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oyez_domain::ledger::lanes::{Hold, LaneReport};
+use oyez_domain::ledger::lanes::{Hold, LaneReport, Wanted};
 use oyez_domain::ledger::push::Verdict;
 use oyez_domain::rules::{Rules, Switches};
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
@@ -70,15 +70,11 @@ async fn where_the_deployment_is_strict_an_end_wakes_the_lane_for_the_next() {
     let news = acme.much_news(2).await;
     assert_eq!(acme.is_pushed().await, news[..1]);
     let lease = ledger.lease().await.clone();
-    let health = ledger
-        .find_lane(acme.id.clone())
-        .await
-        .unwrap()
-        .unwrap()
-        .health;
+    let lane = ledger.find_lane(acme.id.clone()).await.unwrap().unwrap();
     let report = LaneReport {
-        client_id: acme.id.clone(),
-        health,
+        client_id: lane.client_id,
+        claim: lane.claim,
+        health: lane.health,
         hold: Hold::LetGo { wake_at: None },
     };
     ledger
@@ -87,7 +83,7 @@ async fn where_the_deployment_is_strict_an_end_wakes_the_lane_for_the_next() {
         .unwrap();
     acme.answers(news[0], Verdict::Acknowledged).await;
     let now = ledger.pass(Duration::from_secs(1));
-    let claimed = ledger.claim_lanes(lease, 9, now).await.unwrap();
-    assert_eq!(claimed.len(), 1);
+    let claimed = ledger.claim_lanes(lease, Wanted::Due, 9, now).await;
+    assert_eq!(claimed.unwrap().len(), 1);
     assert_eq!(acme.is_pushed().await, news[1..]);
 }

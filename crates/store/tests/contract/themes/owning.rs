@@ -14,6 +14,7 @@ use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 use super::lanes::{LET_GO, LONG, claims, failing, health, lease, pushed, reports};
 use super::ledger;
 use crate::fixture::{Ledger, Tpp, ask, operator};
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making::{callback, everything, profile, pushed_to};
 
 /// A TPP with one event, and a node that owns its lane.
@@ -57,7 +58,8 @@ async fn who_does_not_own_the_lane_is_told_so_and_nothing_is_chosen() {
     assert_eq!(acme.looks_as(&two, 9).await, None);
     let unknown = oyez_testkit::making::client("nobody");
     let look = crate::fixture::look();
-    let due = ledger.due_for_push(one.clone(), unknown, look, ledger.now());
+    let claim = newest_claim(&*ledger, &one, &acme.id).await;
+    let due = ledger.due_for_push(claim, unknown, look, ledger.now());
     assert_eq!(due.await.unwrap(), None);
     let older = Lease {
         epoch: one.epoch - 1,

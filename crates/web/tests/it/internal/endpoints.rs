@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use axum::http::Method;
 use oyez_domain::ids::{InteractionId, NodeId};
-use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason};
+use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Wanted};
 use oyez_domain::ledger::push::{Answer, Attempt, Ended, Peer, Verdict};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::retry::Policy;
 use oyez_store::Store;
 use oyez_testkit::bank::Bank;
+use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making;
 use oyez_testkit::tpp::Caller;
 use oyez_web::internal::Readiness;
@@ -38,14 +39,17 @@ async fn node(world: &World) -> Lease {
         Duration::from_secs(60),
     );
     let lease = lease.await.unwrap().unwrap();
-    let claimed = store.claim_lanes(lease.clone(), 10, world.bank.now());
+    let claimed = store.claim_lanes(lease.clone(), Wanted::Due, 10, world.bank.now());
     assert!(!claimed.await.unwrap().is_empty());
     lease
 }
 
 async fn report(world: &World, lease: &Lease, client_id: &str, health: Health) {
+    let client_id = making::client(client_id);
+    let claim = newest_claim(world.bank.store(), lease, &client_id).await;
     let report = LaneReport {
-        client_id: making::client(client_id),
+        client_id,
+        claim: claim.number,
         health,
         hold: Hold::Keep,
     };
@@ -72,7 +76,8 @@ async fn attempt(world: &World, lease: &Lease, client_id: &str, verdict: Verdict
         in_flight_for: Duration::from_secs(12),
     };
     let id = making::client(client_id);
-    let due = store.due_for_push(lease.clone(), id.clone(), look, now);
+    let claim = newest_claim(store, lease, &id).await;
+    let due = store.due_for_push(claim, id.clone(), look, now);
     let due = due.await.unwrap().expect("the lane is ours");
     let attempt = Attempt {
         jti: due.work[0].jti,
@@ -247,8 +252,8 @@ async fn an_outage_is_ended_by_an_operator() {
     let resumed = world.post("/v1/endpoints/tpp-1/resume", &json!({})).await;
     assert_eq!(resumed.json()["state"], "responsive");
     let now = world.bank.now();
-    let claimed = world.bank.store().claim_lanes(lease, 1, now).await.unwrap();
-    assert_eq!(claimed.len(), 1, "there is work at once");
+    let claimed = world.bank.store().claim_lanes(lease, Wanted::Due, 1, now);
+    assert_eq!(claimed.await.unwrap().len(), 1, "there is work at once");
 }
 
 // I-04
