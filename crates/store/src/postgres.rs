@@ -51,23 +51,45 @@ mod writing;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use oyez_domain::ledger::sets::Kept;
 use oyez_domain::rules::Rules;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use self::accept::Accept;
+use self::attempts::Record;
+use self::line::Line;
 pub use self::options::Options;
+use self::partitions::Partitions;
+use self::poll::Polling;
 use self::pool::{Held, Pool};
+use self::push::{Due, PutBack};
+use self::recheck::Recheck;
+use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
+use self::sets::Keep;
 use self::tasks::{Tasks, closed};
 use self::unit::Unit;
+use self::waiting::Waiting;
 use crate::{Error, Listeners, News};
 
 /// An open ledger. Dropping it finishes what is queued, on its runtime; [`Ledger::close`] waits for that.
 pub struct Ledger {
     shared: Arc<Shared>,
+    lines: Lines,
     /// Rare requests that may be under way or wait.
     places: Arc<Semaphore>,
+}
+
+/// Where requests stand that are done in groups, each kind in its own.
+struct Lines {
+    accept: Line<Accept>,
+    poll: Line<Polling>,
+    due: Line<Due>,
+    keep: Line<Keep>,
+    record: Line<Record>,
+    put_back: Line<PutBack>,
 }
 
 /// What everything here works with.
@@ -77,6 +99,23 @@ struct Shared {
     rules: Arc<Rules>,
     listeners: Listeners,
     tasks: Tasks,
+    roster: Roster,
+    kinds: Kinds,
+    partitions: Partitions,
+    waiting: WaitingLines,
+    /// Sessions that may wait for TPPs' locks: half of them, so that the others never do.
+    blocked: Semaphore,
+}
+
+/// Where requests wait whose TPP's lock somebody else has.
+#[derive(Default)]
+struct WaitingLines {
+    accept: Waiting<Accept>,
+    poll: Waiting<Polling>,
+    due: Waiting<Due>,
+    keep: Waiting<Keep>,
+    record: Waiting<Record>,
+    put_back: Waiting<PutBack>,
 }
 
 /// What a migration did.
@@ -125,8 +164,14 @@ impl Ledger {
             rules,
             listeners: Listeners::default(),
             tasks,
+            roster: Roster::default(),
+            kinds: Kinds::default(),
+            partitions: Partitions::default(),
+            waiting: WaitingLines::default(),
+            blocked: Semaphore::new((options.sessions / 2).max(1)),
         });
         Ok(Self {
+            lines: Lines::new(&shared),
             places: Arc::new(Semaphore::new(options.queued_max.max(1))),
             shared,
         })
@@ -220,6 +265,17 @@ impl Ledger {
         .await
     }
 
+    /// See [`crate::Store::recheck`].
+    async fn recheck_now(&self, ask: Recheck) -> Result<Option<Vec<Kept>>, Error> {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move {
+            let db = shared.pool.take().await?;
+            let kept = recheck::recheck(&shared, &db, &ask).await;
+            kept.map_err(|error| shared.named(error))
+        })
+        .await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -242,6 +298,19 @@ impl Ledger {
                 detail: "the request panicked; it was rolled back".to_owned(),
             })
         })
+    }
+}
+
+impl Lines {
+    fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            accept: Line::new(shared),
+            poll: Line::new(shared),
+            due: Line::new(shared),
+            keep: Line::new(shared),
+            record: Line::new(shared),
+            put_back: Line::new(shared),
+        }
     }
 }
 

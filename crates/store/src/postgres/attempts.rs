@@ -10,10 +10,11 @@ use oyez_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::Shared;
-use super::changes::{Changes, Fate, Key, SetAside};
+use super::changes::{Changes, Key, SetAside};
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
-use super::open::{Open, jti, moment, uuid};
+use super::columns::{jti, moment, uuid};
+use super::open::Open;
 use super::session::Session;
 use super::waiting::Waiting;
 use super::work;
@@ -207,7 +208,7 @@ fn record(
         row.land(push_at);
         row.pushed_from(ask.now)
     });
-    *next_push_at = next_push_at.into_iter().chain(push_at.flatten()).min();
+    *next_push_at = (*next_push_at).into_iter().chain(push_at.flatten()).min();
     changes.polls_news(tpp, &ask.client_id);
     Ok(Recorded::Applied)
 }

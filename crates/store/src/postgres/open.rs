@@ -4,8 +4,8 @@ use oyez_domain::ids::Jti;
 use oyez_domain::ledger::push::Verdict;
 use oyez_domain::time::Timestamp;
 use tokio_postgres::Row;
-use uuid::Uuid;
 
+use super::columns::{jti, moment, moment_or_null};
 use crate::Error;
 use crate::codes::TppId;
 
@@ -170,25 +170,3 @@ pub(super) use open_columns;
 
 /// How many columns those are.
 pub(super) const OPEN_COLUMNS: usize = 17;
-
-/// A moment in a column.
-pub(super) fn moment(row: &Row, column: usize) -> Result<Timestamp, Error> {
-    Ok(Timestamp::from_unix_ms(row.try_get(column)?))
-}
-
-/// A moment that may be absent.
-pub(super) fn moment_or_null(row: &Row, column: usize) -> Result<Option<Timestamp>, Error> {
-    let ms: Option<i64> = row.try_get(column)?;
-    Ok(ms.map(Timestamp::from_unix_ms))
-}
-
-/// A jti in a column.
-pub(super) fn jti(row: &Row, column: usize) -> Result<Jti, Error> {
-    let id: Uuid = row.try_get(column)?;
-    Ok(Jti::from_bytes(id.into_bytes()))
-}
-
-/// A jti for a column.
-pub(super) fn uuid(jti: Jti) -> Uuid {
-    Uuid::from_bytes(*jti.as_bytes())
-}

@@ -20,7 +20,8 @@ use super::Shared;
 use super::changes::{Changes, ErrorEntry, Fate, Key, Polls, SetAside};
 use super::group::{self, Known, Work as GroupWork};
 use super::line::{Kind, Request};
-use super::open::{Open, open_columns, uuid};
+use super::columns::uuid;
+use super::open::{Open, open_columns};
 use super::partitions::Span;
 use super::session::Session;
 use super::state::{FAMILIES, family};
@@ -148,12 +149,9 @@ impl GroupWork for Polling {
             let (families, rows_max) = (visible(&ask.poll), ask.rows_max());
             let named = Named::of(&[*ask], known);
             let (gone, gone_jtis) = named.acknowledged;
-            let rows = db
-                .rows(
-                    DUE_BUT_FOR_THE_CLOCK,
-                    &[&tpp, &families, &rows_max, &gone, &gone_jtis, &now],
-                )
-                .await?;
+            let values: super::session::Values<'_> =
+                &[&tpp, &families, &rows_max, &gone, &gone_jtis, &now];
+            let rows = db.rows(DUE_BUT_FOR_THE_CLOCK, values).await?;
             let mut found = vec![Vec::new()];
             work::by_request(&rows, &mut found)?;
             let candidates = &mut before.candidates[*nth];
@@ -163,10 +161,7 @@ impl GroupWork for Polling {
                 }
             }
             candidates.sort_by_key(|it| (it.row.due_at, it.row.position));
-            let next = db.rows(NEXT_BUT_FOR_THE_CLOCK, &[
-                &tpp, &families, &rows_max, &gone, &gone_jtis, &now,
-            ]);
-            for row in next.await? {
+            for row in db.rows(NEXT_BUT_FOR_THE_CLOCK, values).await? {
                 before.named.push(Open::read(&row, 0)?);
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oyez_domain::ids::ClientId;
-use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::lanes::Claim;
 use oyez_domain::ledger::push::{Choice, DueForPush};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::routing;
@@ -15,7 +15,8 @@ use super::Shared;
 use super::changes::{Changes, Fate, Key};
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
-use super::open::{Open, open_columns, uuid};
+use super::columns::uuid;
+use super::open::{Open, open_columns};
 use super::poll::but_for_the_clock;
 use super::session::Session;
 use super::waiting::Waiting;
@@ -25,7 +26,7 @@ use crate::codes::TppId;
 
 /// A lane's owner looks for work.
 pub(super) struct Due {
-    pub(super) lease: Lease,
+    pub(super) claim: Claim,
     pub(super) client_id: ClientId,
     pub(super) look: Look,
     pub(super) now: Timestamp,
@@ -99,7 +100,7 @@ impl Work for Due {
             let state = known
                 .get(&ask.client_id)
                 .and_then(|tpp| changes.states.get_mut(tpp));
-            let Some(state) = state.filter(|state| state.is_owned_by(&ask.lease) && state.served)
+            let Some(state) = state.filter(|state| state.is_owned_by(&ask.claim) && state.served)
             else {
                 continue;
             };
@@ -148,7 +149,7 @@ impl Work for Due {
         };
         let rules = Arc::clone(&changes.rules);
         let state = changes.state(*tpp)?;
-        if !state.is_owned_by(&ask.lease) {
+        if !state.is_owned_by(&ask.claim) {
             return Ok(None);
         }
         let in_flight_until = ask.now + ask.look.in_flight_for;

@@ -2,20 +2,20 @@
 //! after is what a send cannot know anyway.
 
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::lanes::Claim;
 use oyez_domain::ledger::sets::Kept;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Shared;
-use super::open::{jti, uuid};
+use super::columns::{count, jti, uuid};
 use super::session::Session;
 use crate::Error;
 use crate::error::contradiction;
 
 /// What is looked at again, and by whom.
 pub(super) struct Recheck {
-    pub(super) lease: Option<Lease>,
+    pub(super) claim: Option<Claim>,
     pub(super) client_id: ClientId,
     pub(super) jtis: Vec<Jti>,
 }
@@ -32,17 +32,18 @@ pub(super) async fn recheck(
         .await?;
     let Some(tpp) = known.get(&ask.client_id) else {
         let none = vec![Kept::NoLongerOutstanding; ask.jtis.len()];
-        return Ok(ask.lease.is_none().then_some(none));
+        return Ok(ask.claim.is_none().then_some(none));
     };
     db.prepare(&[OWNED, KEPT]).await?;
     let jtis: Vec<Uuid> = ask.jtis.iter().map(|jti| uuid(*jti)).collect();
     let (owned, rows) = futures_util::try_join!(
         async {
-            match &ask.lease {
-                Some(lease) => {
-                    let epoch = i64::try_from(lease.epoch).unwrap_or(i64::MAX);
+            match &ask.claim {
+                Some(Claim { lease, number }) => {
                     let node_id = lease.node_id.as_str();
-                    Ok(db.row(OWNED, &[&tpp.0, &node_id, &epoch]).await?.is_some())
+                    let (epoch, number) = (count(lease.epoch), count(*number));
+                    let row = db.row(OWNED, &[&tpp.0, &node_id, &epoch, &number]).await?;
+                    Ok(row.is_some())
                 }
                 None => Ok(true),
             }
@@ -73,7 +74,7 @@ fn kept(row: &Row, jti: Jti) -> Result<Kept, Error> {
 /// Leases go by the database's clock.
 const OWNED: &str = "
     SELECT 1 FROM lanes l JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
-    WHERE l.tpp = $1::bigint AND l.owner = $2::text AND l.epoch = $3::bigint
+    WHERE l.tpp = $1::bigint AND l.owner = $2::text AND l.epoch = $3::bigint AND l.claim = $4::bigint
         AND n.expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 pub(super) const KEPT: &str = "

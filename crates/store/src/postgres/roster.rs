@@ -96,9 +96,7 @@ impl Kinds {
 
 /// What routing goes by when a registration changes.
 fn types(notice: &Notice) -> String {
-    let happenings = notice.happenings.iter();
-    let types: BTreeSet<_> = happenings.map(|each| &each.event_type).collect();
-    to_json(&types)
+    to_json(&notice.types())
 }
 
 const NUMBERS: &str = "SELECT client_id, tpp FROM tpps WHERE client_id = ANY ($1::text[])";

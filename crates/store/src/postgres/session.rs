@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::errors::{contradiction, is_conflict, spoils};
+use super::errors::{contradiction, is_conflict, is_cut, spoils};
 use super::options::Options;
 use super::server::{Handshake, Server};
 use super::tasks::Tasks;
@@ -138,9 +138,7 @@ impl Session {
     pub(super) async fn commit(&self) -> Result<(), Error> {
         let done = self.client.batch_execute("COMMIT").await;
         if let Err(error) = done {
-            let is_answer = error.as_db_error().is_some();
-            let fault = self.fault(error);
-            return Err(if is_answer { fault } else { in_doubt(&fault) });
+            return Err(self.commit_fault(error));
         }
         self.is_open.store(false, Ordering::Relaxed);
         Ok(())
@@ -161,9 +159,7 @@ impl Session {
         // So few futures are asked in their order, which is the order they are sent in.
         let done = futures_util::future::try_join_all(flight).await;
         if let Err(error) = done {
-            let is_answer = error.as_db_error().is_some() && !spoils(&error);
-            let fault = self.fault(error);
-            return Err(if is_answer { fault } else { unknown(fault) });
+            return Err(self.commit_fault(error));
         }
         self.is_open.store(false, Ordering::Relaxed);
         Ok(())
@@ -203,6 +199,12 @@ impl Session {
         self.statements
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn commit_fault(&self, error: tokio_postgres::Error) -> Error {
+        let is_cut = is_cut(&error);
+        let fault = self.fault(error);
+        if is_cut { in_doubt(&fault) } else { fault }
     }
 
     fn fault(&self, error: tokio_postgres::Error) -> Error {

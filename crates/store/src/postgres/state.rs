@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use oyez_domain::ids::ClientId;
-use oyez_domain::ledger::lanes::{Health, Lease};
+use oyez_domain::ledger::lanes::{Claim, Health};
 use oyez_domain::registration::{CallbackUrl, Registrations, Subscription};
 use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
@@ -14,7 +14,7 @@ use oyez_domain::tpp::DeliveryOrder;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
-use super::open::{moment, moment_or_null};
+use super::columns::{count, moment, moment_or_null};
 use super::session::Session;
 use crate::Error;
 use crate::codes::{self, TppId, from_json, parse};
@@ -86,6 +86,7 @@ pub(super) struct LaneState {
 struct Owner {
     node_id: String,
     epoch: i64,
+    claim: i64,
 }
 
 /// Locks these TPPs and reads them. What is missing is locked by somebody else.
@@ -196,12 +197,13 @@ impl State {
         self.accepted_until > now
     }
 
-    /// Whether this lease holds and the lane is its own.
-    pub(super) fn is_owned_by(&self, lease: &Lease) -> bool {
+    /// Whether the lane is this claim's, and its lease holds.
+    pub(super) fn is_owned_by(&self, claim: &Claim) -> bool {
         let owner = self.lane.as_ref().and_then(|lane| lane.owner.as_ref());
         owner.is_some_and(|owner| {
-            owner.node_id == lease.node_id.as_str()
-                && u64::try_from(owner.epoch).is_ok_and(|epoch| epoch == lease.epoch)
+            owner.node_id == claim.lease.node_id.as_str()
+                && owner.epoch == count(claim.lease.epoch)
+                && owner.claim == count(claim.number)
         })
     }
 
@@ -267,13 +269,18 @@ impl LaneState {
         };
         let owner: Option<String> = row.try_get(from + 8)?;
         let epoch: Option<i64> = row.try_get(from + 9)?;
+        let claim = row.try_get(from + 10)?;
         Ok(Some(Self {
             health: health.read(client_id)?,
             wake_at: moment_or_null(row, from + 6)?,
             news_at: moment_or_null(row, from + 7)?,
             owner: owner
                 .zip(epoch)
-                .map(|(node_id, epoch)| Owner { node_id, epoch }),
+                .map(|(node_id, epoch)| Owner {
+                    node_id,
+                    epoch,
+                    claim,
+                }),
         }))
     }
 }
@@ -328,7 +335,7 @@ pub(super) const STATES: &str = "
         q.unlisted_from, q.accepted_until, q.first_position, q.due_from, q.push_from,
         s.id, s.wish, s.api, s.created_at, s.changed_at, c.id, c.wish, c.api, c.created_at, c.changed_at,
         l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason, l.wake_at, l.news_at,
-        n.node_id, n.epoch
+        n.node_id, n.epoch, l.claim
     FROM unnest($1::bigint[]) a (tpp)
         JOIN queues q ON q.tpp = a.tpp
         JOIN tpps t ON t.tpp = a.tpp

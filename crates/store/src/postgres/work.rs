@@ -12,7 +12,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::changes::{Changes, Fate, Key, SetAside};
-use super::open::{OPEN_COLUMNS, Open, jti, moment, open_columns};
+use super::columns::{jti, moment};
+use super::open::{OPEN_COLUMNS, Open, open_columns};
 use super::session::Session;
 use crate::Error;
 use crate::codes::{TppId, from_json};

@@ -6,7 +6,7 @@
 use tokio_postgres::types::ToSql;
 
 use super::changes::{Changes, Fate, Held, NewEvent, PollEntry, SetAside};
-use super::open::uuid;
+use super::columns::uuid;
 use super::session::Session;
 use super::state::State;
 use super::tally::ADD_FLOWS;
