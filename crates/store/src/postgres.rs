@@ -5,14 +5,18 @@
 //! work itself is in files by theme, with its statements beside it. Absent: caches of what the database says, and decisions:
 //! those are the domain's.
 
+mod accept;
 mod anew;
+mod attempts;
 mod audit;
+mod changes;
 mod columns;
 mod endpoints;
 mod ends;
 mod errors;
 mod event_list;
 mod follow;
+mod group;
 mod history;
 mod keys;
 mod lanes;
@@ -20,41 +24,74 @@ mod leases;
 mod line;
 mod migrations;
 mod newsroom;
+mod open;
 mod options;
+mod partitions;
+mod poll;
 mod pool;
+mod push;
+mod recheck;
 mod registrations;
 mod requeue;
 mod retention;
+mod roster;
 mod server;
 mod session;
+mod sets;
+mod state;
 mod store;
 mod tally;
 mod tasks;
 mod tpps;
 mod unit;
+mod waiting;
 mod withdraw;
+mod work;
+mod writing;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
+use oyez_domain::ledger::sets::Kept;
 use oyez_domain::rules::Rules;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use self::accept::Accept;
+use self::attempts::Record;
+use self::line::Line;
 use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
+use self::partitions::Partitions;
+use self::poll::Polling;
 use self::pool::{Held, Pool};
+use self::push::{Due, PutBack};
+use self::recheck::Recheck;
+use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
+use self::sets::Keep;
 use self::tasks::{Tasks, closed};
 use self::unit::Unit;
+use self::waiting::Waiting;
 use crate::{Error, News};
 
 /// An open ledger. Dropping it finishes what is queued, on its runtime; [`Ledger::close`] waits for that.
 pub struct Ledger {
     shared: Arc<Shared>,
+    lines: Lines,
     /// Rare requests that may be under way or wait.
     places: Arc<Semaphore>,
+}
+
+/// Where requests stand that are done in groups, each kind in its own.
+struct Lines {
+    accept: Line<Accept>,
+    poll: Line<Polling>,
+    due: Line<Due>,
+    keep: Line<Keep>,
+    record: Line<Record>,
+    put_back: Line<PutBack>,
 }
 
 /// What everything here works with.
@@ -64,6 +101,23 @@ struct Shared {
     rules: Arc<Rules>,
     newsroom: Arc<Newsroom>,
     tasks: Tasks,
+    roster: Roster,
+    kinds: Kinds,
+    partitions: Partitions,
+    waiting: WaitingLines,
+    /// Sessions that may wait for TPPs' locks: half of them, so that the others never do.
+    blocked: Semaphore,
+}
+
+/// Where requests wait whose TPP's lock somebody else has.
+#[derive(Default)]
+struct WaitingLines {
+    accept: Waiting<Accept>,
+    poll: Waiting<Polling>,
+    due: Waiting<Due>,
+    keep: Waiting<Keep>,
+    record: Waiting<Record>,
+    put_back: Waiting<PutBack>,
 }
 
 /// What a migration did.
@@ -114,8 +168,14 @@ impl Ledger {
             rules,
             newsroom,
             tasks,
+            roster: Roster::default(),
+            kinds: Kinds::default(),
+            partitions: Partitions::default(),
+            waiting: WaitingLines::default(),
+            blocked: Semaphore::new((options.sessions / 2).max(1)),
         });
         Ok(Self {
+            lines: Lines::new(&shared),
             places: Arc::new(Semaphore::new(options.queued_max.max(1))),
             shared,
         })
@@ -209,6 +269,17 @@ impl Ledger {
         .await
     }
 
+    /// See [`crate::Store::recheck`].
+    async fn recheck_now(&self, ask: Recheck) -> Result<Option<Vec<Kept>>, Error> {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move {
+            let db = shared.pool.take().await?;
+            let kept = recheck::recheck(&shared, &db, &ask).await;
+            kept.map_err(|error| shared.named(error))
+        })
+        .await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -231,6 +302,19 @@ impl Ledger {
                 detail: "the request panicked; it was rolled back".to_owned(),
             })
         })
+    }
+}
+
+impl Lines {
+    fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            accept: Line::new(shared),
+            poll: Line::new(shared),
+            due: Line::new(shared),
+            keep: Line::new(shared),
+            record: Line::new(shared),
+            put_back: Line::new(shared),
+        }
     }
 }
 

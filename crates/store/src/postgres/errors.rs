@@ -33,12 +33,16 @@ pub(super) fn is_conflict(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| conflicts.contains(code))
 }
 
-/// Whether a session that met this is of no use any more: it is cut, its server goes down or takes no writes.
-pub(super) fn spoils(error: &tokio_postgres::Error) -> bool {
+/// Whether the server said nothing, or nothing but that it goes: what was under way may have been done or not.
+pub(super) fn is_cut(error: &tokio_postgres::Error) -> bool {
     error.code().is_none_or(|code| {
         matches!(&code.code()[..2], "08" | "57") && *code != SqlState::QUERY_CANCELED
-            || *code == SqlState::READ_ONLY_SQL_TRANSACTION
     })
+}
+
+/// Whether a session that met this is of no use any more: it is cut, or its server takes no writes.
+pub(super) fn spoils(error: &tokio_postgres::Error) -> bool {
+    is_cut(error) || error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
 }
 
 /// Holds a statement to the number of rows it must have changed.

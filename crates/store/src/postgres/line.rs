@@ -17,7 +17,7 @@ use crate::Error;
 /// One kind of request that is done in groups.
 pub(super) trait Kind: Send + 'static {
     /// What is asked.
-    type Ask: Send + 'static;
+    type Ask: Send + Sync + 'static;
     /// What is answered.
     type Answer: Send + 'static;
     /// For people.

@@ -5,6 +5,7 @@
 //! commits nothing: a transaction went through only if every answer in it is good.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,10 +14,11 @@ use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Connection, Row, Socket, Statement};
 
-use super::errors::{contradiction, is_conflict, spoils};
+use super::errors::{contradiction, is_conflict, is_cut, spoils};
 use super::options::Options;
 use super::server::{Handshake, Private, Server};
 use super::tasks::Tasks;
+use super::writing::Write;
 use crate::Error;
 
 /// What a statement is given.
@@ -67,6 +69,11 @@ impl Session {
         !(self.client.is_closed()
             || self.is_open.load(Ordering::Relaxed)
             || self.is_spoilt.load(Ordering::Relaxed))
+    }
+
+    /// Whether a transaction was begun and its end not heard.
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
     }
 
     /// Whether the last fault was a race that another transaction won; asking clears it.
@@ -122,11 +129,38 @@ impl Session {
     pub(super) async fn commit(&self) -> Result<(), Error> {
         let done = self.client.batch_execute("COMMIT").await;
         if let Err(error) = done {
-            let is_answer = error.as_db_error().is_some();
-            let fault = self.fault(error);
-            return Err(if is_answer { fault } else { in_doubt(&fault) });
+            return Err(self.commit_fault(error));
         }
         self.is_open.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Sends all of these and COMMIT in one message. Whatever fails, nothing is committed; where the connection breaks, nobody
+    /// knows.
+    pub(super) async fn commit_with(&self, writes: &[Write]) -> Result<(), Error> {
+        let mut flight: Vec<Sent<'_>> = Vec::with_capacity(writes.len() + 1);
+        for write in writes {
+            let statement = self.statement(write.sql).await?;
+            flight.push(Box::pin(async move {
+                let done = self.client.execute(&statement, &write.values()).await;
+                done.map(drop)
+            }));
+        }
+        flight.push(Box::pin(self.client.batch_execute("COMMIT")));
+        // So few futures are asked in their order, which is the order they are sent in.
+        let done = futures_util::future::try_join_all(flight).await;
+        if let Err(error) = done {
+            return Err(self.commit_fault(error));
+        }
+        self.is_open.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Prepares statements that are to be sent together: one that was not would be overtaken by those that are.
+    pub(super) async fn prepare(&self, statements: &[&str]) -> Result<(), Error> {
+        for sql in statements {
+            self.statement(sql).await?;
+        }
         Ok(())
     }
 
@@ -158,6 +192,12 @@ impl Session {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn commit_fault(&self, error: tokio_postgres::Error) -> Error {
+        let is_cut = is_cut(&error);
+        let fault = self.fault(error);
+        if is_cut { in_doubt(&fault) } else { fault }
+    }
+
     fn fault(&self, error: tokio_postgres::Error) -> Error {
         self.lost_race.store(is_conflict(&error), Ordering::Relaxed);
         if spoils(&error) {
@@ -184,6 +224,9 @@ pub(super) async fn connect(
     })??)
 }
 
+/// A statement on its way.
+type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send + 'a>>;
+
 /// The connection broke while the database was committing.
 fn in_doubt(fault: &Error) -> Error {
     Error::InDoubt {
@@ -191,11 +234,15 @@ fn in_doubt(fault: &Error) -> Error {
     }
 }
 
+/// Every statement is written for the walks along indexes that it makes, so it is planned once and without regard to what its
+/// values are or how large a table was when somebody last looked: a queue that was empty at night has the same plans at noon.
 fn settings(options: &Options) -> String {
     let ms = |time: Duration| time.as_millis().max(1);
     format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};
          SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; SET jit = off;
+         SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
+         SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_memoize = off;
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
         ms(options.statement_time_max),
         ms(options.lock_time_max),

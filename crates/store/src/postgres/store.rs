@@ -23,21 +23,18 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
+use super::accept::Accept;
+use super::attempts::Record;
+use super::poll::Polling;
+use super::push::{Due, PutBack};
+use super::recheck::Recheck;
+use super::sets::Keep;
 use super::unit::Unit;
 use super::{
     Ledger, audit, endpoints, event_list, history, keys, lanes, leases, registrations, requeue,
     retention, tpps, withdraw,
 };
 use crate::{Answer, Error, Listen, Store};
-
-impl Ledger {
-    /// On this branch only.
-    async fn not_yet<T>(&self) -> Result<T, Error> {
-        Err(Error::Unavailable {
-            detail: "not written yet".to_owned(),
-        })
-    }
-}
 
 impl Store for Ledger {
     fn register_tpp(
@@ -161,11 +158,11 @@ impl Store for Ledger {
     }
 
     fn accept(&self, batch: Vec<Submission>, now: Timestamp) -> Answer<'_, Vec<Acceptance>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.lines.accept.ask(Accept { batch, now }))
     }
 
     fn poll(&self, poll: Poll, now: Timestamp) -> Answer<'_, Polled> {
-        Box::pin(self.not_yet())
+        Box::pin(self.lines.poll.ask(Polling { poll, now }))
     }
 
     fn due_for_push(
@@ -175,11 +172,16 @@ impl Store for Ledger {
         look: Look,
         now: Timestamp,
     ) -> Answer<'_, Option<DueForPush>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.lines.due.ask(Due {
+            claim,
+            client_id,
+            look,
+            now,
+        }))
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.lines.keep.ask(Keep { signed, now }))
     }
 
     fn recheck(
@@ -188,7 +190,12 @@ impl Store for Ledger {
         client_id: ClientId,
         jtis: Vec<Jti>,
     ) -> Answer<'_, Option<Vec<Kept>>> {
-        Box::pin(self.not_yet())
+        let ask = Recheck {
+            claim,
+            client_id,
+            jtis,
+        };
+        Box::pin(self.recheck_now(ask))
     }
 
     fn record_attempts(
@@ -197,7 +204,11 @@ impl Store for Ledger {
         attempts: Vec<Ended>,
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
-        Box::pin(self.not_yet())
+        Box::pin(self.lines.record.ask(Record {
+            client_id,
+            attempts,
+            now,
+        }))
     }
 
     fn put_back(
@@ -206,7 +217,11 @@ impl Store for Ledger {
         choices: Vec<Choice>,
         now: Timestamp,
     ) -> Answer<'_, u64> {
-        Box::pin(self.not_yet())
+        Box::pin(self.lines.put_back.ask(PutBack {
+            client_id,
+            choices,
+            now,
+        }))
     }
 
     fn withdraw(

@@ -59,7 +59,7 @@ pub(super) async fn write(tally: &mut Tally, db: &Session) -> Result<(), Error> 
     Ok(())
 }
 
-const ADD_FLOWS: &str = "
+pub(super) const ADD_FLOWS: &str = "
     INSERT INTO minutes AS m
         (tpp, minute, accepted, handed_out, pushed, acknowledged, failed, expired, withdrawn)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
