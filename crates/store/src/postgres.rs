@@ -55,7 +55,7 @@ use std::sync::Arc;
 use oyez_domain::ledger::sets::Kept;
 use oyez_domain::rules::Rules;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use self::accept::Accept;
 use self::attempts::Record;
@@ -284,14 +284,11 @@ impl Ledger {
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = tokio::time::timeout(
-            self.shared.options.wait_max,
-            Arc::clone(&self.places).acquire_owned(),
-        );
-        let place = place.await.map_err(|_| Error::Busy {
-            detail: "too many requests wait".to_owned(),
-        })?;
-        let place = place.map_err(|_| closed())?;
+        let place = match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(TryAcquireError::Closed) => return Err(closed()),
+            Err(TryAcquireError::NoPermits) => self.place().await?,
+        };
         let done = self.shared.tasks.work(async move {
             let done = work.await;
             drop(place);
@@ -315,6 +312,17 @@ impl Lines {
             record: Line::new(shared),
             put_back: Line::new(shared),
         }
+    }
+}
+
+impl Ledger {
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = tokio::time::timeout(self.shared.options.wait_max, place).await;
+        let place = place.map_err(|_| Error::Busy {
+            detail: "too many requests wait".to_owned(),
+        })?;
+        place.map_err(|_| closed())
     }
 }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::Shared;
@@ -66,6 +67,20 @@ impl<K: Kind> Line<K> {
     /// Has a request done.
     pub(super) async fn ask(&self, ask: K::Ask) -> Result<K::Answer, Error> {
         let (reply, answer) = oneshot::channel();
+        let place = match self.sender.try_reserve() {
+            Ok(place) => place,
+            Err(TrySendError::Closed(())) => return Err(closed()),
+            Err(TrySendError::Full(())) => self.place().await?,
+        };
+        place.send(Request { ask, reply });
+        answer.await.map_err(|_| Error::Inconsistent {
+            detail: format!("a group of {} panicked", K::NAME),
+        })?
+    }
+}
+
+impl<K: Kind> Line<K> {
+    async fn place(&self) -> Result<mpsc::Permit<'_, Request<K>>, Error> {
         let place = tokio::time::timeout(self.wait_max, self.sender.reserve());
         let place = place.await.map_err(|_| Error::Busy {
             detail: format!(
@@ -74,11 +89,7 @@ impl<K: Kind> Line<K> {
                 self.wait_max.as_millis()
             ),
         })?;
-        let place = place.map_err(|_| closed())?;
-        place.send(Request { ask, reply });
-        answer.await.map_err(|_| Error::Inconsistent {
-            detail: format!("a group of {} panicked", K::NAME),
-        })?
+        place.map_err(|_| closed())
     }
 }
 
