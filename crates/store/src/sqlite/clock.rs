@@ -83,7 +83,7 @@ const LATEST: &str = "SELECT seen_at FROM queues WHERE tpp = ?1";
 const NOTE: &str = "UPDATE queues SET seen_at = ?2 WHERE tpp = ?1";
 
 // All of a TPP's rows are looked at: that is rare, and some tenths of a second for a million.
-const MOVE_BACK: &str = concat!(
+pub(super) const MOVE_BACK: &str = concat!(
     "
     UPDATE outstanding SET
         due_at = iif(",
