@@ -211,7 +211,7 @@ async fn what_the_ledger_may_have_kept_is_sent_again_by_its_key_alone() {
     let input = lines(&[keyed("acme-1", "a", "key-a"), item("acme-1", "b")]);
     let detail = "as the test says".to_owned();
     let store = office.bank.store();
-    store.lose_answers(oyez_store::Error::InDoubt { detail });
+    store.lose_answers(Error::InDoubt { detail });
     let mut child = office.begin("publish - --outcomes");
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(input.as_bytes()).unwrap();
