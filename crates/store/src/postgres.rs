@@ -54,7 +54,7 @@ use std::sync::Arc;
 use oyez_domain::ledger::sets::Kept;
 use oyez_domain::rules::Rules;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, TryAcquireError};
 
 use self::accept::Accept;
 use self::attempts::Record;
@@ -280,14 +280,17 @@ impl Ledger {
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = tokio::time::timeout(
-            self.shared.options.wait_max,
-            Arc::clone(&self.places).acquire_owned(),
-        );
-        let place = place.await.map_err(|_| Error::Busy {
-            detail: "too many requests wait".to_owned(),
-        })?;
-        let place = place.map_err(|_| closed())?;
+        let place = match Arc::clone(&self.places).try_acquire_owned() {
+            Err(TryAcquireError::NoPermits) => {
+                let place = Arc::clone(&self.places).acquire_owned();
+                let place = tokio::time::timeout(self.shared.options.wait_max, place);
+                let place = place.await.map_err(|_| Error::Busy {
+                    detail: "too many requests wait".to_owned(),
+                })?;
+                place.map_err(|_| closed())?
+            }
+            place => place.map_err(|_| closed())?,
+        };
         let done = self.shared.tasks.work(async move {
             let done = work.await;
             drop(place);

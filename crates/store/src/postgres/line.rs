@@ -66,6 +66,17 @@ impl<K: Kind> Line<K> {
     /// Has a request done.
     pub(super) async fn ask(&self, ask: K::Ask) -> Result<K::Answer, Error> {
         let (reply, answer) = oneshot::channel();
+        let place = match self.sender.try_reserve() {
+            Err(mpsc::error::TrySendError::Full(())) => self.wait_for_place().await?,
+            place => place.map_err(|_| closed())?,
+        };
+        place.send(Request { ask, reply });
+        answer.await.map_err(|_| Error::Inconsistent {
+            detail: format!("a group of {} panicked", K::NAME),
+        })?
+    }
+
+    async fn wait_for_place(&self) -> Result<mpsc::Permit<'_, Request<K>>, Error> {
         let place = tokio::time::timeout(self.wait_max, self.sender.reserve());
         let place = place.await.map_err(|_| Error::Busy {
             detail: format!(
@@ -74,11 +85,7 @@ impl<K: Kind> Line<K> {
                 self.wait_max.as_millis()
             ),
         })?;
-        let place = place.map_err(|_| closed())?;
-        place.send(Request { ask, reply });
-        answer.await.map_err(|_| Error::Inconsistent {
-            detail: format!("a group of {} panicked", K::NAME),
-        })?
+        place.map_err(|_| closed())
     }
 }
 
