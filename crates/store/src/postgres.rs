@@ -23,6 +23,7 @@ mod lanes;
 mod leases;
 mod line;
 mod migrations;
+mod newsroom;
 mod open;
 mod options;
 mod partitions;
@@ -59,7 +60,8 @@ use tokio::sync::{Semaphore, TryAcquireError};
 use self::accept::Accept;
 use self::attempts::Record;
 use self::line::Line;
-pub use self::options::Options;
+use self::newsroom::Newsroom;
+pub use self::options::{Announcing, Options};
 use self::partitions::Partitions;
 use self::poll::Polling;
 use self::pool::{Held, Pool};
@@ -72,7 +74,7 @@ use self::sets::Keep;
 use self::tasks::{Tasks, closed};
 use self::unit::Unit;
 use self::waiting::Waiting;
-use crate::{Error, Listeners, News};
+use crate::{Error, News};
 
 /// An open ledger. Dropping it finishes what is queued, on its runtime; [`Ledger::close`] waits for that.
 pub struct Ledger {
@@ -97,7 +99,7 @@ struct Shared {
     pool: Arc<Pool>,
     options: Options,
     rules: Arc<Rules>,
-    listeners: Listeners,
+    newsroom: Arc<Newsroom>,
     tasks: Tasks,
     roster: Roster,
     kinds: Kinds,
@@ -157,12 +159,14 @@ impl Ledger {
     ) -> Result<Self, Error> {
         let tasks = Tasks::on(runtime);
         migrations::apply(&server, &options, &tasks).await?;
+        let newsroom = Arc::new(Newsroom::new(options.announcing));
+        newsroom::open(&newsroom, &server, options, &tasks);
         let pool = Arc::new(Pool::new(server, options, tasks.clone()));
         let shared = Arc::new(Shared {
             pool,
             options,
             rules,
-            listeners: Listeners::default(),
+            newsroom,
             tasks,
             roster: Roster::default(),
             kinds: Kinds::default(),
@@ -327,7 +331,7 @@ impl Drop for Ledger {
 impl Shared {
     /// Tells those who listen on this node, and then the other nodes.
     fn tell(&self, news: &[News]) {
-        self.listeners.tell(news);
+        self.newsroom.tell(news);
     }
 
     async fn write<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>

@@ -11,9 +11,9 @@ use oyez_domain::time::Timestamp;
 
 use super::Shared;
 use super::changes::{Changes, NewEvent, Remembered};
+use super::columns::jti;
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
-use super::columns::jti;
 use super::open::Open;
 use super::partitions::Span;
 use super::session::Session;

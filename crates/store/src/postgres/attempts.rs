@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::changes::{Changes, Key, SetAside};
+use super::columns::{jti, moment, uuid};
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
-use super::columns::{jti, moment, uuid};
 use super::open::Open;
 use super::session::Session;
 use super::waiting::Waiting;

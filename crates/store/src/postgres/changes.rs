@@ -289,9 +289,8 @@ impl Changes {
             row.hand_outs += 1;
             row.hand_outs
         });
-        let hand_outs = counted.ok_or_else(|| {
-            contradiction(format!("{} is handed out and not outstanding", key.1))
-        })?;
+        let hand_outs = counted
+            .ok_or_else(|| contradiction(format!("{} is handed out and not outstanding", key.1)))?;
         if !polls.handed_out.insert(key) {
             // Twice in one request: the second is a hand-out of its own.
             polls.places.remove(&(key.0, interaction_id.clone()));

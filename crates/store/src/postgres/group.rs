@@ -217,10 +217,12 @@ async fn run<K: Work>(
         .into_iter();
     let news = writing::commit(changes, db).await?;
     shared.tell(&news);
-    let done = elsewhere.into_iter().filter_map(|elsewhere| match elsewhere {
-        Some(client_id) => Some(Done::Locked(client_id)),
-        None => answers.next().map(Done::Answered),
-    });
+    let done = elsewhere
+        .into_iter()
+        .filter_map(|elsewhere| match elsewhere {
+            Some(client_id) => Some(Done::Locked(client_id)),
+            None => answers.next().map(Done::Answered),
+        });
     Ok(done.collect())
 }
 

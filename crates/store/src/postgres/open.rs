@@ -79,8 +79,7 @@ impl Open {
     /// is no reason to wait, but a poll's hand-out or a flight is. A hand-out at that very moment, without delay, is nothing
     /// else.
     fn but_for_the_clock(&self, moment: Timestamp, now: Timestamp) -> Timestamp {
-        let waits_for_its_turn =
-            moment == self.accepted_at && self.polled_until < self.accepted_at;
+        let waits_for_its_turn = moment == self.accepted_at && self.polled_until < self.accepted_at;
         if !waits_for_its_turn || self.accepted_at <= now {
             return moment;
         }
@@ -160,9 +159,40 @@ impl Open {
 macro_rules! open_columns {
     ($of:literal) => {
         concat!(
-            $of, ".tpp, ", $of, ".position, ", $of, ".jti, ", $of, ".accepted_at, ", $of, ".due_at, ", $of, ".push_at, ",
-            $of, ".polled_until, ", $of, ".flight_until, ", $of, ".begun, ", $of, ".refused_since, ", $of, ".kind, ", $of,
-            ".hand_outs, ", $of, ".errors, ", $of, ".ends, ", $of, ".refusals, ", $of, ".endpoint_failures, ", $of, ".family"
+            $of,
+            ".tpp, ",
+            $of,
+            ".position, ",
+            $of,
+            ".jti, ",
+            $of,
+            ".accepted_at, ",
+            $of,
+            ".due_at, ",
+            $of,
+            ".push_at, ",
+            $of,
+            ".polled_until, ",
+            $of,
+            ".flight_until, ",
+            $of,
+            ".begun, ",
+            $of,
+            ".refused_since, ",
+            $of,
+            ".kind, ",
+            $of,
+            ".hand_outs, ",
+            $of,
+            ".errors, ",
+            $of,
+            ".ends, ",
+            $of,
+            ".refusals, ",
+            $of,
+            ".endpoint_failures, ",
+            $of,
+            ".family"
         )
     };
 }

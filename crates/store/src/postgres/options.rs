@@ -26,6 +26,17 @@ pub struct Options {
     pub statement_time_max: Duration,
     /// How long a request waits for a TPP's lock (`lock_timeout`).
     pub lock_time_max: Duration,
+    /// Who is told what changed.
+    pub announcing: Announcing,
+}
+
+/// Whether nodes tell each other what changed. It only wakes sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announcing {
+    /// Each tells the others, by two connections of its own.
+    ToOthers,
+    /// There are no others, or they look by the clock alone.
+    ToNobody,
 }
 
 impl Default for Options {
@@ -40,6 +51,7 @@ impl Default for Options {
             connect_time_max: Duration::from_secs(3),
             statement_time_max: Duration::from_secs(30),
             lock_time_max: Duration::from_secs(5),
+            announcing: Announcing::ToOthers,
         }
     }
 }

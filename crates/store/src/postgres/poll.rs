@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::changes::{Changes, ErrorEntry, Fate, Key, Polls, SetAside};
+use super::columns::uuid;
 use super::group::{self, Known, Work as GroupWork};
 use super::line::{Kind, Request};
-use super::columns::uuid;
 use super::open::{Open, open_columns};
 use super::partitions::Span;
 use super::session::Session;
@@ -179,10 +179,7 @@ impl GroupWork for Polling {
         let candidates = std::mem::take(&mut before.candidates[nth]);
         match known.get(&ask.poll.client_id) {
             Some(tpp) => answer(changes, *tpp, ask, candidates),
-            None => Ok(refused(
-                Vec::new(),
-                NothingToPoll::NotServed,
-            )),
+            None => Ok(refused(Vec::new(), NothingToPoll::NotServed)),
         }
     }
 
@@ -466,7 +463,10 @@ impl Walk {
         }
         let state = changes.state(tpp)?;
         if !state.was_set_back(ask.now) {
-            for visible in Family::ALL.into_iter().filter(|it| ask.poll.families.contains(it)) {
+            for visible in Family::ALL
+                .into_iter()
+                .filter(|it| ask.poll.families.contains(it))
+            {
                 let family = family(i16::try_from(family_code(visible)).unwrap_or_default());
                 let least = first[family].into_iter().chain(self.beyond).min();
                 state.bounds.due_from[family] = least.unwrap_or(ask.now).unix_ms();

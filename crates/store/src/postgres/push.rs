@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::changes::{Changes, Fate, Key};
+use super::columns::uuid;
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
-use super::columns::uuid;
 use super::open::{Open, open_columns};
 use super::poll::but_for_the_clock;
 use super::session::Session;
@@ -46,7 +46,9 @@ impl Kind for Due {
     const NAME: &'static str = "looks for work";
 
     fn rows(ask: &Self) -> usize {
-        usize::try_from(ask.look.events_max).unwrap_or(usize::MAX).max(1)
+        usize::try_from(ask.look.events_max)
+            .unwrap_or(usize::MAX)
+            .max(1)
     }
 
     async fn serve(shared: &Arc<Shared>, group: Vec<Request<Self>>) {

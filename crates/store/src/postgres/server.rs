@@ -20,6 +20,8 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 pub struct Server {
     pub(super) config: Config,
     pub(super) secure: Option<Arc<dyn Secure>>,
+    /// Where nodes listen to each other, if it is elsewhere.
+    pub(super) listening: Option<Box<Self>>,
 }
 
 /// What is not the address of a database.
@@ -65,6 +67,7 @@ impl Server {
         Ok(Self {
             config,
             secure: None,
+            listening: None,
         })
     }
 
@@ -94,6 +97,13 @@ impl Server {
     pub fn secured_by(mut self, secure: Arc<dyn Secure>) -> Self {
         self.config.ssl_mode(SslMode::Require);
         self.secure = Some(secure);
+        self
+    }
+
+    /// The same, where nodes listen to each other at another address: a pooler stands in between, and carries no LISTEN.
+    #[must_use]
+    pub fn listening_at(mut self, server: Self) -> Self {
+        self.listening = Some(Box::new(server));
         self
     }
 

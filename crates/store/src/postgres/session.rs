@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Connection, Row, Socket, Statement};
 
 use super::errors::{contradiction, is_conflict, is_cut, spoils};
 use super::options::Options;
-use super::server::{Handshake, Server};
+use super::server::{Handshake, Private, Server};
 use super::tasks::Tasks;
 use super::writing::Write;
 use crate::Error;
@@ -43,16 +43,7 @@ impl Session {
         options: &Options,
         tasks: &Tasks,
     ) -> Result<Self, Error> {
-        let mut config = server.config.clone();
-        config.connect_timeout(options.connect_time_max);
-        config.application_name(APPLICATION_NAME);
-        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX);
-        // The driver bounds each host's connect, but not what the host then says.
-        let time_max = options.connect_time_max.saturating_mul(hosts + 1);
-        let connected = timeout(time_max, config.connect(Handshake(server.secure.clone()))).await;
-        let (client, connection) = connected.map_err(|_| Error::Unavailable {
-            detail: format!("no host answered within {} ms", time_max.as_millis()),
-        })??;
+        let (client, connection) = connect(server, options).await?;
         tasks.connection(async move {
             // Whoever asks on it hears that it ended, and why.
             connection.await.ok();
@@ -214,6 +205,23 @@ impl Session {
         }
         Error::from(error)
     }
+}
+
+/// Connects: whoever gets this drives the connection.
+pub(super) async fn connect(
+    server: &Server,
+    options: &Options,
+) -> Result<(Client, Connection<Socket, Private>), Error> {
+    let mut config = server.config.clone();
+    config.connect_timeout(options.connect_time_max);
+    config.application_name(APPLICATION_NAME);
+    let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX);
+    // The driver bounds each host's connect, but not what the host then says.
+    let time_max = options.connect_time_max.saturating_mul(hosts + 1);
+    let connected = timeout(time_max, config.connect(Handshake(server.secure.clone()))).await;
+    Ok(connected.map_err(|_| Error::Unavailable {
+        detail: format!("no host answered within {} ms", time_max.as_millis()),
+    })??)
 }
 
 /// A statement on its way.

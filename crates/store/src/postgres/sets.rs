@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::changes::{Changes, Key, Polls};
+use super::columns::uuid;
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
-use super::columns::uuid;
 use super::open::{OPEN_COLUMNS, Open, open_columns};
 use super::partitions::Span;
 use super::session::Session;
@@ -157,12 +157,7 @@ fn keep_one(
 }
 
 /// Nothing was handed out, so the choice does not hold the event back any more.
-fn release(
-    changes: &mut Changes,
-    key: Key,
-    owner: &ClientId,
-    now: Timestamp,
-) -> Result<(), Error> {
+fn release(changes: &mut Changes, key: Key, owner: &ClientId, now: Timestamp) -> Result<(), Error> {
     let released = changes.change(key, |row| row.release(now).then(|| row.pushed_from(now)));
     if let Some(Some(push_at)) = released {
         changes.polls_news(key.0, owner);

@@ -100,10 +100,10 @@ pub(super) async fn lock(
         Locking::Wait => LOCK,
     };
     let tpps = tpps.to_vec();
-    let (locked, states) = futures_util::try_join!(
-        async { db.rows(lock, &[&tpps]).await },
-        async { db.rows(STATES, &[&tpps]).await }
-    )?;
+    let (locked, states) =
+        futures_util::try_join!(async { db.rows(lock, &[&tpps]).await }, async {
+            db.rows(STATES, &[&tpps]).await
+        })?;
     let locked: Vec<i64> = locked
         .iter()
         .map(|row| row.try_get(0))
@@ -274,13 +274,11 @@ impl LaneState {
             health: health.read(client_id)?,
             wake_at: moment_or_null(row, from + 6)?,
             news_at: moment_or_null(row, from + 7)?,
-            owner: owner
-                .zip(epoch)
-                .map(|(node_id, epoch)| Owner {
-                    node_id,
-                    epoch,
-                    claim,
-                }),
+            owner: owner.zip(epoch).map(|(node_id, epoch)| Owner {
+                node_id,
+                epoch,
+                claim,
+            }),
         }))
     }
 }

@@ -365,7 +365,7 @@ impl Store for Ledger {
     }
 
     fn listen(&self, listener: Weak<dyn Listen>) {
-        self.shared.listeners.add(listener);
+        self.shared.newsroom.listeners.add(listener);
     }
 
     fn find_event(&self, jti: Jti) -> Answer<'_, Option<EventFile>> {

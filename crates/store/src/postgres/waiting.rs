@@ -29,11 +29,7 @@ impl<K: Work> Default for Waiting<K> {
 
 impl<K: Work> Waiting<K> {
     /// Puts requests where their TPPs' earlier ones wait, and answers the others: those that may go now, together.
-    pub(super) fn let_join(
-        &self,
-        shared: &Arc<Shared>,
-        group: Vec<Request<K>>,
-    ) -> Vec<Request<K>> {
+    pub(super) fn let_join(&self, shared: &Arc<Shared>, group: Vec<Request<K>>) -> Vec<Request<K>> {
         let mut seen: Vec<ClientId> = Vec::new();
         let mut now = Vec::with_capacity(group.len());
         for request in group {

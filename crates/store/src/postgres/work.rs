@@ -94,10 +94,7 @@ fn tailored(changes: &mut Changes, tpp: TppId, notice: &str) -> Result<Option<Se
 }
 
 /// Candidates by request, in their order, from rows that name their request first.
-pub(super) fn by_request(
-    rows: &[Row],
-    found: &mut [Vec<Candidate>],
-) -> Result<(), Error> {
+pub(super) fn by_request(rows: &[Row], found: &mut [Vec<Candidate>]) -> Result<(), Error> {
     for row in rows {
         let (nth, candidate) = Candidate::read(row)?;
         let of_request = found.get_mut(nth);
