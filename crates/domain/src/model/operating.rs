@@ -36,6 +36,7 @@ impl Ledger {
             registrations: Registrations::default(),
             revision: 0,
             accepted: 0,
+            seen_at: Timestamp::from_unix_ms(0),
             swept: Counts::default(),
         };
         self.tpps.insert(client_id.clone(), row);

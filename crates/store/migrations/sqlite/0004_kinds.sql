@@ -32,12 +32,9 @@ CREATE TABLE withdrawn_kinds (
     PRIMARY KEY (tpp, kind)
 ) STRICT, WITHOUT ROWID;
 
--- The latest moment that a request came with, to the minute: whoever comes much earlier has a clock that was set back.
-CREATE TABLE latest (
-    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    seen_at  INTEGER NOT NULL
-) STRICT;
-INSERT INTO latest VALUES (1, 0);
+-- The latest moment at which the TPP was given events, to the minute: who asks for it much earlier has a clock that was set
+-- back.
+ALTER TABLE queues ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
 
 CREATE TEMP TABLE types_of AS
     SELECT e.event, (

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::codes::{family_code, jti, to_json};
 use super::errors::expect_rows;
-use super::kinds::{self, KindId};
+use super::kinds::{self, KindId, Kinds};
 use super::lanes;
 use super::registrations;
 use super::tpps::{Known, know};
@@ -38,6 +38,7 @@ pub(super) fn accept(
     now: Timestamp,
 ) -> Result<Vec<Acceptance>, Error> {
     let mut addressees = HashMap::new();
+    let mut kinds = Kinds::default();
     let mut outcomes = Vec::with_capacity(batch.len());
     for item in batch {
         let client_id = &item.notice.client_id;
@@ -46,7 +47,7 @@ pub(super) fn accept(
         }
         outcomes.push(
             match addressees.get_mut(client_id).and_then(Option::as_mut) {
-                Some(addressee) => accept_one(unit, addressee, item, now)?,
+                Some(addressee) => accept_one(unit, addressee, item, &mut kinds, now)?,
                 None => Acceptance::UnknownTpp,
             },
         );
@@ -81,6 +82,7 @@ fn accept_one(
     unit: &Unit,
     addressee: &mut Addressee,
     item: &Submission,
+    kinds: &mut Kinds,
     now: Timestamp,
 ) -> Result<Acceptance, Error> {
     if let Some(repeat) = &item.idempotency
@@ -95,7 +97,8 @@ fn accept_one(
         Route::NoSubscription => Ok(Acceptance::NoSubscription),
         Route::NotSubscribed => Ok(Acceptance::NotSubscribed),
         Route::Deliver(means) => {
-            take_in(unit, addressee, item, means, now)?;
+            let kind = kinds.of(unit, &item.notice)?;
+            take_in(unit, addressee, item, (means, kind), now)?;
             Ok(Acceptance::Accepted(item.jti))
         }
     }
@@ -126,13 +129,12 @@ fn take_in(
     unit: &Unit,
     addressee: &mut Addressee,
     item: &Submission,
-    means: Means,
+    (means, kind): (Means, KindId),
     now: Timestamp,
 ) -> Result<(), Error> {
     let tpp = addressee.known.id;
     let position = addressee.position + addressee.accepted + 1;
     let notice = &item.notice;
-    let kind = kinds::of(unit, notice)?;
     if !addressee.kinds.contains(&kind) {
         kinds::enter(unit, tpp, kind, position)?;
         addressee.kinds.push(kind);

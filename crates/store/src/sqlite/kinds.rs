@@ -5,7 +5,7 @@
 //! is not looked for again: the row that names it goes, and comes back with the next event of its kind, at that one's
 //! position.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use oyez_domain::event::{EventTypes, Notice};
 use oyez_domain::life::Withdrawn;
@@ -15,6 +15,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, params};
 
 use super::codes::{from_json, to_json};
+use super::errors::contradiction;
 use super::tpps::TppId;
 use super::writer::Unit;
 use crate::Error;
@@ -35,20 +36,25 @@ impl FromSql for KindId {
     }
 }
 
-/// The kind of a notice; the first of its kind makes it.
-pub(super) fn of(unit: &Unit, notice: &Notice) -> Result<KindId, Error> {
-    let types = to_json(&notice.types());
-    let known = unit
-        .db
-        .prepare_cached(FIND)?
-        .query_row([&types], |row| row.get(0))
-        .optional()?;
-    match known {
-        Some(known) => Ok(known),
-        None => Ok(unit
-            .db
-            .prepare_cached(MAKE)?
-            .query_row([&types], |row| row.get(0))?),
+/// The kinds of a batch, each looked up once.
+#[derive(Default)]
+pub(super) struct Kinds(HashMap<String, KindId>);
+
+impl Kinds {
+    /// The kind of a notice; the first of its kind makes it.
+    pub(super) fn of(&mut self, unit: &Unit, notice: &Notice) -> Result<KindId, Error> {
+        let types = to_json(&notice.types());
+        if let Some(known) = self.0.get(&types) {
+            return Ok(*known);
+        }
+        let kind = |statement| -> rusqlite::Result<Option<KindId>> {
+            let mut statement = unit.db.prepare_cached(statement)?;
+            statement.query_row([&types], |row| row.get(0)).optional()
+        };
+        let found = kind(FIND)?.map_or_else(|| kind(MAKE), |known| Ok(Some(known)))?;
+        let found = found.ok_or_else(|| contradiction("a kind was made and is not there"))?;
+        self.0.insert(types, found);
+        Ok(found)
     }
 }
 

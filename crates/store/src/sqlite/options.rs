@@ -36,7 +36,7 @@ impl Default for Options {
             wait_max: Duration::from_secs(5),
             group_requests_max: 1000,
             group_time_max: Duration::from_millis(10),
-            withdrawn_at_once_max: 4096,
+            withdrawn_at_once_max: 2048,
             readers: 2,
             read_time_max: Duration::from_secs(5),
             drop_wait_max: Duration::from_secs(10),

@@ -54,6 +54,7 @@ pub(super) fn due(
             next_at: None,
         }));
     }
+    clock::note(unit, known.id, now)?;
     let beyond = match owned.unlisted_from {
         Some(from) => list_more(unit, known.id, from)?,
         None => None,

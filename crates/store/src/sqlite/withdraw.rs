@@ -8,14 +8,14 @@
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::life::{Ending, Outcome, Withdrawn};
+use oyez_domain::life::{Ending, Outcome, Settlement, Withdrawn};
 use oyez_domain::registration::Registrations;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit::{self, Change};
-use super::codes::{moment, outcome_code, parse, settling_actor};
+use super::codes::{self, moment, outcome_code, parse, settling_actor};
 use super::kinds::{self, Unwanted};
 use super::lanes;
 use super::registrations;
@@ -99,6 +99,21 @@ pub(super) fn go_on(unit: &mut Unit) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The end of whatever a TPP's withdrawal that is going on has not come to.
+pub(super) fn end(
+    unit: &Unit,
+    (tpp, owner): (TppId, &ClientId),
+) -> Result<Option<Settlement>, Error> {
+    let mut statement = unit.db.prepare_cached(GOING_ON)?;
+    let mut rows = statement.query([tpp])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let actor: Option<String> = row.get(2)?;
+    let (at, outcome) = (moment(row, 0)?, row.get(1)?);
+    codes::settlement(at, outcome, actor.as_deref(), owner).map(Some)
 }
 
 /// See [`crate::Store::withdraw`].
@@ -228,6 +243,8 @@ const BEGIN: &str = "
 const BEGIN_KIND: &str = "INSERT INTO withdrawn_kinds (tpp, kind) VALUES (?1, ?2)";
 
 const REST: &str = "SELECT tpp, from_position FROM withdrawals LIMIT 1";
+
+const GOING_ON: &str = "SELECT at, outcome, actor FROM withdrawals WHERE tpp = ?1";
 
 const WHOSE: &str =
     "SELECT t.client_id, w.at FROM withdrawals w JOIN tpps t USING (tpp) WHERE w.tpp = ?1";

@@ -183,6 +183,7 @@ fn statements_of_pushes_and_lanes_use_their_index() {
                 "outstanding USING COVERING INDEX outstanding_by_age (accepted_at>?)",
             ],
         ),
+        (clock::MOVE_BACK, &["outstanding USING PRIMARY KEY (tpp=?)"]),
         (push::TAKE_OFF, &[by_key]),
         (attempts::GIVE_BACK, &[by_key]),
         (attempts::OPEN, &[by_jti, OPEN, OPEN_BY]),
