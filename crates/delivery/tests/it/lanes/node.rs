@@ -1,9 +1,11 @@
 //! The node: leases, crashes, stops, a ledger that is away, and news that gets lost.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use oyez_domain::ledger::lanes::Health;
+use oyez_domain::rules::Rules;
 use oyez_domain::tpp::Overrides;
 use oyez_store::Error;
 
@@ -304,6 +306,35 @@ async fn no_lane_sleeps_by_a_clock_that_was_set_back_while_no_node_ran_or_while_
             world.all_settled(tpp, SLOW_PROBE + MINUTE).await;
         }
     }
+}
+
+// D-08, G-13
+#[tokio::test(start_paused = true)]
+async fn what_was_accepted_while_pushing_was_off_is_pushed_when_a_node_starts_though_nobody_tells_of_it()
+ {
+    let mut world = World::new(62);
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    let had_a_lane = world.tpp("had-a-lane", Overrides::default()).await;
+    world.start();
+    world.accept(&had_a_lane, 1).await;
+    world.all_settled(&had_a_lane, MINUTE).await;
+    world.stop().await;
+    let mut off = Rules::default();
+    off.switches.push = false;
+    world.ledger.goes_by(Arc::new(off));
+    world.start();
+    for tpp in [&tpp, &had_a_lane] {
+        world.accept(tpp, 5).await;
+    }
+    tokio::time::sleep(MINUTE).await;
+    world.stop().await;
+    assert_eq!(world.arrivals(&tpp).len(), 0);
+    world.ledger.goes_by(Arc::new(Rules::default()));
+    world.start();
+    for tpp in [&tpp, &had_a_lane] {
+        world.all_settled(tpp, Duration::from_secs(3)).await;
+    }
+    world.assert_sound();
 }
 
 // D-09

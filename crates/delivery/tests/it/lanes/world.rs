@@ -38,7 +38,7 @@ pub(crate) struct World {
     /// By which the ledger measures leases.
     pub(crate) lease_clock: Arc<ManualClock>,
     /// What is true.
-    pub(crate) ledger: Arc<dyn Store>,
+    pub(crate) ledger: Arc<ModelStore>,
     /// The same ledger as the node sees it.
     pub(crate) faults: Arc<FaultyStore>,
     pub(crate) endpoints: Arc<Endpoints>,
@@ -82,7 +82,7 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let clock = Arc::new(ManualClock::following(DAWN));
         let lease_clock = Arc::new(ManualClock::following(DAWN));
-        let ledger: Arc<dyn Store> = Arc::new(ModelStore::with_lease_clock(
+        let ledger = Arc::new(ModelStore::with_lease_clock(
             making::rules(),
             Arc::clone(&lease_clock) as _,
         ));
@@ -90,8 +90,8 @@ impl World {
         let listener: Weak<Hears> = Arc::downgrade(&hears);
         ledger.listen(listener);
         Self {
-            faults: Arc::new(FaultyStore::new(Arc::clone(&ledger))),
-            endpoints: Arc::new(Endpoints::new(Arc::clone(&ledger), Arc::clone(&clock))),
+            faults: Arc::new(FaultyStore::new(Arc::clone(&ledger) as _)),
+            endpoints: Arc::new(Endpoints::new(Arc::clone(&ledger) as _, Arc::clone(&clock))),
             watched: Arc::default(),
             options: Options {
                 retry: POLICY,
