@@ -327,36 +327,41 @@ async fn a_lane_that_nothing_would_wake_is_had_by_who_asks_for_all_if_there_is_a
         next_probe_at,
         reason: Reason::new("connect: refused"),
     };
-    for (nth, is_woken) in [true, false, false, false, false, true, false]
-        .into_iter()
-        .enumerate()
-    {
+    for (what, is_woken) in [
+        ("has news", true),
+        ("has nothing", false),
+        ("has no address", false),
+        ("is not served", false),
+        ("is paused", false),
+        ("was given up", true),
+        ("was given up and is probed", false),
+    ] {
         let ledger = ledger().await;
         let acme = pushed(&ledger, "acme").await;
         let jti = acme.news().await;
         let one = lease(&ledger, "one").await;
         claims(&ledger, &one).await;
         let now = ledger.now();
-        let health = match nth {
-            5 => given_up(now, None),
-            6 => given_up(now, Some(now + LONG)),
-            _ => Health::Responsive,
-        };
-        if nth >= 4 {
-            acme.polls(ask().max(0).ack(&[jti])).await;
-        }
-        reports(&one, &acme, health, LET_GO).await;
-        match nth {
-            1 => drop(acme.deletes(Kind::Subscription).await),
-            2 => acme.is_disabled().await,
-            3 => {
+        let mut health = Health::Responsive;
+        match what {
+            "has news" => {}
+            "has no address" => drop(acme.deletes(Kind::Subscription).await),
+            "is not served" => acme.is_disabled().await,
+            "is paused" => {
                 let paused = ledger.pause_endpoint(operator(), acme.id.clone(), now);
                 assert!(paused.await.unwrap());
             }
+            _ => drop(acme.polls(ask().max(0).ack(&[jti])).await),
+        }
+        match what {
+            "was given up" => health = given_up(now, None),
+            "was given up and is probed" => health = given_up(now, Some(now + LONG)),
             _ => {}
         }
-        assert_eq!(claims(&ledger, &one).await, Vec::<String>::new(), "{nth}");
+        claims(&ledger, &one).await;
+        reports(&one, &acme, health, LET_GO).await;
+        assert_eq!(claims(&ledger, &one).await, Vec::<String>::new(), "{what}");
         let all = claims_all(&ledger, &one).await;
-        assert_eq!(all.len(), usize::from(is_woken), "{nth}");
+        assert_eq!(all.len(), usize::from(is_woken), "{what}");
     }
 }
