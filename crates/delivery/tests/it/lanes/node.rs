@@ -1,11 +1,9 @@
 //! The node: leases, crashes, stops, a ledger that is away, and news that gets lost.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use oyez_domain::ledger::lanes::Health;
-use oyez_domain::rules::Rules;
 use oyez_domain::tpp::Overrides;
 use oyez_store::Error;
 
@@ -319,9 +317,7 @@ async fn what_was_accepted_while_pushing_was_off_is_pushed_when_a_node_starts_th
     world.accept(&had_a_lane, 1).await;
     world.all_settled(&had_a_lane, MINUTE).await;
     world.stop().await;
-    let mut off = Rules::default();
-    off.switches.push = false;
-    world.ledger.goes_by(Arc::new(off));
+    world.goes_by(|rules| rules.switches.push = false);
     world.start();
     for tpp in [&tpp, &had_a_lane] {
         world.accept(tpp, 5).await;
@@ -329,7 +325,7 @@ async fn what_was_accepted_while_pushing_was_off_is_pushed_when_a_node_starts_th
     tokio::time::sleep(MINUTE).await;
     world.stop().await;
     assert_eq!(world.arrivals(&tpp).len(), 0);
-    world.ledger.goes_by(Arc::new(Rules::default()));
+    world.goes_by(|rules| rules.switches.push = true);
     world.start();
     for tpp in [&tpp, &had_a_lane] {
         world.all_settled(tpp, Duration::from_secs(3)).await;

@@ -16,6 +16,7 @@ use oyez_domain::ledger::push::Attempt;
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, SetState, Signed, Work};
 use oyez_domain::retry::Policy;
+use oyez_domain::rules::Rules;
 use oyez_domain::time::{Clock, Timestamp};
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_domain::version::ApiVersion;
@@ -159,6 +160,13 @@ impl World {
             node.task.join_next().await.unwrap().unwrap();
         }
         begun.elapsed()
+    }
+
+    /// What the deployment chose, by default but for this: from the next start of a node on.
+    pub(crate) fn goes_by(&self, choose: impl FnOnce(&mut Rules)) {
+        let mut rules = Rules::default();
+        choose(&mut rules);
+        self.ledger.goes_by(Arc::new(rules));
     }
 
     // --- what TPPs do

@@ -11,8 +11,8 @@ use oyez_testkit::making::DAWN;
 use super::tpp;
 use crate::sqlite::event_list::Way;
 use crate::sqlite::{
-    attempts, clock, event_list, file, keys, lanes, migrations, poll, push, retention, sets,
-    settle, work,
+    attempts, claims, clock, event_list, file, keys, lanes, migrations, poll, push, retention,
+    sets, settle, work,
 };
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
@@ -174,6 +174,25 @@ fn statements_of_pushes_and_lanes_use_their_index() {
                 "l USING INTEGER PRIMARY KEY (rowid=?)",
                 "n USING PRIMARY KEY (node_id=?)",
                 "q USING INTEGER PRIMARY KEY (rowid=?)",
+            ],
+        ),
+        (
+            claims::FREE_LANES,
+            &[
+                "l USING INDEX lanes_by_wake (wake_at<?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "n USING PRIMARY KEY (node_id=?)",
+                "t USING INTEGER PRIMARY KEY (rowid=?)",
+                "USE TEMP B-TREE FOR LAST TERM OF ORDER BY",
+            ],
+        ),
+        // Once per TPP that is known, when a node starts and once an hour.
+        (
+            claims::SLEEPERS,
+            &[
+                "SCAN q",
+                "t USING INTEGER PRIMARY KEY (rowid=?)",
+                "l USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
             ],
         ),
         (
