@@ -330,7 +330,7 @@ impl Memory {
             .is_some_and(|(silent_since, refused_since)| silent_since <= refused_since)
     }
 
-    /// There is something in it.
+    /// It is of somebody.
     pub(crate) fn is_worth_keeping(&self) -> bool {
         self.callback_url.is_some()
     }

@@ -29,12 +29,14 @@
 //! Health lives in the lane's row and a refused event's counters in the event's; memory only caches them. A change of health
 //! is written before the attempt that caused it is recorded, and nothing starts in between, so no crash makes a counter
 //! forget. Two things are the node's alone, since they change with each acknowledgement: which events were refused in a
-//! row, and when the last acknowledgement was. A node that dies leaves its lease to run out, and its choices to fall due
+//! row, and since when nothing was acknowledged. They are of one address, and what is not remembered is held against nobody. A
+//! node that dies leaves its lease to run out, and its choices to fall due
 //! again. What was sent twice had the same bytes.
 //!
 //! # Who owns a lane
 //!
-//! A node holds one lease; lanes name it. Whatever an owner has read of a TPP (address, profile, pause, health) is changed
+//! A node holds one lease; lanes name it, and each claim of a lane has a number that its owner names with all it says and asks.
+//! So a word that comes late is refused, though the same node has the lane again. Whatever an owner has read of a TPP (address, profile, pause, health) is changed
 //! over its head by freeing its lane: the owner's next choice is refused, it gives back what it holds, and the lane
 //! is claimed anew. A lane that loses its owner's place still waits for its attempts and records them: an
 //! acknowledgement is a fact, whoever reports it. The same task takes up the lane again if its node claims it meanwhile,

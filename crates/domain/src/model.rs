@@ -144,6 +144,11 @@ impl Ledger {
         }
     }
 
+    /// The deployment's choices changed between two runs.
+    pub fn goes_by(&mut self, rules: Arc<Rules>) {
+        self.rules = rules;
+    }
+
     /// What there is to tell since it was last asked for.
     pub fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news).into_values().collect()

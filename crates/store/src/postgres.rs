@@ -10,6 +10,7 @@ mod anew;
 mod attempts;
 mod audit;
 mod changes;
+mod clock;
 mod columns;
 mod endpoints;
 mod ends;

@@ -7,6 +7,7 @@
 mod accept;
 mod attempts;
 mod audit;
+mod claims;
 mod clock;
 mod codes;
 mod endpoints;

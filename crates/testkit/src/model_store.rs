@@ -57,6 +57,11 @@ impl ModelStore {
         }
     }
 
+    /// As if it were opened again by a deployment that chose otherwise.
+    pub fn goes_by(&self, rules: Arc<Rules>) {
+        self.ledger().goes_by(rules);
+    }
+
     fn ledger(&self) -> Held<'_> {
         let ledger = self.ledger.lock();
         Held {

@@ -70,6 +70,15 @@ fn claimed(health: Health, terms: &Terms, at: Moment) -> Endpoint {
     endpoint
 }
 
+/// It was refused before, for the first time at this moment.
+fn refused_before(event: Record, since: Timestamp) -> Record {
+    Record {
+        refusals: 3,
+        refused_since: Some(since),
+        ..event
+    }
+}
+
 /// An endpoint and a clock of its own.
 struct Story {
     endpoint: Endpoint,
@@ -83,11 +92,20 @@ impl Story {
             now: DAWN,
             instant: Instant::now(),
         };
+        let mut endpoint = claimed(Health::Responsive, &terms, at);
+        endpoint.is_at(ADDRESS, at.now);
         Self {
-            endpoint: claimed(Health::Responsive, &terms, at),
+            endpoint,
             terms,
             at,
         }
+    }
+
+    /// Its lane is claimed anew, and this is where it is then.
+    fn claimed_at(&mut self, callback_url: &str) {
+        let health = self.endpoint.health().clone();
+        self.endpoint.claimed(health, &self.terms, self.at);
+        self.endpoint.is_at(callback_url, self.at.now);
     }
 
     fn pass(&mut self, time: Duration) {
@@ -217,14 +235,73 @@ fn an_event_that_is_refused_to_the_end_while_nothing_is_acknowledged_is_an_outag
         }
         let since = story.at.now;
         story.pass(HOUR);
-        let last = Record {
-            refusals: 3,
-            refused_since: Some(since),
-            ..event(1)
-        };
-        let poll_only = Verdict::Refused { again_at: None };
-        assert_eq!(story.learn(last, refused()), (poll_only, Change::Failed));
+        let learned = story.learn(refused_before(event(1), since), refused());
+        assert_eq!(learned, (POLL_ONLY, Change::Failed));
     }
+}
+
+// D-04, D-07
+#[test]
+fn where_one_refusal_is_the_end_of_an_event_three_in_a_row_are_an_outage_and_one_is_none() {
+    let mut story = Story::new(few_retries(0));
+    for number in [1, 2] {
+        let learned = story.learn(event(number), refused());
+        assert_eq!(learned, (POLL_ONLY, Change::None), "nothing was in vain");
+    }
+    let learned = story.learn(event(3), refused());
+    assert_eq!(learned, (POLL_ONLY, Change::Failed));
+}
+
+// D-04, D-07
+#[test]
+fn what_is_not_remembered_is_not_held_against_an_endpoint() {
+    let mut story = Story::new(few_retries(0));
+    let before = story.at.now - HOUR;
+    let learned = story.learn(refused_before(event(1), before), refused());
+    assert_eq!(
+        learned,
+        (POLL_ONLY, Change::None),
+        "others may have gone well"
+    );
+}
+
+// D-04, D-06, S-12
+#[test]
+fn what_is_remembered_of_one_address_says_nothing_of_another() {
+    let mut story = Story::new(few_retries(0));
+    let since = story.at.now;
+    story.pass(HOUR);
+    let old = story.endpoint.step();
+    for number in [1, 2] {
+        story.learn(event(number), refused());
+    }
+    story.claimed_at("https://other.example");
+    assert_eq!(story.learn(event(3), refused()), (POLL_ONLY, Change::None));
+    let learned = story.learn(refused_before(event(3), since), refused());
+    assert_eq!(
+        learned,
+        (POLL_ONLY, Change::None),
+        "it was refused elsewhere"
+    );
+    story.learn(event(4), refused());
+    story.learn_of(event(5), old, Judgement::Acknowledged);
+    story.learn_of(event(6), old, refused());
+    assert_eq!(
+        story.learn(event(7), refused()).1,
+        Change::Failed,
+        "the answers from before are of the old address"
+    );
+}
+
+// D-04
+#[test]
+fn what_is_remembered_of_an_address_outlives_a_claim() {
+    let mut story = Story::new(terms());
+    for number in [1, 2] {
+        story.learn(event(number), refused());
+    }
+    story.claimed_at(ADDRESS);
+    assert_eq!(story.learn(event(3), refused()).1, Change::Failed);
 }
 
 // D-05, D-07
@@ -457,3 +534,5 @@ proptest! {
 }
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const ADDRESS: &str = "https://acme.example";
+const POLL_ONLY: Verdict = Verdict::Refused { again_at: None };

@@ -44,6 +44,7 @@ CREATE TABLE queues (
     kinds_from    bigint[]  NOT NULL DEFAULT '{}',
     unlisted_from bigint,                    -- from this position on events may have no push_at, though there is an address
     accepted_until bigint NOT NULL DEFAULT 0, -- the latest moment of an acceptance: after now, if a clock was set back
+    seen_at       bigint NOT NULL DEFAULT 0, -- about when it was given events last: whoever comes much earlier has a clock set back
     -- Lower bounds, that a walk along an index begins at: entries of rows that are gone lie before them, and stay in the
     -- index until it is vacuumed. A bound may be too low, never too high. Whoever makes a row of `outstanding` due sooner, or
     -- puts one in at an old position, lowers them in the same transaction; zero is always right.

@@ -88,6 +88,7 @@ impl Work for Record {
 
     /// What an attempt that did not end its event's flight met: an earlier record of itself, a later choice, or an end.
     async fn read_more(
+        _shared: &Shared,
         db: &Session,
         changes: &mut Changes,
         group: &[(usize, &Self)],

@@ -55,6 +55,7 @@ pub(super) trait Work: Kind {
 
     /// Reads more, or prepares the ground, where what was read says that it takes that: rare.
     fn read_more(
+        _shared: &Shared,
         _db: &Session,
         _changes: &mut Changes,
         _group: &[(usize, &Self::Ask)],
@@ -209,7 +210,7 @@ async fn run<K: Work>(
         .zip(&elsewhere)
         .filter_map(|(asked, elsewhere)| elsewhere.is_none().then_some(asked))
         .collect();
-    K::read_more(db, &mut changes, &here, &known, &mut read).await?;
+    K::read_more(shared, db, &mut changes, &here, &known, &mut read).await?;
     let mut answers = here
         .into_iter()
         .map(|asked| K::decide(&mut changes, asked, &known, &mut read))

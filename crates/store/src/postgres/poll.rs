@@ -17,14 +17,15 @@ use oyez_domain::tpp::DeliveryOrder;
 use uuid::Uuid;
 
 use super::Shared;
+use super::clock::{self, Noted};
 use super::changes::{Changes, ErrorEntry, Fate, Key, Polls, SetAside};
 use super::columns::uuid;
 use super::group::{self, Known, Work as GroupWork};
 use super::line::{Kind, Request};
 use super::open::{Open, open_columns};
 use super::partitions::Span;
-use super::session::Session;
-use super::state::{FAMILIES, family};
+use super::session::{Session, Values};
+use super::state::{FAMILIES, State, family};
 use super::waiting::Waiting;
 use super::work::{self, Candidate, candidates};
 use crate::Error;
@@ -127,42 +128,34 @@ impl GroupWork for Polling {
         })
     }
 
-    /// A clock was set back: what waits for its turn only is due, wherever it stands.
+    /// A clock was set back: what held events is moved back, and what waits for its turn only is due, wherever it stands.
     async fn read_more(
+        shared: &Shared,
         db: &Session,
         changes: &mut Changes,
         group: &[(usize, &Self)],
         known: &Known,
         before: &mut Before,
     ) -> Result<(), Error> {
+        let rules = Arc::clone(&changes.rules);
         for (nth, ask) in group {
-            let Some(state) = known
-                .get(&ask.poll.client_id)
-                .and_then(|tpp| changes.states.get(tpp))
-            else {
+            let tpp = known.get(&ask.poll.client_id);
+            let state = tpp.and_then(|tpp| changes.states.get_mut(tpp));
+            let gives = |state: &&mut State| {
+                state.served && routing::may_poll(&rules, &state.registrations).is_ok()
+            };
+            let Some(state) = state.filter(gives) else {
                 continue;
             };
-            if ask.poll.limits.order == DeliveryOrder::Strict || !state.was_set_back(ask.now) {
-                continue;
+            if clock::note(db, state, ask.now).await? == Noted::MovedBack {
+                let anew = Self::read(shared, db, &[*ask], known).await?;
+                before.named.retain(|row| row.tpp != state.tpp);
+                before.named.extend(anew.named);
+                before.candidates[*nth] = anew.candidates.into_iter().flatten().collect();
             }
-            let (tpp, now) = (state.tpp.0, ask.now.unix_ms());
-            let (families, rows_max) = (visible(&ask.poll), ask.rows_max());
-            let named = Named::of(&[*ask], known);
-            let (gone, gone_jtis) = named.acknowledged;
-            let values: super::session::Values<'_> =
-                &[&tpp, &families, &rows_max, &gone, &gone_jtis, &now];
-            let rows = db.rows(DUE_BUT_FOR_THE_CLOCK, values).await?;
-            let mut found = vec![Vec::new()];
-            work::by_request(&rows, &mut found)?;
-            let candidates = &mut before.candidates[*nth];
-            for more in found.into_iter().flatten() {
-                if !candidates.iter().any(|it| it.key() == more.key()) {
-                    candidates.push(more);
-                }
-            }
-            candidates.sort_by_key(|it| (it.row.due_at, it.row.position));
-            for row in db.rows(NEXT_BUT_FOR_THE_CLOCK, values).await? {
-                before.named.push(Open::read(&row, 0)?);
+            let is_strict = ask.poll.limits.order == DeliveryOrder::Strict;
+            if !is_strict && state.was_set_back(ask.now) {
+                read_set_back(db, (state.tpp, ask), known, *nth, before).await?;
             }
         }
         Ok(())
@@ -186,6 +179,33 @@ impl GroupWork for Polling {
     fn waiting(shared: &Shared) -> &Waiting<Self> {
         &shared.waiting.poll
     }
+}
+
+/// Adds to the candidates what waits for its turn only, and reads what falls due next.
+async fn read_set_back(
+    db: &Session,
+    (tpp, ask): (TppId, &Polling),
+    known: &Known,
+    nth: usize,
+    before: &mut Before,
+) -> Result<(), Error> {
+    let (families, rows_max) = (visible(&ask.poll), ask.rows_max());
+    let (gone, gone_jtis) = Named::of(&[ask], known).acknowledged;
+    let now = ask.now.unix_ms();
+    let values: Values<'_> = &[&tpp.0, &families, &rows_max, &gone, &gone_jtis, &now];
+    let mut found = vec![Vec::new()];
+    work::by_request(&db.rows(DUE_BUT_FOR_THE_CLOCK, values).await?, &mut found)?;
+    let candidates = &mut before.candidates[nth];
+    for more in found.into_iter().flatten() {
+        if !candidates.iter().any(|it| it.key() == more.key()) {
+            candidates.push(more);
+        }
+    }
+    candidates.sort_by_key(|it| (it.row.due_at, it.row.position));
+    for row in db.rows(NEXT_BUT_FOR_THE_CLOCK, values).await? {
+        before.named.push(Open::read(&row, 0)?);
+    }
+    Ok(())
 }
 
 impl Polling {
@@ -512,28 +532,13 @@ pub(super) const OLDEST: &str = candidates!(
     "o.position"
 );
 
-/// When an outstanding event falls due by this column, if it is $6 now. See [`Open::falls_due`].
-macro_rules! but_for_the_clock {
-    ($column:literal) => {
-        concat!(
-            "CASE WHEN ",
-            $column,
-            " = d.accepted_at AND d.accepted_at > $6::bigint AND d.polled_until < d.accepted_at
-                THEN greatest($6::bigint, d.polled_until, coalesce(d.flight_until, 0)) ELSE ",
-            $column,
-            " END"
-        )
-    };
-}
-pub(super) use but_for_the_clock;
-
 const DUE_BUT_FOR_THE_CLOCK: &str = candidates!(
     concat!(
         "(VALUES (1::bigint)) a (nth) CROSS JOIN LATERAL (
             SELECT d.* FROM outstanding d
             WHERE d.tpp = $1::bigint AND $2::integer >> d.family & 1 = 1 AND d.due_at > $6::bigint
                 AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[])) AND ",
-        but_for_the_clock!("d.due_at"),
+        clock::but_for_it!("d.due_at"),
         " <= $6::bigint ORDER BY d.due_at, d.position LIMIT $3::bigint) o"
     ),
     "o.due_at, o.position"
@@ -546,6 +551,6 @@ const NEXT_BUT_FOR_THE_CLOCK: &str = concat!(
     WHERE d.tpp = $1::bigint AND $2::integer >> d.family & 1 = 1
         AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[]))
     ORDER BY ",
-    but_for_the_clock!("d.due_at"),
+    clock::but_for_it!("d.due_at"),
     " LIMIT $3::bigint"
 );

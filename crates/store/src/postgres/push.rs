@@ -13,12 +13,14 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::changes::{Changes, Fate, Key};
+use super::clock::{self, Noted};
+use super::errors::expect_rows;
 use super::columns::uuid;
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
 use super::open::{Open, open_columns};
-use super::poll::but_for_the_clock;
-use super::session::Session;
+use super::session::{Session, Values};
+use super::state::State;
 use super::waiting::Waiting;
 use super::work::{self, Candidate, candidates};
 use crate::Error;
@@ -87,10 +89,10 @@ impl Work for Due {
         })
     }
 
-    /// A few more of the events that were accepted while there was no address are entered into the order of pushes, the
-    /// oldest first; until that is done only what stands before the rest may be chosen (D-10). And a clock may have been set
-    /// back.
+    /// A clock may have been set back; and what was accepted while there was no address is to be entered into the order of
+    /// pushes.
     async fn read_more(
+        shared: &Shared,
         db: &Session,
         changes: &mut Changes,
         group: &[(usize, &Self)],
@@ -99,42 +101,30 @@ impl Work for Due {
     ) -> Result<(), Error> {
         let rules = Arc::clone(&changes.rules);
         for (nth, ask) in group {
-            let state = known
-                .get(&ask.client_id)
-                .and_then(|tpp| changes.states.get_mut(tpp));
-            let Some(state) = state.filter(|state| state.is_owned_by(&ask.claim) && state.served)
-            else {
+            let tpp = known.get(&ask.client_id);
+            let state = tpp.and_then(|tpp| changes.states.get_mut(tpp));
+            let pushes = |state: &&mut State| {
+                state.is_owned_by(&ask.claim)
+                    && state.served
+                    && routing::push_address(&rules, &state.registrations).is_some()
+            };
+            let Some(state) = state.filter(pushes) else {
                 continue;
             };
-            let has_address = routing::push_address(&rules, &state.registrations).is_some();
-            let tpps = vec![Some(state.tpp.0)];
-            let rows_max = vec![ask.rows_max()];
-            let is_strict = rules.switches.order == DeliveryOrder::Strict;
-            let candidates = &mut before.candidates[*nth];
-            if let Some(from) = state.unlisted_from.filter(|_| has_address) {
-                let listed = db.one(LIST, &[&state.tpp.0, &from, &LISTED_MAX]).await?;
-                state.unlisted_from = listed.try_get(0)?;
-                state.is_changed = true;
-                let first: Option<i64> = listed.try_get(1)?;
-                state.bounds.push_from = first.unwrap_or(i64::MAX).min(state.bounds.push_from);
-                // What was listed has to be found from there on, though its bound is not written yet.
-                db.execute(LOWER, &[&state.tpp.0, &state.bounds.push_from])
-                    .await?;
-                let beyond = vec![state.unlisted_from.unwrap_or(i64::MAX)];
-                let rows = db
-                    .rows(FIRST_PUSHED, &[&tpps, &rows_max, &beyond, &is_strict])
-                    .await?;
-                let mut found = vec![Vec::new()];
-                work::by_request(&rows, &mut found)?;
-                *candidates = found.into_iter().flatten().collect();
-                if state.unlisted_from.is_some() {
-                    before.unlisted.push(state.tpp);
-                }
+            let tpp = state.tpp;
+            let noted = clock::note(db, state, ask.now).await?;
+            let listed = list_more(db, state).await?;
+            if listed == Listed::InPart {
+                before.unlisted.push(tpp);
             }
-            if state.order(&rules) == DeliveryOrder::Strict || !state.was_set_back(ask.now) {
-                continue;
+            if noted == Noted::MovedBack || listed != Listed::Before {
+                let beyond = state.unlisted_from.unwrap_or(i64::MAX);
+                before.candidates[*nth] =
+                    first_pushed(shared, db, (tpp, ask.rows_max()), beyond).await?;
             }
-            set_back(db, changes, (known[&ask.client_id], ask), candidates).await?;
+            if state.order(&rules) == DeliveryOrder::Concurrent && state.was_set_back(ask.now) {
+                set_back(db, changes, (tpp, ask), &mut before.candidates[*nth]).await?;
+            }
         }
         Ok(())
     }
@@ -191,6 +181,50 @@ impl Due {
     }
 }
 
+/// Whether everything that was accepted while there was no address is in the order of pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    /// It was so before.
+    Before,
+    /// It is so now.
+    Now,
+    /// Not yet. Until it is, only what stands before the rest may be chosen (D-10).
+    InPart,
+}
+
+/// Enters a few more of the events that were accepted while there was no address into the order of pushes, the oldest first.
+async fn list_more(db: &Session, state: &mut State) -> Result<Listed, Error> {
+    let Some(from) = state.unlisted_from else {
+        return Ok(Listed::Before);
+    };
+    let listed = db.one(LIST, &[&state.tpp.0, &from, &LISTED_MAX]).await?;
+    state.unlisted_from = listed.try_get(0)?;
+    state.is_changed = true;
+    let first: Option<i64> = listed.try_get(1)?;
+    state.bounds.push_from = first.unwrap_or(i64::MAX).min(state.bounds.push_from);
+    // It has to be found from there on, though the bound is not written with the rest yet.
+    let values: Values<'_> = &[&state.tpp.0, &state.bounds.push_from];
+    expect_rows(db.execute(LOWER, values).await?, 1, "lowering a bound")?;
+    Ok(match state.unlisted_from {
+        Some(_) => Listed::InPart,
+        None => Listed::Now,
+    })
+}
+
+/// What one TPP is pushed next, of what stands before a position.
+async fn first_pushed(
+    shared: &Shared,
+    db: &Session,
+    (tpp, rows_max): (TppId, i64),
+    beyond: i64,
+) -> Result<Vec<Candidate>, Error> {
+    let is_strict = shared.rules.switches.order == DeliveryOrder::Strict;
+    let values: Values<'_> = &[&vec![Some(tpp.0)], &vec![rows_max], &vec![beyond], &is_strict];
+    let mut found = vec![Vec::new()];
+    work::by_request(&db.rows(FIRST_PUSHED, values).await?, &mut found)?;
+    Ok(found.into_iter().flatten().collect())
+}
+
 /// Reads what waits for its turn only, wherever it stands, and what may be pushed next.
 async fn set_back(
     db: &Session,
@@ -201,7 +235,7 @@ async fn set_back(
     let nobody: Vec<i64> = Vec::new();
     let none: Vec<Uuid> = Vec::new();
     let (rows_max, now) = (ask.rows_max(), ask.now.unix_ms());
-    let values: super::session::Values<'_> = &[&tpp.0, &0i32, &rows_max, &nobody, &none, &now];
+    let values: Values<'_> = &[&tpp.0, &0i32, &rows_max, &nobody, &none, &now];
     let rows = db.rows(PUSHED_BUT_FOR_THE_CLOCK, values).await?;
     let mut found = vec![Vec::new()];
     work::by_request(&rows, &mut found)?;
@@ -396,7 +430,7 @@ pub(super) const FIRST_PUSHED: &str = candidates!(
                 ORDER BY d.push_at, d.position LIMIT a.rows_max)
             UNION ALL
             (SELECT d.* FROM outstanding d
-                WHERE d.tpp = a.tpp AND d.position >= q.first_position
+                WHERE d.tpp = a.tpp AND d.position >= q.first_position AND d.position < a.before
                     AND CASE t.own_order WHEN 1 THEN true WHEN 2 THEN false ELSE $4::boolean END
                 ORDER BY d.position LIMIT 2)) o",
     "CASE t.own_order WHEN 1 THEN o.position WHEN 2 THEN o.push_at
@@ -409,7 +443,7 @@ const PUSHED_BUT_FOR_THE_CLOCK: &str = candidates!(
             SELECT d.* FROM outstanding d
             WHERE d.tpp = $1::bigint AND $2::integer = 0 AND d.push_at > $6::bigint
                 AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[])) AND ",
-        but_for_the_clock!("d.push_at"),
+        clock::but_for_it!("d.push_at"),
         " <= $6::bigint ORDER BY d.push_at, d.position LIMIT $3::bigint) o"
     ),
     "o.push_at, o.position"
@@ -422,7 +456,7 @@ const NEXT_BUT_FOR_THE_CLOCK: &str = concat!(
     WHERE d.tpp = $1::bigint AND $2::integer = 0 AND d.push_at IS NOT NULL
         AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[]))
     ORDER BY ",
-    but_for_the_clock!("d.push_at"),
+    clock::but_for_it!("d.push_at"),
     " LIMIT $3::bigint"
 );
 

@@ -48,6 +48,8 @@ pub(super) struct State {
     pub(super) unlisted_from: Option<i64>,
     /// The latest moment of an acceptance.
     pub(super) accepted_until: Timestamp,
+    /// About when it was given events last.
+    pub(super) seen_at: Timestamp,
     pub(super) bounds: Bounds,
     bounds_read: Bounds,
     pub(super) lane: Option<LaneState>,
@@ -147,6 +149,7 @@ impl State {
             kinds: kinds.into_iter().zip(kinds_from).collect(),
             unlisted_from: row.try_get(14)?,
             accepted_until: moment(row, 15)?,
+            seen_at: moment(row, 40)?,
             bounds,
             bounds_read: bounds,
             registrations: Registrations {
@@ -233,6 +236,12 @@ impl State {
 }
 
 impl Bounds {
+    /// Nothing is known any more but what is always right.
+    pub(super) const fn begin_anew(&mut self) {
+        self.due_from = [0; FAMILIES];
+        self.push_from = 0;
+    }
+
     /// A row stands here now.
     pub(super) fn include(&mut self, row: &super::open::Open) {
         self.first_position = self.first_position.min(row.position);
@@ -333,7 +342,7 @@ pub(super) const STATES: &str = "
         q.unlisted_from, q.accepted_until, q.first_position, q.due_from, q.push_from,
         s.id, s.wish, s.api, s.created_at, s.changed_at, c.id, c.wish, c.api, c.created_at, c.changed_at,
         l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason, l.wake_at, l.news_at,
-        n.node_id, n.epoch, l.claim
+        n.node_id, n.epoch, l.claim, q.seen_at
     FROM unnest($1::bigint[]) a (tpp)
         JOIN queues q ON q.tpp = a.tpp
         JOIN tpps t ON t.tpp = a.tpp

@@ -3,7 +3,6 @@
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::Health;
-use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -12,7 +11,6 @@ use super::errors::expect_rows;
 use super::health::HealthColumns;
 use super::lanes;
 use super::push;
-use super::registrations;
 use super::tpps::{TppId, know};
 use super::writer::Unit;
 use crate::Error;
@@ -27,13 +25,11 @@ pub(super) fn pause(
     let Some(known) = know(&unit.db, client_id)? else {
         return Ok(false);
     };
-    unit.db.prepare_cached(MAKE_LANE)?.execute([known.id])?;
     let before = health_of(&unit.db, client_id)?;
     if !matches!(before, Health::Paused { .. }) {
+        let act = (actor, "endpoint.paused");
         let paused = Health::Paused { since: now };
-        set_health_over(unit, (known.id, client_id), &paused, None)?;
-        let change = (&before, &paused);
-        note_health(unit, actor, "endpoint.paused", known.id, change, now)?;
+        change_over(unit, act, (known.id, client_id), (&before, &paused), now)?;
     }
     Ok(true)
 }
@@ -48,49 +44,35 @@ pub(super) fn resume(
     let Some(known) = know(&unit.db, client_id)? else {
         return Ok(false);
     };
-    let registrations = registrations::of(&unit.db, known.id)?;
-    let begun_anew = match routing::push_address(&unit.rules, &registrations) {
-        Some(_) => push::begin_anew(unit, known.id, now)?,
-        None => 0,
+    let begun_anew = if push::has_address(unit, known.id)? {
+        push::begin_anew(unit, known.id, now)?
+    } else {
+        0
     };
     let before = health_of(&unit.db, client_id)?;
     let resumed = Health::Responsive;
     if begun_anew > 0 || before != resumed {
-        unit.db.prepare_cached(MAKE_LANE)?.execute([known.id])?;
-        set_health_over(unit, (known.id, client_id), &resumed, Some(now))?;
-        let change = (&before, &resumed);
-        note_health(unit, actor, "endpoint.resumed", known.id, change, now)?;
+        let act = (actor, "endpoint.resumed");
+        change_over(unit, act, (known.id, client_id), (&before, &resumed), now)?;
     }
     Ok(true)
 }
 
-/// Changes health over the owner's head. The lane is free then, so that the owner's next report cannot undo it.
-fn set_health_over(
+/// Changes health over the owner's head, and notes who did. The lane is free then, so that the owner's next report cannot undo
+/// it. Who is paused sleeps; who is not has something to look at now.
+fn change_over(
     unit: &mut Unit,
+    (actor, action): (&Actor, &'static str),
     (tpp, owner): (TppId, &ClientId),
-    health: &Health,
-    wake_at: Option<Timestamp>,
-) -> Result<(), Error> {
-    let columns = HealthColumns::of(health);
-    let changed = unit.db.prepare_cached(SET_HEALTH)?.execute(params![
-        tpp,
-        columns.state,
-        columns.since,
-        wake_at.map(Timestamp::unix_ms)
-    ])?;
-    expect_rows(changed, 1, "changing an endpoint's health")?;
-    unit.news.of((tpp, owner)).free();
-    Ok(())
-}
-
-fn note_health(
-    unit: &Unit,
-    actor: &Actor,
-    action: &'static str,
-    tpp: TppId,
     (before, after): (&Health, &Health),
     now: Timestamp,
 ) -> Result<(), Error> {
+    let columns = HealthColumns::of(after);
+    let wake_at = (*after == Health::Responsive).then_some(now.unix_ms());
+    let row = params![tpp, columns.state, columns.since, wake_at];
+    let changed = unit.db.prepare_cached(SET_HEALTH)?.execute(row)?;
+    expect_rows(changed, 1, "changing an endpoint's health")?;
+    unit.news.of((tpp, owner)).free();
     let change = Change {
         actor,
         action,
@@ -105,9 +87,7 @@ fn health_of(db: &Connection, client_id: &ClientId) -> Result<Health, Error> {
     Ok(lanes::find(db, client_id)?.map_or(Health::Responsive, |lane| lane.health))
 }
 
-const MAKE_LANE: &str = "INSERT INTO lanes (tpp) VALUES (?1) ON CONFLICT DO NOTHING";
-
 const SET_HEALTH: &str = "
-    UPDATE lanes SET health = ?2, since = ?3, declared_at = NULL, failures = 0, next_probe_at = NULL,
-        reason = NULL, wake_at = ?4, owner = NULL, epoch = NULL
-    WHERE tpp = ?1";
+    INSERT INTO lanes (tpp, health, since, wake_at) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (tpp) DO UPDATE SET health = excluded.health, since = excluded.since, declared_at = NULL,
+        failures = 0, next_probe_at = NULL, reason = NULL, wake_at = excluded.wake_at, owner = NULL, epoch = NULL";

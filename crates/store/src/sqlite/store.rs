@@ -24,7 +24,7 @@ use oyez_domain::tpp::{Profile, Standing, Tpp};
 use oyez_domain::version::ApiVersion;
 
 use super::{
-    Ledger, accept, attempts, audit, endpoints, event_list, history, keys, lanes, leases,
+    Ledger, accept, attempts, audit, claims, endpoints, event_list, history, keys, lanes, leases,
     migrations, poll, push, registrations, requeue, retention, sets, tpps, withdraw,
 };
 use crate::{Answer, Listen, Store};
@@ -230,7 +230,7 @@ impl Store for Ledger {
         lanes_max: u32,
         now: Timestamp,
     ) -> Answer<'_, Vec<Lane>> {
-        Box::pin(self.write(move |unit| lanes::claim(unit, &lease, wanted, lanes_max, now)))
+        Box::pin(self.write(move |unit| claims::claim(unit, &lease, wanted, lanes_max, now)))
     }
 
     fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {

@@ -1,8 +1,9 @@
 //! A TPP's profile as operators write and read it. Both ways it has the same members, so that those that were read can be
 //! changed and sent back. What is read besides (standing, dates) may not be sent: it has acts of its own, or none.
 
+mod overrides;
+
 use std::collections::BTreeSet;
-use std::error::Error as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
@@ -12,7 +13,6 @@ use oyez_domain::json::members::{Faults, Members, Place};
 use oyez_domain::rules::Rules;
 use oyez_domain::tpp::{KeySource, Overrides, Profile, Standing, Tpp};
 use oyez_jose::{Jwk, Jwks, KeyUse, SkipReason};
-use oyez_outbound::Anchors;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -40,7 +40,7 @@ pub(super) fn read(rules: &Rules, members: &Members<'_>, faults: &mut Faults) ->
         .map(|place| read_scopes(rules, &place, faults));
     let overrides = members
         .optional("overrides")
-        .map(|place| read_overrides(&place, faults));
+        .map(|place| overrides::read(&place, faults));
     Some(Profile {
         name: name?,
         org_id: org_id?,
@@ -193,92 +193,7 @@ fn read_scopes(rules: &Rules, place: &Place<'_>, faults: &mut Faults) -> Option<
     Some(scopes)
 }
 
-/// Each override is read by itself first, so that every fault has its path.
-fn read_overrides(place: &Place<'_>, faults: &mut Faults) -> Option<Overrides> {
-    let mut sound = true;
-    for (name, member) in place.members(faults)?.each() {
-        let Some((_, expected)) = OVERRIDES.iter().find(|(known, _)| *known == name) else {
-            let names = OVERRIDES.map(|(known, _)| known).join(", ");
-            let what = format!("there is no such override; there are {names}");
-            faults.invalid(&member.path, what);
-            sound = false;
-            continue;
-        };
-        let alone = json!({name: member.value});
-        if serde_json::from_value::<Overrides>(alone).is_err() {
-            faults.invalid(&member.path, format!("expected: {expected}"));
-            sound = false;
-        }
-    }
-    let overrides: Overrides = sound
-        .then(|| serde_json::from_value(place.value.clone()).ok())
-        .flatten()?;
-    if let Some(pem) = &overrides.trust_anchors
-        && let Some(what) = anchors_fault(pem)
-    {
-        faults.invalid(&format!("{}.trust_anchors", place.path), what);
-    }
-    Some(overrides)
-}
-
-/// What is wrong with certificates that are to be believed. As with keys, whoever sent a private one must be told.
-fn anchors_fault(pem: &str) -> Option<String> {
-    if pem.len() > ANCHORS_BYTES_MAX {
-        return Some("64 KiB of PEM are the most".to_owned());
-    }
-    if pem.contains("PRIVATE KEY-----") {
-        let what = "there is a private key among them: it is burnt, its owner must replace it";
-        return Some(what.to_owned());
-    }
-    let error = Anchors::from_pem(pem.as_bytes()).err()?;
-    Some(match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    })
-}
-
-/// What can be overridden, and what may stand there; null is nothing.
-const OVERRIDES: [(&str, &str); 11] = [
-    ("header_profile", "openbanking, jwt or rfc8417"),
-    ("retry", RETRY),
-    ("delivery_order", "concurrent or strict"),
-    ("acknowledgement", "standard, strict or lenient"),
-    ("pushes_at_once_max", NUMBER),
-    ("redelivery_delay", "a length of time such as 30s, 5m or 1d"),
-    ("error_cap", NUMBER),
-    ("hand_out_cap", NUMBER),
-    ("requests_per_second", NUMBER),
-    ("signature_form", "encoded or unencoded"),
-    ("trust_anchors", "certificates in PEM, as one text"),
-];
-const NUMBER: &str = "a whole number from 1 to 4294967295";
-const RETRY: &str = "an object with any of base, factor, ceiling, retries_max and window, such as \
-    {\"base\": \"1s\", \"factor\": 2, \"ceiling\": \"1h\", \"retries_max\": 120, \"window\": \"3d\"}, \
-    ceiling and window no shorter than base";
 /// Names of companies are shorter, ids of directories much shorter.
 const TEXT_CHARS: RangeInclusive<usize> = 1..=200;
-/// Some 30 certificates: a TPP has one authority, or two while they change.
-const ANCHORS_BYTES_MAX: usize = 64 * 1024;
 /// As for a CallbackUrl.
 const URL_BYTES_MAX: usize = 2048;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // A-09
-    #[test]
-    fn every_override_is_in_the_list_and_no_other() {
-        for (name, _) in OVERRIDES {
-            let nothing = json!({name: null});
-            assert!(
-                serde_json::from_value::<Overrides>(nothing).is_ok(),
-                "{name}"
-            );
-        }
-        let other = serde_json::from_value::<Overrides>(json!({"other": 1}));
-        let said = other.unwrap_err().to_string();
-        // serde names what it knows, each between back ticks, after the one that it does not.
-        assert_eq!(said.matches('`').count() / 2 - 1, OVERRIDES.len(), "{said}");
-    }
-}

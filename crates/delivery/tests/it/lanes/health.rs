@@ -372,6 +372,30 @@ async fn refusals_are_counted_though_the_lane_sleeps_between_them() {
     }
 }
 
+// D-04, S-12
+#[tokio::test(start_paused = true)]
+async fn refusals_at_one_address_are_not_held_against_the_next() {
+    for moves in [false, true] {
+        let mut world = World::new(26);
+        world.start();
+        let tpp = world.tpp("acme", Overrides::default()).await;
+        world.put(&tpp, "old.example").await;
+        world.behave(&tpp, Behaviour::Status(422));
+        let refused = world.accept(&tpp, 2).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.poll(&tpp, refused, 0).await;
+        let host = if moves { "new.example" } else { "old.example" };
+        world.put(&tpp, host).await;
+        world.accept(&tpp, 1).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let is_well = world.health(&tpp).await == Health::Responsive;
+        assert_eq!(is_well, moves);
+        world.accept(&tpp, 2).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(matches!(world.health(&tpp).await, Health::Failing { .. }));
+    }
+}
+
 // D-05, D-06, D-08
 #[tokio::test(start_paused = true)]
 async fn a_health_whose_writing_was_never_confirmed_is_written_again() {
@@ -423,7 +447,7 @@ async fn an_attempt_that_fails_while_the_lane_is_claimed_anew_does_not_undo_what
     world.faults.take(Duration::ZERO);
     world.behave(&tpp, Behaviour::Up);
     tokio::time::sleep(Duration::from_millis(25)).await;
-    assert!(matches!(world.health(&tpp).await, Health::Failing { .. }));
+    assert_eq!(world.health(&tpp).await, Health::Responsive);
     world.all_settled(&tpp, Duration::from_secs(1)).await;
     assert_eq!(world.health(&tpp).await, Health::Responsive);
     assert_eq!(world.arrivals(&tpp).len(), 3);

@@ -92,7 +92,7 @@ impl History {
 
     async fn step(&mut self) {
         let tpp = self.tpp();
-        match self.dice.below(20) {
+        match self.dice.below(21) {
             0..=4 => {
                 let events = 1 + self.dice.below(40);
                 self.world.accept(&tpp, events).await;
@@ -127,6 +127,12 @@ impl History {
             }
             18 => {
                 self.world.crash().await;
+                self.world.start();
+            }
+            19 => {
+                self.world.crash().await;
+                let push = self.dice.below(2) == 0;
+                self.world.goes_by(|rules| rules.switches.push = push);
                 self.world.start();
             }
             _ => {
@@ -201,6 +207,7 @@ impl History {
     /// Everything is mended, and everything ends.
     async fn end(mut self) {
         self.world.faults.mend();
+        self.world.goes_by(|rules| rules.switches.push = true);
         for tpp in &self.tpps {
             self.world.behave(tpp, Behaviour::Up);
             self.world.resume(tpp).await;

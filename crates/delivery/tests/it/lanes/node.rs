@@ -306,6 +306,33 @@ async fn no_lane_sleeps_by_a_clock_that_was_set_back_while_no_node_ran_or_while_
     }
 }
 
+// D-08, G-13
+#[tokio::test(start_paused = true)]
+async fn what_was_accepted_while_pushing_was_off_is_pushed_when_a_node_starts_though_nobody_tells_of_it()
+ {
+    let mut world = World::new(62);
+    let tpp = world.tpp("acme", Overrides::default()).await;
+    let had_a_lane = world.tpp("had-a-lane", Overrides::default()).await;
+    world.start();
+    world.accept(&had_a_lane, 1).await;
+    world.all_settled(&had_a_lane, MINUTE).await;
+    world.stop().await;
+    world.goes_by(|rules| rules.switches.push = false);
+    world.start();
+    for tpp in [&tpp, &had_a_lane] {
+        world.accept(tpp, 5).await;
+    }
+    tokio::time::sleep(MINUTE).await;
+    world.stop().await;
+    assert_eq!(world.arrivals(&tpp).len(), 0);
+    world.goes_by(|rules| rules.switches.push = true);
+    world.start();
+    for tpp in [&tpp, &had_a_lane] {
+        world.all_settled(tpp, Duration::from_secs(3)).await;
+    }
+    world.assert_sound();
+}
+
 // D-09
 #[tokio::test(start_paused = true)]
 async fn a_lane_that_waits_sleeps() {

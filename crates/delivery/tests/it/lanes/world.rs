@@ -16,6 +16,7 @@ use oyez_domain::ledger::push::Attempt;
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, SetState, Signed, Work};
 use oyez_domain::retry::Policy;
+use oyez_domain::rules::Rules;
 use oyez_domain::time::{Clock, Timestamp};
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_domain::version::ApiVersion;
@@ -38,7 +39,7 @@ pub(crate) struct World {
     /// By which the ledger measures leases.
     pub(crate) lease_clock: Arc<ManualClock>,
     /// What is true.
-    pub(crate) ledger: Arc<dyn Store>,
+    pub(crate) ledger: Arc<ModelStore>,
     /// The same ledger as the node sees it.
     pub(crate) faults: Arc<FaultyStore>,
     pub(crate) endpoints: Arc<Endpoints>,
@@ -82,7 +83,7 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let clock = Arc::new(ManualClock::following(DAWN));
         let lease_clock = Arc::new(ManualClock::following(DAWN));
-        let ledger: Arc<dyn Store> = Arc::new(ModelStore::with_lease_clock(
+        let ledger = Arc::new(ModelStore::with_lease_clock(
             making::rules(),
             Arc::clone(&lease_clock) as _,
         ));
@@ -90,8 +91,8 @@ impl World {
         let listener: Weak<Hears> = Arc::downgrade(&hears);
         ledger.listen(listener);
         Self {
-            faults: Arc::new(FaultyStore::new(Arc::clone(&ledger))),
-            endpoints: Arc::new(Endpoints::new(Arc::clone(&ledger), Arc::clone(&clock))),
+            faults: Arc::new(FaultyStore::new(Arc::clone(&ledger) as _)),
+            endpoints: Arc::new(Endpoints::new(Arc::clone(&ledger) as _, Arc::clone(&clock))),
             watched: Arc::default(),
             options: Options {
                 retry: POLICY,
@@ -159,6 +160,13 @@ impl World {
             node.task.join_next().await.unwrap().unwrap();
         }
         begun.elapsed()
+    }
+
+    /// What the deployment chose, by default but for this: from the next start of a node on.
+    pub(crate) fn goes_by(&self, choose: impl FnOnce(&mut Rules)) {
+        let mut rules = Rules::default();
+        choose(&mut rules);
+        self.ledger.goes_by(Arc::new(rules));
     }
 
     // --- what TPPs do

@@ -11,8 +11,8 @@ use oyez_testkit::making::DAWN;
 use super::tpp;
 use crate::sqlite::event_list::Way;
 use crate::sqlite::{
-    attempts, clock, event_list, file, keys, kinds, lanes, migrations, poll, push, retention, sets,
-    settle, withdraw, work,
+    attempts, claims, clock, event_list, file, keys, kinds, lanes, migrations, poll, push, retention,
+    sets, settle, withdraw, work,
 };
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
@@ -221,6 +221,32 @@ fn statements_of_pushes_and_lanes_use_their_index() {
         (
             attempts::SETTLED,
             &["events USING INDEX events_by_jti (jti=?)"],
+        ),
+    ];
+    assert_plans(expected);
+}
+
+// D-05
+#[test]
+fn who_claims_looks_at_lanes_that_wake_and_only_who_asks_for_all_looks_at_every_tpp() {
+    let expected: &[(&str, &[&str])] = &[
+        (
+            claims::FREE_LANES,
+            &[
+                "l USING INDEX lanes_by_wake (wake_at<?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "n USING PRIMARY KEY (node_id=?)",
+                "t USING INTEGER PRIMARY KEY (rowid=?)",
+                "USE TEMP B-TREE FOR LAST TERM OF ORDER BY",
+            ],
+        ),
+        (
+            claims::SLEEPERS,
+            &[
+                "SCAN q",
+                "t USING INTEGER PRIMARY KEY (rowid=?)",
+                "l USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
+            ],
         ),
     ];
     assert_plans(expected);

@@ -1,12 +1,14 @@
 //! What pushing has learned is there again when the file is opened anew (D-05, D-06, D-07).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::ids::{NodeId, RegistrationId};
 use oyez_domain::ledger::lanes::{Claim, Health, Hold, LaneReport, Reason, Reported, Wanted};
 use oyez_domain::ledger::push::{Answer, Attempt, Choice, DueForPush, Ended, Peer, Verdict};
-use oyez_domain::ledger::registering::Wish;
+use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::Look;
+use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
 use oyez_testkit::making::{everything, pushed_to};
@@ -34,6 +36,19 @@ async fn chooses(ledger: &Ledger, now: Timestamp) -> (Claim, Health, DueForPush)
     (claim, lane.health, due.unwrap().unwrap())
 }
 
+/// Puts the TPP's subscription with an address.
+async fn is_pushed_to(ledger: &Ledger) {
+    let registrations = ledger.registrations(tpp()).await.unwrap();
+    let target = Target {
+        kind: Kind::Subscription,
+        id: RegistrationId::new(registrations.subscription.unwrap().id.as_str()).unwrap(),
+        api: ApiVersion::V4_0,
+    };
+    let wish = Wish::Subscription(pushed_to("acme.example", everything()));
+    let replaced = ledger.replace_registration(tpp(), target, wish, at(0));
+    replaced.await.unwrap().unwrap();
+}
+
 fn failed(n: u64, verdict: Verdict, due: &DueForPush) -> Ended {
     let attempt = Attempt {
         jti: jti(n),
@@ -58,15 +73,7 @@ fn failed(n: u64, verdict: Verdict, due: &DueForPush) -> Ended {
 async fn counters_health_and_what_was_in_flight_outlive_the_process() {
     let home = Home::new(Options::default());
     super::subscribe(&home.ledger, &tpp()).await;
-    let registrations = home.ledger.registrations(tpp()).await.unwrap();
-    let target = oyez_domain::ledger::registering::Target {
-        kind: oyez_domain::ledger::registering::Kind::Subscription,
-        id: RegistrationId::new(registrations.subscription.unwrap().id.as_str()).unwrap(),
-        api: ApiVersion::V4_0,
-    };
-    let wish = Wish::Subscription(pushed_to("acme.example", everything()));
-    let replaced = home.ledger.replace_registration(tpp(), target, wish, at(0));
-    replaced.await.unwrap().unwrap();
+    is_pushed_to(&home.ledger).await;
     accept(&home.ledger, &tpp(), 0..3).await;
     let (claim, _, due) = chooses(&home.ledger, at(1)).await;
     assert_eq!(due.work.len(), 3);
@@ -122,4 +129,36 @@ async fn counters_health_and_what_was_in_flight_outlive_the_process() {
         1,
         "it was in flight when the process ended"
     );
+}
+
+// D-08, G-13
+#[tokio::test]
+async fn what_was_accepted_while_pushing_was_off_is_claimed_by_who_asks_for_all() {
+    let home = Home::new(Options::default());
+    super::subscribe(&home.ledger, &tpp()).await;
+    is_pushed_to(&home.ledger).await;
+    home.ledger.close().await.unwrap();
+    drop(home.ledger);
+    let path = home.directory.path().join("ledger.db");
+
+    let mut off = Rules::default();
+    off.switches.push = false;
+    let ledger = Ledger::open(&path, Options::default(), Arc::new(off)).unwrap();
+    accept(&ledger, &tpp(), 0..3).await;
+    ledger.close().await.unwrap();
+    drop(ledger);
+
+    let ledger = open(&path, Options::default());
+    let node_id = NodeId::new("one").unwrap();
+    let lease = ledger.hold_lease(node_id, None, Duration::from_secs(60));
+    let lease = lease.await.unwrap().unwrap();
+    let claims = async |wanted| {
+        let claimed = ledger.claim_lanes(lease.clone(), wanted, 9, at(1)).await;
+        claimed.unwrap().len()
+    };
+    assert_eq!(claims(Wanted::Due).await, 0);
+    assert_eq!(claims(Wanted::All).await, 1);
+    let (_, _, due) = chooses(&ledger, at(1)).await;
+    let chosen: Vec<_> = due.work.iter().map(|work| work.jti).collect();
+    assert_eq!(chosen, [jti(0), jti(1), jti(2)]);
 }

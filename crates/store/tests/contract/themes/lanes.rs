@@ -41,14 +41,18 @@ async fn lapsed(ledger: &Ledger, name: &str) -> Lease {
 
 /// The names of the TPPs whose lanes a node claims now.
 pub(super) async fn claims(ledger: &Ledger, lease: &Lease) -> Vec<String> {
-    let lanes = ledger
-        .claim_lanes(lease.clone(), Wanted::Due, 100, ledger.now())
-        .await
-        .unwrap();
-    lanes
-        .into_iter()
-        .map(|lane| lane.client_id.to_string())
-        .collect()
+    claims_of(ledger, lease, Wanted::Due).await
+}
+
+/// The same where it asks for those that sleep, too.
+pub(super) async fn claims_all(ledger: &Ledger, lease: &Lease) -> Vec<String> {
+    claims_of(ledger, lease, Wanted::All).await
+}
+
+async fn claims_of(ledger: &Ledger, lease: &Lease, wanted: Wanted) -> Vec<String> {
+    let lanes = ledger.claim_lanes(lease.clone(), wanted, 100, ledger.now());
+    let names = lanes.await.unwrap().into_iter().map(|lane| lane.client_id);
+    names.map(|name| name.to_string()).collect()
 }
 
 /// By the newest claim of the lane.

@@ -11,7 +11,7 @@ use oyez_domain::ledger::registering::Kind;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 
-use super::lanes::{LET_GO, LONG, claims, failing, health, lease, pushed, reports};
+use super::lanes::{LET_GO, LONG, claims, failing, health, lease, pushed, reports, reports_by};
 use super::ledger;
 use crate::fixture::{Ledger, Tpp, ask, operator};
 use oyez_testkit::claims::newest_claim;
@@ -128,6 +128,30 @@ async fn whatever_an_owner_may_have_read_takes_the_lane_away_when_it_changes() {
         assert_eq!(claims(&ledger, &one).await.len(), usize::from(!is_paused));
         let due = acme.looks_as(&one, 9).await;
         assert_eq!(due.is_some(), !is_paused, "{nth}");
+    }
+}
+
+// D-05, D-06
+#[tokio::test]
+async fn what_is_left_of_a_former_claim_is_refused_though_the_same_node_has_the_lane_again() {
+    for hold in [Hold::Keep, LET_GO] {
+        let ledger = ledger().await;
+        let (acme, one) = owned(&ledger).await;
+        let former = newest_claim(&*ledger, &one, &acme.id).await;
+        acme.replaces(pushed_to("new.example", everything())).await;
+        assert_eq!(claims(&ledger, &one).await, ["acme"]);
+        let newest = newest_claim(&*ledger, &one, &acme.id).await;
+        assert_eq!(former.lease, newest.lease);
+        assert!(newest.number > former.number);
+        assert_eq!(acme.looks_by(former.clone(), 9).await, None);
+        let sick = || failing(ledger.now());
+        let late = reports_by(former, &acme, sick(), hold).await;
+        assert_eq!(late, Reported::NotOwner);
+        assert_eq!(health(&acme).await, Some(Health::Responsive));
+        let told = reports_by(newest.clone(), &acme, sick(), Hold::Keep).await;
+        assert_eq!(told, Reported::Written);
+        assert_eq!(health(&acme).await, Some(sick()));
+        assert_eq!(acme.looks_by(newest, 9).await.unwrap().work.len(), 1);
     }
 }
 

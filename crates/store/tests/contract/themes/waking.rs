@@ -9,7 +9,7 @@ use oyez_domain::ledger::registering::Kind;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{DeliveryOrder, Overrides, Standing};
 
-use super::lanes::{LET_GO, LONG, claims, failing, health, lease, pushed, reports};
+use super::lanes::{LET_GO, LONG, claims, claims_all, failing, health, lease, pushed, reports};
 use super::ledger;
 use super::ordering;
 use crate::fixture::{Ledger, Tpp, ask, operator};
@@ -292,4 +292,76 @@ async fn a_tpp_that_leaves_strict_order_has_its_lane_woken() {
         .unwrap();
     assert_eq!(claims(&ledger, &one).await, ["acme"]);
     assert_eq!(acme.is_pushed_by(&one).await, news[1..]);
+}
+
+// D-05, D-08
+#[tokio::test]
+async fn who_asks_for_all_lanes_gets_those_that_sleep_and_they_are_due_when_taken_away() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, "acme").await;
+    acme.news().await;
+    let one = lease(&ledger, "one").await;
+    claims(&ledger, &one).await;
+    let wake_at = Some(ledger.now() + LONG);
+    reports(&one, &acme, failing(ledger.now()), Hold::LetGo { wake_at }).await;
+    assert_eq!(claims(&ledger, &one).await, Vec::<String>::new());
+    assert_eq!(claims_all(&ledger, &one).await, ["acme"]);
+    let patient = Overrides {
+        redelivery_delay: Some(Duration::from_secs(7)),
+        ..Overrides::default()
+    };
+    ledger
+        .change_tpp(operator(), acme.id.clone(), profile(patient), ledger.now())
+        .await
+        .unwrap();
+    assert_eq!(claims(&ledger, &one).await, ["acme"]);
+}
+
+// D-05, D-06, D-08
+#[tokio::test]
+async fn a_lane_that_nothing_would_wake_is_had_by_who_asks_for_all_if_there_is_anything_to_push() {
+    let given_up = |now, next_probe_at| Health::Unresponsive {
+        since: now,
+        declared_at: now,
+        failures: 9,
+        next_probe_at,
+        reason: Reason::new("connect: refused"),
+    };
+    for (what, is_woken) in [
+        ("has news", true),
+        ("has nothing", false),
+        ("has no address", false),
+        ("is not served", false),
+        ("is paused", false),
+        ("was given up", true),
+        ("was given up and is probed", false),
+    ] {
+        let ledger = ledger().await;
+        let acme = pushed(&ledger, "acme").await;
+        let jti = acme.news().await;
+        let one = lease(&ledger, "one").await;
+        claims(&ledger, &one).await;
+        let now = ledger.now();
+        let mut health = Health::Responsive;
+        match what {
+            "has news" => {}
+            "has no address" => drop(acme.deletes(Kind::Subscription).await),
+            "is not served" => acme.is_disabled().await,
+            "is paused" => {
+                let paused = ledger.pause_endpoint(operator(), acme.id.clone(), now);
+                assert!(paused.await.unwrap());
+            }
+            _ => drop(acme.polls(ask().max(0).ack(&[jti])).await),
+        }
+        match what {
+            "was given up" => health = given_up(now, None),
+            "was given up and is probed" => health = given_up(now, Some(now + LONG)),
+            _ => {}
+        }
+        claims(&ledger, &one).await;
+        reports(&one, &acme, health, LET_GO).await;
+        assert_eq!(claims(&ledger, &one).await, Vec::<String>::new(), "{what}");
+        let all = claims_all(&ledger, &one).await;
+        assert_eq!(all.len(), usize::from(is_woken), "{what}");
+    }
 }

@@ -103,7 +103,7 @@ async fn all_that_is_wrong_with_a_profile_is_said_at_once() {
             "org_id",
             "overrides.colour",
             "overrides.error_cap",
-            "overrides.retry",
+            "overrides.retry.factor",
             "scopes[1]",
             "scopes[2]",
             "scopes[3]",
@@ -111,6 +111,57 @@ async fn all_that_is_wrong_with_a_profile_is_said_at_once() {
         ]
     );
     assert_eq!(world.bank.store().asked("register_tpp"), 0);
+}
+
+// I-04, D-05
+#[tokio::test]
+async fn what_is_wrong_with_a_tpps_own_retry_policy_is_said_member_by_member() {
+    let world = World::new().await;
+    for (retry, told) in [
+        (json!(7), vec![("", "expected: an object with any of base")]),
+        (
+            json!({"base": "1 second", "factor": "2", "retries_max": -1, "pause": "1s"}),
+            vec![
+                (".base", "a length of time is a whole number and a unit"),
+                (".factor", "a number is expected"),
+                (".pause", "no such member is expected here"),
+                (".retries_max", "a whole number is expected"),
+            ],
+        ),
+        (
+            json!({"base": "2h", "factor": 0.1, "window": "1h", "retries_max": 5_000_000_000_u64}),
+            vec![
+                (".ceiling", "the ceiling is no shorter than the first step"),
+                (".factor", "the factor is between 1 and 100"),
+                (".retries_max", "there are at most 100000 retries"),
+                (".window", "the window is no shorter than the first step"),
+            ],
+        ),
+    ] {
+        let mut body = registration("tpp-1");
+        body["overrides"] = json!({"retry": retry});
+        let reply = world.post("/v1/tpps", &body).await;
+        assert_eq!(reply.status, 400, "{reply:?}");
+        let problem = reply.json();
+        let mut found: Vec<(&str, &str)> = problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|fault| {
+                let path = fault["path"].as_str().unwrap();
+                let member = path.strip_prefix("overrides.retry").unwrap();
+                (member, fault["detail"].as_str().unwrap())
+            })
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found.len(), told.len(), "{found:?}");
+        for (found, told) in found.iter().zip(told) {
+            assert!(
+                found.0 == told.0 && found.1.starts_with(told.1),
+                "{found:?} {told:?}"
+            );
+        }
+    }
 }
 
 // I-04, D-13
