@@ -23,7 +23,7 @@ fn of_database(store: &Store) -> Finding {
         Err(failure) => return Finding::failed("store.url", failure),
     };
     let what = format!(
-        "schema {} of {}, {} KiB, on {}; TPPs: {}; events outstanding: {}",
+        "schema {} of {}, {} KiB, on PostgreSQL {}; TPPs: {}; events outstanding: {}",
         found.schema,
         found.schema_newest,
         found.bytes.div_ceil(1024),
