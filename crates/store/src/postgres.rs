@@ -56,7 +56,7 @@ use std::sync::Arc;
 use oyez_domain::ledger::sets::Kept;
 use oyez_domain::rules::Rules;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use self::accept::Accept;
 use self::attempts::Record;
@@ -286,15 +286,9 @@ impl Ledger {
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
         let place = match Arc::clone(&self.places).try_acquire_owned() {
-            Err(TryAcquireError::NoPermits) => {
-                let place = Arc::clone(&self.places).acquire_owned();
-                let place = tokio::time::timeout(self.shared.options.wait_max, place);
-                let place = place.await.map_err(|_| Error::Busy {
-                    detail: "too many requests wait".to_owned(),
-                })?;
-                place.map_err(|_| closed())?
-            }
-            place => place.map_err(|_| closed())?,
+            Ok(place) => place,
+            Err(TryAcquireError::Closed) => return Err(closed()),
+            Err(TryAcquireError::NoPermits) => self.place().await?,
         };
         let done = self.shared.tasks.work(async move {
             let done = work.await;
@@ -319,6 +313,17 @@ impl Lines {
             record: Line::new(shared),
             put_back: Line::new(shared),
         }
+    }
+}
+
+impl Ledger {
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = tokio::time::timeout(self.shared.options.wait_max, place).await;
+        let place = place.map_err(|_| Error::Busy {
+            detail: "too many requests wait".to_owned(),
+        })?;
+        place.map_err(|_| closed())
     }
 }
 

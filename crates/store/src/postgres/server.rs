@@ -113,6 +113,11 @@ impl Server {
         hosts.any(|host| matches!(host, Host::Tcp(_)))
     }
 
+    /// Whether a password stands in the text.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
     /// Whether it names whom it is asked as, or leaves that to the system's name of this process's user.
     pub fn names_user(&self) -> bool {
         self.config.get_user().is_some()
