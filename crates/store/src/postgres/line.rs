@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::Shared;
@@ -67,16 +68,19 @@ impl<K: Kind> Line<K> {
     pub(super) async fn ask(&self, ask: K::Ask) -> Result<K::Answer, Error> {
         let (reply, answer) = oneshot::channel();
         let place = match self.sender.try_reserve() {
-            Err(mpsc::error::TrySendError::Full(())) => self.wait_for_place().await?,
-            place => place.map_err(|_| closed())?,
+            Ok(place) => place,
+            Err(TrySendError::Closed(())) => return Err(closed()),
+            Err(TrySendError::Full(())) => self.place().await?,
         };
         place.send(Request { ask, reply });
         answer.await.map_err(|_| Error::Inconsistent {
             detail: format!("a group of {} panicked", K::NAME),
         })?
     }
+}
 
-    async fn wait_for_place(&self) -> Result<mpsc::Permit<'_, Request<K>>, Error> {
+impl<K: Kind> Line<K> {
+    async fn place(&self) -> Result<mpsc::Permit<'_, Request<K>>, Error> {
         let place = tokio::time::timeout(self.wait_max, self.sender.reserve());
         let place = place.await.map_err(|_| Error::Busy {
             detail: format!(
