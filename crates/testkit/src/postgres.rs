@@ -54,6 +54,15 @@ impl Database {
         server().database(&self.name)
     }
 
+    /// The same as a configuration names it.
+    pub fn url(&self) -> String {
+        let address = address();
+        let (place, _) = address
+            .rsplit_once('/')
+            .expect("an address ends in its database");
+        format!("{place}/{}", self.name)
+    }
+
     /// A ledger on it. Any number may be open at once, each a node.
     pub async fn ledger(&self, rules: Arc<Rules>) -> Ledger {
         let server = self.server();
