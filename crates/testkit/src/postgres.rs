@@ -67,7 +67,7 @@ impl Database {
     pub async fn ledger(&self, rules: Arc<Rules>) -> Ledger {
         let server = self.server();
         on_runtime(async move {
-            Ledger::open(server, Options::default(), rules, RUNTIME.handle())
+            Ledger::open(server, to_the_moment(), rules, RUNTIME.handle())
                 .await
                 .unwrap()
         })
@@ -97,6 +97,16 @@ impl Database {
         Holding {
             _client: client.await,
         }
+    }
+
+    /// What a question with one number for an answer is answered.
+    pub async fn number(&self, question: &str) -> i64 {
+        let (name, question) = (self.name.clone(), question.to_owned());
+        on_runtime(async move {
+            let client = connect(Some(&name)).await;
+            client.query_one(&question, &[]).await.unwrap().get(0)
+        })
+        .await
     }
 
     /// How many are connected to it.
@@ -132,6 +142,14 @@ impl Drop for Database {
             done.send(()).ok();
         }));
         ended.recv_timeout(PATIENCE).ok();
+    }
+}
+
+/// As every other ledger, to the row: settled events go at their time.
+pub fn to_the_moment() -> Options {
+    Options {
+        kept_longer_max: Duration::ZERO,
+        ..Options::default()
     }
 }
 
