@@ -1,7 +1,7 @@
 //! Who is believed, and who we say we are (D-13).
 
-use std::{fmt, io};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::client::{Resumption, WebPkiServerVerifier};

@@ -133,7 +133,7 @@ pub struct Migrated {
 /// What can be told of a ledger without changing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
-    /// What the server says it is.
+    /// The version of its server.
     pub server: String,
     /// Its schema; 0 if there is no ledger.
     pub schema: u32,
@@ -207,7 +207,7 @@ impl Ledger {
         let schema = migrations::version(&db).await?;
         let row = db
             .one(
-                "SELECT version(), pg_database_size(current_database())",
+                "SELECT current_setting('server_version'), pg_database_size(current_database())",
                 &[],
             )
             .await?;

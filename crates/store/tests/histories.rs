@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 
 use oyez_testkit::model_store::ModelStore;
 use player::{Company, Player};
-use step::{Lanes, Step};
+use step::Step;
 
 #[path = "histories"]
 mod sqlite {

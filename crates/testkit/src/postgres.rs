@@ -25,9 +25,7 @@ pub struct Database {
 impl Database {
     /// A fresh one in the run's cluster.
     pub async fn new() -> Self {
-        static MADE: AtomicU64 = AtomicU64::new(0);
-        let nth = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{}_{nth}", std::process::id());
+        let name = fresh_name();
         let copy = name.clone();
         on_runtime(async move {
             let template = template().await;
@@ -36,6 +34,19 @@ impl Database {
         })
         .await;
         Self { name }
+    }
+
+    /// One without a schema.
+    pub async fn empty() -> Self {
+        let name = fresh_name();
+        let made = format!("CREATE DATABASE {name}");
+        on_runtime(async move { admin().await.batch_execute(&made).await.unwrap() }).await;
+        Self { name }
+    }
+
+    /// Its name in the cluster.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// How it is reached.
@@ -63,6 +74,43 @@ impl Database {
         })
         .await;
     }
+}
+
+impl Database {
+    /// Begins a transaction with these statements, and holds what they lock for as long as the answer lives.
+    pub async fn hold(&self, statements: &str) -> Holding {
+        let (name, statements) = (self.name.clone(), format!("BEGIN; {statements}"));
+        let client = on_runtime(async move {
+            let client = connect(Some(&name)).await;
+            client.batch_execute(&statements).await.unwrap();
+            client
+        });
+        Holding {
+            _client: client.await,
+        }
+    }
+
+    /// How many are connected to it.
+    pub async fn connections(&self) -> i64 {
+        let name = self.name.clone();
+        on_runtime(async move {
+            let question = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+            let row = admin().await.query_one(question, &[&name]).await.unwrap();
+            row.get(0)
+        })
+        .await
+    }
+}
+
+/// A transaction that goes on.
+pub struct Holding {
+    _client: tokio_postgres::Client,
+}
+
+fn fresh_name() -> String {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let nth = MADE.fetch_add(1, Ordering::Relaxed);
+    format!("test_{}_{nth}", std::process::id())
 }
 
 impl Drop for Database {

@@ -31,7 +31,11 @@ fn keeping(draft: &Draft, sink: &mut Sink<'_>) {
     };
     if store.backend == Backend::Postgres && store.url.is_none() {
         let mend = "set it, for example url = \"postgresql://oyez@db.bank.example/oyez\"";
-        sink.fault("store.url", "is missing, and the backend is \"postgres\"", mend);
+        sink.fault(
+            "store.url",
+            "is missing, and the backend is \"postgres\"",
+            mend,
+        );
     }
     let has = (store.certificate.is_some(), store.key.is_some());
     both_or_none("store", has, sink);

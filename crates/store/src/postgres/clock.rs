@@ -22,11 +22,7 @@ pub(super) enum Noted {
 }
 
 /// Notes when a TPP is given events; moves back what holds them if the clock was.
-pub(super) async fn note(
-    db: &Session,
-    state: &mut State,
-    now: Timestamp,
-) -> Result<Noted, Error> {
+pub(super) async fn note(db: &Session, state: &mut State, now: Timestamp) -> Result<Noted, Error> {
     let reading = set_back::read(now, state.seen_at);
     if reading == Reading::Usual {
         return Ok(Noted::AsRead);

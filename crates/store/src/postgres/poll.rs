@@ -17,8 +17,8 @@ use oyez_domain::tpp::DeliveryOrder;
 use uuid::Uuid;
 
 use super::Shared;
-use super::clock::{self, Noted};
 use super::changes::{Changes, ErrorEntry, Fate, Key, Polls, SetAside};
+use super::clock::{self, Noted};
 use super::columns::uuid;
 use super::group::{self, Known, Work as GroupWork};
 use super::line::{Kind, Request};

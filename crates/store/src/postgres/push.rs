@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::Shared;
 use super::changes::{Changes, Fate, Key};
 use super::clock::{self, Noted};
-use super::errors::expect_rows;
 use super::columns::uuid;
+use super::errors::expect_rows;
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
 use super::open::{Open, open_columns};
@@ -219,7 +219,12 @@ async fn first_pushed(
     beyond: i64,
 ) -> Result<Vec<Candidate>, Error> {
     let is_strict = shared.rules.switches.order == DeliveryOrder::Strict;
-    let values: Values<'_> = &[&vec![Some(tpp.0)], &vec![rows_max], &vec![beyond], &is_strict];
+    let values: Values<'_> = &[
+        &vec![Some(tpp.0)],
+        &vec![rows_max],
+        &vec![beyond],
+        &is_strict,
+    ];
     let mut found = vec![Vec::new()];
     work::by_request(&db.rows(FIRST_PUSHED, values).await?, &mut found)?;
     Ok(found.into_iter().flatten().collect())

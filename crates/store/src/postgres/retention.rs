@@ -111,16 +111,16 @@ async fn hold_free(unit: &Unit, tpps: impl Iterator<Item = TppId>) -> Result<Vec
 /// So many of a TPP's oldest are compared by their acceptance: after a clock was set back their positions do not tell.
 const WINDOW_MIN: i64 = 1000;
 
-// Positions follow acceptances but for a clock that was set back.
+// Positions follow acceptances but for a clock that was set back: what is out of order beyond the window expires after what
+// stands before it.
 const EXPIRED: &str = "
     SELECT o.tpp, t.client_id, o.jti
     FROM queues q
         CROSS JOIN LATERAL (
-            SELECT tpp, jti, accepted_at FROM outstanding o
-            WHERE o.tpp = q.tpp AND o.position >= q.first_position AND o.accepted_at < $1
-            ORDER BY o.position LIMIT $3) o
+            SELECT tpp, jti, accepted_at FROM outstanding
+            WHERE tpp = q.tpp AND position >= q.first_position ORDER BY position LIMIT $3) o
         JOIN tpps t ON t.tpp = q.tpp
-    WHERE q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn
+    WHERE q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn AND o.accepted_at < $1
     ORDER BY o.accepted_at, o.jti LIMIT $2";
 
 const HOLD_FREE: &str =

@@ -5,7 +5,7 @@ use oyez_domain::actor::Actor;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::history::Page;
 use oyez_domain::time::Timestamp;
-use oyez_domain::tpp::{DeliveryOrder, Profile, Standing, Tpp};
+use oyez_domain::tpp::{Profile, Standing, Tpp};
 use tokio_postgres::Row;
 
 use super::audit::{self, Change};
@@ -24,8 +24,6 @@ use crate::page::{page, rows_wanted};
 pub(super) struct Known {
     pub(super) id: TppId,
     pub(super) served: bool,
-    /// Its own; `None` for the deployment's.
-    pub(super) own_order: Option<DeliveryOrder>,
 }
 
 /// Looks a TPP's number up by its name.
@@ -45,11 +43,9 @@ pub(super) async fn hold(unit: &Unit, client_id: &ClientId) -> Result<Option<Kno
     let Some(row) = row else {
         return Ok(None);
     };
-    let own_order: i16 = row.try_get(2)?;
     Ok(Some(Known {
         id: TppId(row.try_get(0)?),
         served: row.try_get(1)?,
-        own_order: codes::own_order(own_order.into()),
     }))
 }
 
@@ -217,7 +213,7 @@ const ID: &str = "SELECT tpp FROM tpps WHERE client_id = $1";
 const LOCK: &str = "
     SELECT 1 FROM queues WHERE tpp = (SELECT tpp FROM tpps WHERE client_id = $1) FOR UPDATE";
 
-const KNOW: &str = "SELECT tpp, disabled_at IS NULL, own_order FROM tpps WHERE client_id = $1";
+const KNOW: &str = "SELECT tpp, disabled_at IS NULL FROM tpps WHERE client_id = $1";
 
 const INSERT: &str = "
     INSERT INTO tpps (client_id, profile, own_order, registered_at, changed_at)

@@ -11,8 +11,8 @@ use oyez_testkit::making::DAWN;
 use super::tpp;
 use crate::sqlite::event_list::Way;
 use crate::sqlite::{
-    attempts, claims, clock, event_list, file, keys, kinds, lanes, migrations, poll, push, retention,
-    sets, settle, withdraw, work,
+    attempts, claims, clock, event_list, file, keys, kinds, lanes, migrations, poll, push,
+    retention, sets, settle, withdraw, work,
 };
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
