@@ -75,6 +75,7 @@ macro_rules! moved_back {
     };
 }
 
+// What was handed out and is not in the order of pushes yet goes by that hand-out, so that is where it is entered.
 // All of a TPP's rows are looked at: that is rare.
 pub(super) const MOVE_BACK: &str = concat!(
     "
@@ -84,7 +85,10 @@ pub(super) const MOVE_BACK: &str = concat!(
     " THEN ",
     moved_back!("due_at"),
     " ELSE due_at END,
-        push_at = CASE WHEN ",
+        push_at = CASE WHEN push_at IS NULL AND refusals = 0 AND polled_until >= accepted_at
+                AND polled_until > $2::bigint THEN ",
+    moved_back!("polled_until"),
+    " WHEN ",
     is_hold!("push_at"),
     " THEN ",
     moved_back!("push_at"),

@@ -82,6 +82,7 @@ const LATEST: &str = "SELECT seen_at FROM queues WHERE tpp = ?1";
 
 const NOTE: &str = "UPDATE queues SET seen_at = ?2 WHERE tpp = ?1";
 
+// What was handed out and is not in the order of pushes yet goes by that hand-out, so that is where it is entered.
 // All of a TPP's rows are looked at: that is rare, and some tenths of a second for a million.
 pub(super) const MOVE_BACK: &str = concat!(
     "
@@ -91,11 +92,13 @@ pub(super) const MOVE_BACK: &str = concat!(
     ", ",
     moved_back!("due_at"),
     ", due_at),
-        push_at = iif(",
+        push_at = iif(push_at IS NULL AND refusals = 0 AND polled_until >= accepted_at AND polled_until > ?2, ",
+    moved_back!("polled_until"),
+    ", iif(",
     is_hold!("push_at"),
     ", ",
     moved_back!("push_at"),
-    ", push_at),
+    ", push_at)),
         polled_until = iif(polled_until > ?2, ",
     moved_back!("polled_until"),
     ", polled_until),
