@@ -266,11 +266,12 @@ impl Ledger {
             let db = shared.pool.take().await?;
             shared.partitions.make(&db, [span, span.next()]).await?;
             drop(db);
-            let late_max = shared.options.kept_longer_max;
-            let sweep = |unit: &mut Unit, (): &()| -> Work<'_, retention::Gone> {
-                Box::pin(retention::sweep(unit, retention, late_max, now))
+            let ask = retention::Sweep {
+                retention,
+                late_max: shared.options.kept_longer_max,
+                now,
             };
-            let gone = shared.write(&(), &sweep).await?;
+            let gone = shared.write(&ask, &retention::sweep).await?;
             if gone.a_part {
                 shared.partitions.forget();
             }

@@ -12,6 +12,7 @@ use oyez_domain::life::Outcome;
 use oyez_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::Work;
 use super::columns::jti;
 use super::ends::{self, End};
 use super::parts;
@@ -54,12 +55,24 @@ pub(super) async fn expire(
 }
 
 /// See [`crate::Store::sweep`].
-pub(super) async fn sweep(
-    unit: &Unit,
-    retention: Retention,
-    late_max: Duration,
-    now: Timestamp,
-) -> Result<Gone, Error> {
+pub(super) fn sweep<'a>(unit: &'a mut Unit, ask: &'a Sweep) -> Work<'a, Gone> {
+    Box::pin(sweep_batch(unit, ask))
+}
+
+/// What is past its time by now.
+pub(super) struct Sweep {
+    pub(super) retention: Retention,
+    /// See [`super::Options::kept_longer_max`].
+    pub(super) late_max: Duration,
+    pub(super) now: Timestamp,
+}
+
+async fn sweep_batch(unit: &Unit, ask: &Sweep) -> Result<Gone, Error> {
+    let Sweep {
+        retention,
+        late_max,
+        now,
+    } = *ask;
     let limit = i64::from(retention.batch_max);
     let keys_before = (now - retention.keys_for).unix_ms();
     let minutes_before = (now - retention.minutes_for).unix_ms();

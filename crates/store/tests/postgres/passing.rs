@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use oyez_domain::event::Family;
+use oyez_domain::ids::ClientId;
 use oyez_domain::ids::Jti;
+use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::ledger::poll::{Limits, Patience, Poll};
-use oyez_domain::event::Family;
-use oyez_domain::ledger::acceptance::Acceptance;
-use oyez_domain::ids::ClientId;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_store::Store;
@@ -28,7 +28,10 @@ const QUARTER: Retention = Retention {
 };
 
 async fn accept_at(ledger: &Ledger, tpp: &ClientId, jtis: &Jtis, at: Timestamp) -> Jti {
-    let batch = vec![submission(jtis.next(at), notice(tpp, Family::Aisp, &[UPDATE]))];
+    let batch = vec![submission(
+        jtis.next(at),
+        notice(tpp, Family::Aisp, &[UPDATE]),
+    )];
     match ledger.accept(batch, at).await.unwrap()[0] {
         Acceptance::Accepted(jti) => jti,
         other => panic!("{other:?}"),
