@@ -410,3 +410,6 @@ const TRIES_MAX: u32 = 4;
 const COUNTED: &str = "
     SELECT (SELECT count(*) FROM tpps), coalesce(sum(accepted - acknowledged - failed - expired - withdrawn), 0)::bigint
     FROM queues";
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use oyez_domain::rules::Rules;
 use oyez_store::postgres::{Ledger, Options, Server};
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::NoTls;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 pub use cluster::{Cluster, Durability};
 
@@ -116,6 +116,26 @@ impl Database {
             let question = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
             let row = admin().await.query_one(question, &[&name]).await.unwrap();
             row.get(0)
+        })
+        .await
+    }
+
+    /// Where it is, in words that any build of the ledger understands: the cluster's address, and its own name there.
+    pub fn place(&self) -> (String, &str) {
+        (address(), &self.name)
+    }
+
+    /// The first column of all rows that these statements answer, as text.
+    pub async fn ask(&self, statements: &str) -> Vec<String> {
+        let (name, statements) = (self.name.clone(), statements.to_owned());
+        on_runtime(async move {
+            let client = connect(Some(&name)).await;
+            let answered = client.simple_query(&statements).await.unwrap();
+            let rows = answered.iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            });
+            rows.collect()
         })
         .await
     }

@@ -76,6 +76,16 @@ impl Span {
         (at(self), to)
     }
 
+    /// The statements that make a table's part.
+    pub(super) fn making(self, table: &str, key: Of) -> String {
+        let (part, (from, to)) = (self.part_of(table), self.bounds(key));
+        format!(
+            "CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)
+                WITH (toast_tuple_target = {WHOLE_ROW_BYTES});
+            ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({from}) TO ({to});"
+        )
+    }
+
     /// The least jti that it can have; of the version's bits too, so that nothing lies between two spans.
     pub(super) fn first_jti(self) -> Uuid {
         let ms = self.start().unix_ms().to_be_bytes();
@@ -133,13 +143,7 @@ async fn make_missing(db: &Session, span: Span) -> Result<(), Error> {
         if db.row(EXISTS, &[&part]).await?.is_some() {
             continue;
         }
-        let (from, to) = span.bounds(key);
-        db.run(&format!(
-            "CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)
-                WITH (toast_tuple_target = {WHOLE_ROW_BYTES});
-            ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({from}) TO ({to})"
-        ))
-        .await?;
+        db.run(&span.making(table, key)).await?;
     }
     Ok(())
 }

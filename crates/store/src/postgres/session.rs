@@ -236,7 +236,7 @@ fn in_doubt(fault: &Error) -> Error {
 
 /// Every statement is written for the walks along indexes that it makes, so it is planned once and without regard to what its
 /// values are or how large a table was when somebody last looked: a queue that was empty at night has the same plans at noon.
-fn settings(options: &Options) -> String {
+pub(super) fn settings(options: &Options) -> String {
     let ms = |time: Duration| time.as_millis().max(1);
     format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};

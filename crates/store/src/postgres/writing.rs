@@ -556,7 +556,7 @@ pub(super) const SUPERSEDE: &str = exactly!(
     "$4"
 );
 
-const UPDATE_QUEUES: &str = exactly!(
+pub(super) const UPDATE_QUEUES: &str = exactly!(
     "UPDATE queues q SET accepted = n.accepted, acknowledged = n.acknowledged, failed = n.failed, expired = n.expired,
         withdrawn = n.withdrawn, entries = n.entries, kinds = n.kinds::integer[], kinds_from = n.kinds_from::bigint[],
         unlisted_from = n.unlisted_from, accepted_until = n.accepted_until, seen_at = n.seen_at,
