@@ -48,6 +48,7 @@ impl Database {
             options: Options {
                 sessions: usize::try_from(store.sessions).unwrap_or(usize::MAX),
                 statement_time_max: store.statement_timeout,
+                kept_longer_max: store.retention_slack,
                 ..Options::default()
             },
         })

@@ -55,6 +55,9 @@ section! {
         sessions: u32 = default(SESSIONS, whole(1..=512));
         /// PostgreSQL: how long one statement may run.
         statement_timeout: Duration = default(STATEMENT_TIMEOUT, Span(SECOND..=10 * MINUTE));
+        /// PostgreSQL: settled events may be kept for so much longer than [retention] says, so that four weeks of them can go
+        /// at once; "0s" removes each at its time, row by row, which costs the database far more.
+        retention_slack: Duration = default(RETENTION_SLACK, Span(Duration::ZERO..=400 * DAY));
         /// PostgreSQL: where processes listen to each other's news, if the URL leads to a pooler of transactions, which does
         /// not carry that; with the same user and password.
         listen_url: Option<DatabaseUrl> = optional("\"postgresql://oyez@db1.bank.example:5432/oyez\"", parsed(DATABASE));
@@ -94,6 +97,8 @@ const DATABASE: &str = "a postgresql URL without a password";
 
 /// More only make requests wait in the database instead of here.
 const SESSIONS: u32 = 8;
+/// Four weeks, and one in which the last of them are settled.
+const RETENTION_SLACK: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 /// What takes longer holds locks that others wait for.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
