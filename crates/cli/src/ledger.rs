@@ -144,7 +144,7 @@ impl Place {
             ),
             Error::InUse { .. } => (
                 "is used by another process".to_owned(),
-                "stop the server, and try again",
+                "stop the server, and try again; several processes share a ledger on PostgreSQL alone",
             ),
             Error::Corrupt { detail } => (
                 format!("is no sound ledger, and was left untouched: {detail}"),
