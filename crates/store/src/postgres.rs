@@ -28,6 +28,7 @@ mod newsroom;
 mod open;
 mod options;
 mod partitions;
+mod parts;
 mod poll;
 mod pool;
 mod push;
@@ -53,8 +54,10 @@ mod writing;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::ledger::sets::Kept;
 use oyez_domain::rules::Rules;
+use oyez_domain::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
@@ -63,7 +66,7 @@ use self::attempts::Record;
 use self::line::Line;
 use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
-use self::partitions::Partitions;
+use self::partitions::{Partitions, Span};
 use self::poll::Polling;
 use self::pool::{Held, Pool};
 use self::push::{Due, PutBack};
@@ -253,6 +256,28 @@ impl Ledger {
         let shared = Arc::clone(&self.shared);
         self.run(async move { shared.write(&ask, &work).await })
             .await
+    }
+
+    /// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.
+    async fn sweep_parts(&self, retention: Retention, now: Timestamp) -> Result<Swept, Error> {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move {
+            let span = Span::of(now);
+            let db = shared.pool.take().await?;
+            shared.partitions.make(&db, [span, span.next()]).await?;
+            drop(db);
+            let ask = retention::Sweep {
+                retention,
+                late_max: shared.options.kept_longer_max,
+                now,
+            };
+            let gone = shared.write(&ask, &retention::sweep).await?;
+            if gone.a_part {
+                shared.partitions.forget();
+            }
+            Ok(gone.swept)
+        })
+        .await
     }
 
     /// A read, on a session of its own.

@@ -13,6 +13,8 @@ mod away;
 mod migrating;
 #[path = "postgres/nodes.rs"]
 mod nodes;
+#[path = "postgres/passing.rs"]
+mod passing;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -54,11 +54,20 @@ impl Database {
         server().database(&self.name)
     }
 
+    /// The same as a configuration names it.
+    pub fn url(&self) -> String {
+        let address = address();
+        let (place, _) = address
+            .rsplit_once('/')
+            .expect("an address ends in its database");
+        format!("{place}/{}", self.name)
+    }
+
     /// A ledger on it. Any number may be open at once, each a node.
     pub async fn ledger(&self, rules: Arc<Rules>) -> Ledger {
         let server = self.server();
         on_runtime(async move {
-            Ledger::open(server, Options::default(), rules, RUNTIME.handle())
+            Ledger::open(server, to_the_moment(), rules, RUNTIME.handle())
                 .await
                 .unwrap()
         })
@@ -88,6 +97,16 @@ impl Database {
         Holding {
             _client: client.await,
         }
+    }
+
+    /// What a question with one number for an answer is answered.
+    pub async fn number(&self, question: &str) -> i64 {
+        let (name, question) = (self.name.clone(), question.to_owned());
+        on_runtime(async move {
+            let client = connect(Some(&name)).await;
+            client.query_one(&question, &[]).await.unwrap().get(0)
+        })
+        .await
     }
 
     /// How many are connected to it.
@@ -143,6 +162,14 @@ impl Drop for Database {
             done.send(()).ok();
         }));
         ended.recv_timeout(PATIENCE).ok();
+    }
+}
+
+/// As every other ledger, to the row: settled events go at their time.
+pub fn to_the_moment() -> Options {
+    Options {
+        kept_longer_max: Duration::ZERO,
+        ..Options::default()
     }
 }
 

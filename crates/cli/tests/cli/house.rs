@@ -16,6 +16,7 @@ use oyez_testkit::certificates::Authority;
 use oyez_testkit::clock::ManualClock;
 use oyez_testkit::colleague::Colleague;
 use oyez_testkit::endpoint::Endpoint;
+use oyez_testkit::postgres::Database;
 use oyez_testkit::tokens::{AUDIENCE, AuthorisationServer, ISSUER};
 use oyez_testkit::tpp::{Caller, Site};
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ pub(crate) struct House {
     /// What the server's shell runs in.
     world: &'static [&'static str],
     server: Option<Server>,
+    /// Where its ledger lives, if that is not in a file. It goes after the server.
+    _database: Option<Database>,
 }
 
 struct Server {
@@ -75,7 +78,22 @@ impl House {
             variables: own.iter().chain(variables).map(text).collect(),
             world: &[],
             server: None,
+            _database: None,
         }
+    }
+
+    /// The same, with its ledger in PostgreSQL.
+    pub(crate) async fn on_postgres(variables: &[(&str, &str)]) -> Self {
+        let database = Database::new().await;
+        let url = database.url();
+        let shared = [
+            ("OYEZ_STORE__BACKEND", "postgres"),
+            ("OYEZ_STORE__URL", &*url),
+        ];
+        let variables: Vec<_> = variables.iter().copied().chain(shared).collect();
+        let mut house = Self::new(&variables);
+        house._database = Some(database);
+        house
     }
 
     /// The same, in a name space where it may mount what it likes. None where the machine does not let us have one, which is

@@ -26,6 +26,8 @@ pub struct Options {
     pub statement_time_max: Duration,
     /// How long a request waits for a TPP's lock (`lock_timeout`).
     pub lock_time_max: Duration,
+    /// Settled events may be kept for so much longer than is asked: then history goes by the part, not by the row.
+    pub kept_longer_max: Duration,
     /// Who is told what changed.
     pub announcing: Announcing,
 }
@@ -51,6 +53,7 @@ impl Default for Options {
             connect_time_max: Duration::from_secs(3),
             statement_time_max: Duration::from_secs(30),
             lock_time_max: Duration::from_secs(5),
+            kept_longer_max: Duration::from_secs(35 * 24 * 3600),
             announcing: Announcing::ToOthers,
         }
     }

@@ -52,6 +52,15 @@ impl Span {
         format!("{table}_{day}")
     }
 
+    /// The span that a table's part is for.
+    pub(super) fn of_part(table: &str, part: &str) -> Option<Self> {
+        let day = part.strip_prefix(table)?.strip_prefix('_')?;
+        let (year, rest) = day.split_at_checked(4)?;
+        let (month, day) = rest.split_at_checked(2)?;
+        let start = format!("{year}-{month}-{day}T00:00:00Z").parse().ok()?;
+        Some(Self::of(start))
+    }
+
     /// From where and to where, as SQL says it.
     fn bounds(self, key: Of) -> (String, String) {
         let is_last = self.next().start().unix_ms() > LAST_MS;
@@ -78,7 +87,7 @@ impl Span {
     }
 
     /// The least jti that it can have; of the version's bits too, so that nothing lies between two spans.
-    fn first_jti(self) -> Uuid {
+    pub(super) fn first_jti(self) -> Uuid {
         let ms = self.start().unix_ms().to_be_bytes();
         let mut bytes = [0; 16];
         bytes[..6].copy_from_slice(&ms[2..]);

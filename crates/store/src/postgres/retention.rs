@@ -3,6 +3,7 @@
 //! Housekeeping waits for no lock: a TPP that is busy just now is left to the next batch.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, Jti};
@@ -11,8 +12,10 @@ use oyez_domain::life::Outcome;
 use oyez_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::Work;
 use super::columns::jti;
 use super::ends::{self, End};
+use super::parts;
 use super::unit::Unit;
 use crate::Error;
 use crate::codes::{TppId, parse};
@@ -52,21 +55,49 @@ pub(super) async fn expire(
 }
 
 /// See [`crate::Store::sweep`].
-pub(super) async fn sweep(
-    unit: &Unit,
-    retention: Retention,
-    now: Timestamp,
-) -> Result<Swept, Error> {
+pub(super) fn sweep<'a>(unit: &'a mut Unit, ask: &'a Sweep) -> Work<'a, Gone> {
+    Box::pin(sweep_batch(unit, ask))
+}
+
+/// What is past its time by now.
+pub(super) struct Sweep {
+    pub(super) retention: Retention,
+    /// See [`super::Options::kept_longer_max`].
+    pub(super) late_max: Duration,
+    pub(super) now: Timestamp,
+}
+
+async fn sweep_batch(unit: &Unit, ask: &Sweep) -> Result<Gone, Error> {
+    let Sweep {
+        retention,
+        late_max,
+        now,
+    } = *ask;
     let limit = i64::from(retention.batch_max);
     let keys_before = (now - retention.keys_for).unix_ms();
     let minutes_before = (now - retention.minutes_for).unix_ms();
-    Ok(Swept {
-        events: sweep_events(unit, now - retention.settled_for, limit).await?,
-        keys: unit.execute(SWEEP_KEYS, &[&keys_before, &limit]).await?,
-        minutes: unit
-            .execute(SWEEP_MINUTES, &[&minutes_before, &limit])
-            .await?,
+    let settled_before = now - retention.settled_for;
+    let events = sweep_events(unit, settled_before - late_max, limit).await?;
+    let keys = unit.execute(SWEEP_KEYS, &[&keys_before, &limit]).await?;
+    let minutes = unit
+        .execute(SWEEP_MINUTES, &[&minutes_before, &limit])
+        .await?;
+    let part = parts::drop_oldest(unit, settled_before).await?;
+    Ok(Gone {
+        swept: Swept {
+            events: events + part.unwrap_or(0),
+            keys,
+            minutes,
+        },
+        a_part: part.is_some(),
     })
+}
+
+/// What is no more.
+pub(super) struct Gone {
+    pub(super) swept: Swept,
+    /// A part of history is among it.
+    pub(super) a_part: bool,
 }
 
 /// Removes settled events and everything of theirs. Their TPP's totals keep them.

@@ -428,9 +428,7 @@ impl Store for Ledger {
     }
 
     fn sweep(&self, retention: Retention, now: Timestamp) -> Answer<'_, Swept> {
-        Box::pin(self.write((), move |unit, _| {
-            Box::pin(retention::sweep(unit, retention, now))
-        }))
+        Box::pin(self.sweep_parts(retention, now))
     }
 }
 

@@ -92,7 +92,7 @@ async fn a_database_that_takes_no_writes_is_named_so_and_used_again_when_it_does
     );
     database
         .run(&format!(
-            "SET default_transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
+            "SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
         ))
         .await;
     until("it writes again", async || {
