@@ -5,10 +5,6 @@
 //! nothing else should use one. Figures of a cluster without fsync mean little.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark reads its arguments and starts its own callers"
-)]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
 use std::fs;
@@ -66,15 +62,15 @@ async fn measure(events: u64, settled: u64) -> Value {
     let bank = Arc::new(Bank::new().await);
     rows.push(show(
         "accept 100 from 8 callers",
-        bank.accepts(events, 8, 100).await,
+        &bank.accepts(events, 8, 100).await,
     ));
     rows.push(show(
         "accept 1 from 64 callers",
-        bank.accepts(events / 4, 64, 1).await,
+        &bank.accepts(events / 4, 64, 1).await,
     ));
     let bank = Arc::new(Bank::new().await);
     bank.accepts(events, 8, 100).await;
-    rows.push(show("push 100: look, keep, record", bank.pushes().await));
+    rows.push(show("push 100: look, keep, record", &bank.pushes().await));
     for past in [0, settled] {
         let bank = Arc::new(Bank::new().await);
         bank.accepts(past, 8, 100).await;
@@ -82,7 +78,7 @@ async fn measure(events: u64, settled: u64) -> Value {
         bank.accepts(events, 8, 100).await;
         bank.keeps().await;
         let name = format!("poll 100 and settle 100, {past} settled");
-        rows.push(show(&name, bank.polls().await));
+        rows.push(show(&name, &bank.polls().await));
     }
     Value::Array(rows)
 }
@@ -94,7 +90,7 @@ struct Figures {
     server_us: f64,
 }
 
-fn show(name: &str, figures: Figures) -> Value {
+fn show(name: &str, figures: &Figures) -> Value {
     let Figures {
         rate,
         client_us,

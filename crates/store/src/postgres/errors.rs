@@ -24,11 +24,14 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// Whether it is worth doing the same again at once: it lost to another transaction, and nothing of it happened.
+/// Whether it is worth doing the same again at once: it lost to another transaction, or to whoever dropped a part of history
+/// that it wrote to, and nothing of it happened.
 pub(super) fn is_conflict(error: &tokio_postgres::Error) -> bool {
     let conflicts = [
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,
+        // There is no check of ours: no part takes the row.
+        SqlState::CHECK_VIOLATION,
     ];
     error.code().is_some_and(|code| conflicts.contains(code))
 }

@@ -171,6 +171,7 @@ async fn attempt<K: Work>(
         if db.is_in_transaction() {
             db.roll_back().await;
         }
+        shared.partitions.forget();
         if !lost_race || tries_left == 0 {
             let is_ones = matches!(error, Error::Inconsistent { .. } | Error::Busy { .. });
             return Err(Failed {

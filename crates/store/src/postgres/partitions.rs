@@ -115,7 +115,7 @@ impl Partitions {
         Ok(())
     }
 
-    /// Somebody dropped parts: none is taken for granted any more.
+    /// Somebody may have dropped parts: none is taken for granted any more.
     pub(super) fn forget(&self) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.clear();
