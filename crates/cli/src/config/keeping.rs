@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use oyez_domain::ids::NodeId;
 use oyez_domain::tpp::HeaderProfile;
 
 use super::form::{Choice, File, Span, parsed, whole};
@@ -55,6 +56,9 @@ section! {
         sessions: u32 = default(SESSIONS, whole(1..=512));
         /// PostgreSQL: how long one statement may run.
         statement_timeout: Duration = default(STATEMENT_TIMEOUT, Span(SECOND..=10 * MINUTE));
+        /// PostgreSQL: the name of this process, which no other that shares the ledger has. One that keeps its name over a restart
+        /// goes on with its pushes at once; without a name, others take them over when its lease is over.
+        node: Option<NodeId> = optional("\"node-1\"", parsed("a name of 1 to 128 characters"));
         /// PostgreSQL: settled events may be kept for so much longer than [retention] says, so that four weeks of them can go
         /// at once; "0s" removes each at its time, row by row, which costs the database far more.
         retention_slack: Duration = default(RETENTION_SLACK, Span(Duration::ZERO..=400 * DAY));

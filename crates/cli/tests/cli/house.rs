@@ -35,7 +35,8 @@ pub(crate) struct House {
     _database: Option<Database>,
 }
 
-struct Server {
+/// A process that serves.
+pub(crate) struct Server {
     child: Child,
     addresses: Value,
 }
@@ -118,19 +119,31 @@ impl House {
 
     /// The same in a shell that does something first, such as limiting what the server may have.
     pub(crate) fn start_after(&mut self, preparation: &str) {
-        let mut child = self.spawn(preparation);
+        let server = self.announced(self.spawn(preparation));
+        self.site.moved_to(server.address("tpp").parse().unwrap());
+        self.server = Some(server);
+    }
+
+    /// Another process on the same ledger, with these roles alone.
+    pub(crate) fn beside(&self, roles: &str) -> Server {
+        self.announced(self.spawn_with("", &format!("--roles {roles}")))
+    }
+
+    fn announced(&self, mut child: Child) -> Server {
         let mut line = String::new();
         let stdout = child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
         let addresses =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}{}", self.log()));
-        let server = Server { child, addresses };
-        self.site.moved_to(server.address("tpp").parse().unwrap());
-        self.server = Some(server);
+        Server { child, addresses }
     }
 
     /// A server that nobody waits for.
     pub(crate) fn spawn(&self, preparation: &str) -> Child {
+        self.spawn_with(preparation, "")
+    }
+
+    fn spawn_with(&self, preparation: &str, options: &str) -> Child {
         let mut log = File::options();
         let log = log.create(true).append(true).open(self.desk.path("log"));
         let mut words = self.world.iter().chain(&["sh"]);
@@ -138,7 +151,7 @@ impl House {
             .args(words)
             .args([
                 "-c",
-                &format!("{preparation}\nexec \"$0\" serve -c oyez.toml"),
+                &format!("{preparation}\nexec \"$0\" serve -c oyez.toml {options}"),
             ])
             .arg(env!("CARGO_BIN_EXE_oyez"))
             .current_dir(self.desk.path("bank"))
@@ -191,6 +204,11 @@ impl House {
     pub(crate) fn colleague(&self, role: &str) -> Colleague {
         let token = self.token(role);
         Colleague::at(self.internal().parse().unwrap(), &token)
+    }
+
+    /// The same, at another process.
+    pub(crate) fn colleague_at(&self, address: &str, role: &str) -> Colleague {
+        Colleague::at(address.parse().unwrap(), &self.token(role))
     }
 
     pub(crate) fn token(&self, role: &str) -> String {
@@ -275,7 +293,7 @@ impl House {
 }
 
 impl Server {
-    fn address(&self, name: &str) -> &str {
+    pub(crate) fn address(&self, name: &str) -> &str {
         let url = self.addresses[name].as_str().unwrap();
         url.split_once("://").unwrap().1
     }

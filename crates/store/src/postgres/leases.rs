@@ -50,6 +50,14 @@ pub(super) async fn release(unit: &Unit, lease: &Lease) -> Result<(), Error> {
     Ok(())
 }
 
+/// Forgets nodes that have long been gone: one without a name of its own comes back as another. Their lanes are free already,
+/// and stay so if the name is used again.
+pub(super) async fn forget_old(unit: &Unit) -> Result<(), Error> {
+    let long_ago = clock(unit.db()).await? - FORGOTTEN_AFTER;
+    unit.execute(FORGET_OLD, &[&long_ago.unix_ms()]).await?;
+    Ok(())
+}
+
 /// The database's clock, by which leases go.
 pub(super) async fn clock(db: &Session) -> Result<Timestamp, Error> {
     moment(&db.one(CLOCK, &[]).await?, 0)
@@ -66,6 +74,13 @@ pub(super) async fn judge(db: &Session, lease: &Lease) -> Result<(Timestamp, boo
         expires_at.is_some_and(|expires_at| expires_at > clock.unix_ms()),
     ))
 }
+
+/// Long after any node would renew.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+const FORGET_OLD: &str = "
+    WITH gone AS (DELETE FROM nodes WHERE expires_at < $1 RETURNING node_id)
+    UPDATE lanes l SET owner = NULL, epoch = NULL FROM gone g WHERE l.owner = g.node_id";
 
 const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Work;
 use super::columns::jti;
 use super::ends::{self, End};
+use super::leases;
 use super::parts;
 use super::unit::Unit;
 use crate::Error;
@@ -82,6 +83,7 @@ async fn sweep_batch(unit: &Unit, ask: &Sweep) -> Result<Gone, Error> {
     let minutes = unit
         .execute(SWEEP_MINUTES, &[&minutes_before, &limit])
         .await?;
+    leases::forget_old(unit).await?;
     let part = parts::drop_oldest(unit, settled_before).await?;
     Ok(Gone {
         swept: Swept {

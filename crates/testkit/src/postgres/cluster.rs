@@ -1,8 +1,8 @@
 //! A PostgreSQL of our own: made in a temporary directory, on a socket there and a free port of this machine, gone when it is
 //! dropped. The server refuses to run as root, so there it runs as Debian's user `postgres`.
 
-use std::fs::File;
-use std::os::unix::fs::chown;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,10 +11,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use crate::certificates::Certified;
+
 /// A server, and all its data.
 pub struct Cluster {
     server: Child,
     programs: Programs,
+    settings: Vec<String>,
     port: u16,
     directory: TempDir,
 }
@@ -35,9 +38,39 @@ struct Programs {
     user: Option<(u32, u32)>,
 }
 
+impl Durability {
+    fn settings(self) -> Vec<String> {
+        let common = ["listen_addresses=127.0.0.1", "max_connections=300"];
+        let careless = [
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+        ];
+        let careless = (self == Self::None).then_some(careless);
+        let settings = common.into_iter().chain(careless.into_iter().flatten());
+        settings.map(str::to_owned).collect()
+    }
+}
+
 impl Cluster {
     /// Makes one and starts it.
     pub fn start(durability: Durability) -> Self {
+        Self::make(durability, None)
+    }
+
+    /// The same, which over TCP speaks TLS alone, with this certificate, and asks for [`PASSWORD`].
+    pub fn start_secured(certified: &Certified) -> Self {
+        let cluster = Self::make(Durability::None, Some(certified));
+        let mut psql = cluster.programs.command("psql", cluster.directory.path());
+        psql.arg("-h").arg(cluster.directory.path());
+        psql.arg("-p").arg(cluster.port.to_string());
+        psql.args(["-U", USER, "-qc"]);
+        psql.arg(format!("ALTER USER {USER} PASSWORD '{PASSWORD}'"));
+        assert!(psql.status().unwrap().success());
+        cluster
+    }
+
+    fn make(durability: Durability, secured: Option<&Certified>) -> Self {
         let programs = Programs::find();
         let directory = tempfile::Builder::new()
             .prefix("oyez-pg-")
@@ -66,10 +99,22 @@ impl Cluster {
             String::from_utf8_lossy(&made.stderr)
         );
         let port = free_port();
-        let server = spawn(&programs, directory.path(), port, durability);
+        let mut settings = durability.settings();
+        if let Some(certified) = secured {
+            settings.push("ssl=on".to_owned());
+            for (name, text) in [
+                ("server.crt", certified.pem()),
+                ("server.key", certified.key_pem()),
+                ("pg_hba.conf", HOSTS_BY_TLS.to_owned()),
+            ] {
+                programs.write(&data.join(name), &text);
+            }
+        }
+        let server = spawn(&programs, directory.path(), port, &settings);
         let cluster = Self {
             server,
             programs,
+            settings,
             port,
             directory,
         };
@@ -81,6 +126,35 @@ impl Cluster {
     pub fn address(&self) -> String {
         let directory = self.directory.path().to_str().unwrap().replace('/', "%2F");
         format!("postgresql://{USER}@{directory}:{}/postgres", self.port)
+    }
+
+    /// The same over TCP.
+    pub fn address_of_host(&self) -> String {
+        format!("postgresql://{USER}@localhost:{}/postgres", self.port)
+    }
+
+    /// Stops the server as its operators do in a hurry; the data stays.
+    pub fn halt(&mut self) {
+        self.control("fast");
+        self.server.wait().unwrap();
+    }
+
+    /// Starts it again.
+    pub fn resume(&mut self) {
+        self.server = spawn(
+            &self.programs,
+            self.directory.path(),
+            self.port,
+            &self.settings,
+        );
+        self.await_readiness();
+    }
+
+    fn control(&self, mode: &str) -> bool {
+        let mut stop = self.programs.command("pg_ctl", self.directory.path());
+        stop.args(["stop", "-s", "-m", mode, "-D"]);
+        let stopped = stop.arg(self.directory.path().join("data")).status();
+        stopped.is_ok_and(|status| status.success())
     }
 
     /// The port of this machine that it listens on.
@@ -110,10 +184,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let mut stop = self.programs.command("pg_ctl", self.directory.path());
-        stop.args(["stop", "-m", "immediate", "-s", "-D"]);
-        let stopped = stop.arg(self.directory.path().join("data")).status();
-        if !stopped.is_ok_and(|status| status.success()) {
+        let is_over = self.server.try_wait().is_ok_and(|status| status.is_some());
+        if !is_over && !self.control("immediate") {
             self.server.kill().ok();
         }
         self.server.wait().ok();
@@ -137,6 +209,15 @@ impl Programs {
         }
     }
 
+    /// A file that the server alone may read.
+    fn write(&self, path: &Path, text: &str) {
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        if let Some((user, group)) = self.user {
+            chown(path, Some(user), Some(group)).unwrap();
+        }
+    }
+
     fn command(&self, program: &str, directory: &Path) -> Command {
         let mut command = Command::new(self.folder.join(program));
         command.current_dir(directory);
@@ -147,20 +228,17 @@ impl Programs {
     }
 }
 
-fn spawn(programs: &Programs, directory: &Path, port: u16, durability: Durability) -> Child {
-    let log = File::create(directory.join(LOG)).unwrap();
+fn spawn(programs: &Programs, directory: &Path, port: u16, settings: &[String]) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join(LOG))
+        .unwrap();
     let mut server = programs.command("postgres", directory);
     server.arg("-D").arg(directory.join("data"));
     server.arg("-k").arg(directory);
     server.arg("-p").arg(port.to_string());
-    let common = ["listen_addresses=127.0.0.1", "max_connections=300"];
-    let careless = [
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-    ];
-    let careless = (durability == Durability::None).then_some(careless);
-    for setting in common.into_iter().chain(careless.into_iter().flatten()) {
+    for setting in settings {
         server.arg("-c").arg(setting);
     }
     // A terminal's ^C is for whoever started us: we stop the server ourselves.
@@ -193,5 +271,8 @@ fn free_port() -> u16 {
 
 const USER: &str = "postgres";
 const LOG: &str = "log";
+/// Of the user of a secured cluster.
+pub const PASSWORD: &str = "open sesame";
+const HOSTS_BY_TLS: &str = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
