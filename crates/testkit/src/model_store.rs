@@ -57,16 +57,6 @@ impl ModelStore {
         }
     }
 
-    /// The same as it is now, with nobody who listens: to ask what would be answered, where asking alone leaves a trace.
-    #[must_use]
-    pub fn copy(&self) -> Self {
-        Self {
-            ledger: Mutex::new(Ledger::clone(&self.ledger())),
-            lease_clock: Arc::clone(&self.lease_clock),
-            listeners: Listeners::default(),
-        }
-    }
-
     /// As if it were opened again by a deployment that chose otherwise.
     pub fn goes_by(&self, rules: Arc<Rules>) {
         self.ledger().goes_by(rules);

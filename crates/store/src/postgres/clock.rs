@@ -7,10 +7,15 @@
 use oyez_domain::ledger::set_back::{self, Reading};
 use oyez_domain::time::Timestamp;
 
+use uuid::Uuid;
+
+use super::changes::{Changes, Fate};
 use super::errors::expect_rows;
+use super::open::{Open, open_columns};
 use super::session::Session;
 use super::state::State;
 use crate::Error;
+use crate::codes::TppId;
 
 /// Whether what was read of a TPP's events is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +26,7 @@ pub(super) enum Noted {
     MovedBack,
 }
 
-/// Notes when a TPP is given events; moves back what holds them if the clock was.
+/// Notes when a TPP asks for events; moves back what holds them if the clock was.
 pub(super) async fn note(db: &Session, state: &mut State, now: Timestamp) -> Result<Noted, Error> {
     let reading = set_back::read(now, state.seen_at);
     if reading == Reading::Usual {
@@ -41,6 +46,31 @@ pub(super) async fn note(db: &Session, state: &mut State, now: Timestamp) -> Res
     Ok(Noted::MovedBack)
 }
 
+/// So many of a TPP's events that are pushed at all, but for these.
+pub(super) async fn pushable(
+    db: &Session,
+    tpp: TppId,
+    (gone, gone_jtis): (&[i64], &[Uuid]),
+    rows_max: i64,
+) -> Result<Vec<Open>, Error> {
+    let rows = db
+        .rows(PUSHABLE, &[&tpp.0, &gone, &gone_jtis, &rows_max])
+        .await?;
+    rows.iter().map(|row| Open::read(row, 0)).collect()
+}
+
+/// Tells those who wait by a clock that was set back. What is pushable was read.
+pub(super) fn tell(changes: &mut Changes, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+    let owner = changes.state(tpp)?.client_id.clone();
+    changes.polls_news(tpp, &owner);
+    let mut open = changes.open.values();
+    let is_pushed = open.any(|held| {
+        let row = &held.row;
+        row.tpp == tpp && held.fate != Fate::Gone && (row.push_at.is_some() || row.refusals == 0)
+    });
+    changes.came_back(tpp, is_pushed.then_some(now), now)
+}
+
 /// When an outstanding event falls due by this column, if it is $6 now. See [`super::open::Open::falls_due`].
 macro_rules! but_for_it {
     ($column:literal) => {
@@ -56,28 +86,32 @@ macro_rules! but_for_it {
 }
 pub(super) use but_for_it;
 
-/// Whether a column is more than the moment of acceptance, and to come: then it is a hold.
+/// Whether a moment is more than the one of acceptance, and to come: then it is a hold.
 macro_rules! is_hold {
-    ($column:literal) => {
+    ($($moment:tt)*) => {
         concat!(
-            "(",
-            $column,
-            " > $2::bigint AND NOT (",
-            $column,
+            "(", $($moment)*, " > $2::bigint AND NOT (", $($moment)*,
             " = accepted_at AND polled_until < accepted_at))"
         )
     };
 }
 
 macro_rules! moved_back {
-    ($column:literal) => {
-        concat!("greatest($2::bigint, ", $column, " - $3::bigint)")
+    ($($moment:tt)*) => {
+        concat!("greatest($2::bigint, ", $($moment)*, " - $3::bigint)")
     };
 }
 
-// What was handed out and is not in the order of pushes yet goes by that hand-out, so that is where it is entered.
+/// What pushes go by, or would if the event were in their order already.
+macro_rules! pushed_at {
+    () => {
+        "coalesce(push_at, CASE WHEN refusals = 0
+            THEN greatest(accepted_at, polled_until, coalesce(flight_until, 0)) END)"
+    };
+}
+
 // All of a TPP's rows are looked at: that is rare.
-pub(super) const MOVE_BACK: &str = concat!(
+const MOVE_BACK: &str = concat!(
     "
     UPDATE outstanding SET
         due_at = CASE WHEN ",
@@ -85,13 +119,10 @@ pub(super) const MOVE_BACK: &str = concat!(
     " THEN ",
     moved_back!("due_at"),
     " ELSE due_at END,
-        push_at = CASE WHEN push_at IS NULL AND refusals = 0 AND polled_until >= accepted_at
-                AND polled_until > $2::bigint THEN ",
-    moved_back!("polled_until"),
-    " WHEN ",
-    is_hold!("push_at"),
+        push_at = CASE WHEN ",
+    is_hold!(pushed_at!()),
     " THEN ",
-    moved_back!("push_at"),
+    moved_back!(pushed_at!()),
     " ELSE push_at END,
         polled_until = CASE WHEN polled_until > $2::bigint THEN ",
     moved_back!("polled_until"),
@@ -102,10 +133,18 @@ pub(super) const MOVE_BACK: &str = concat!(
     WHERE tpp = $1::bigint AND (",
     is_hold!("due_at"),
     " OR ",
-    is_hold!("push_at"),
-    "
-        OR polled_until > $2::bigint OR flight_until > $2::bigint)"
+    is_hold!(pushed_at!()),
+    " OR polled_until > $2::bigint OR flight_until > $2::bigint)"
 );
 
 const LOWER: &str = "
     UPDATE queues SET due_from = DEFAULT, push_from = DEFAULT WHERE tpp = $1::bigint";
+
+const PUSHABLE: &str = concat!(
+    "SELECT ",
+    open_columns!("d"),
+    " FROM outstanding d
+    WHERE d.tpp = $1::bigint AND (d.push_at IS NOT NULL OR d.refusals = 0)
+        AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($2::bigint[], $3::uuid[]))
+    LIMIT $4::bigint"
+);

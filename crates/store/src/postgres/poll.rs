@@ -43,6 +43,8 @@ pub(super) struct Before {
     failed: Vec<(Key, SetAside)>,
     /// By request.
     candidates: Vec<Vec<Candidate>>,
+    /// Those whose events were moved back with the clock.
+    moved_back: Vec<TppId>,
 }
 
 impl Kind for Polling {
@@ -125,6 +127,7 @@ impl GroupWork for Polling {
             named: rows,
             failed,
             candidates,
+            moved_back: Vec::new(),
         })
     }
 
@@ -147,11 +150,17 @@ impl GroupWork for Polling {
             let Some(state) = state.filter(gives) else {
                 continue;
             };
-            if clock::note(db, state, ask.now).await? == Noted::MovedBack {
+            if ask.poll.events_max > 0 && clock::note(db, state, ask.now).await? == Noted::MovedBack
+            {
                 let anew = Self::read(shared, db, &[*ask], known).await?;
                 before.named.retain(|row| row.tpp != state.tpp);
                 before.named.extend(anew.named);
                 before.candidates[*nth] = anew.candidates.into_iter().flatten().collect();
+                let gone = Named::of(&[*ask], known).acknowledged;
+                let pushable =
+                    clock::pushable(db, state.tpp, (&gone.0, &gone.1), ask.rows_max()).await?;
+                before.named.extend(pushable);
+                before.moved_back.push(state.tpp);
             }
             let is_strict = ask.poll.limits.order == DeliveryOrder::Strict;
             if !is_strict && state.was_set_back(ask.now) {
@@ -171,7 +180,14 @@ impl GroupWork for Polling {
         changes.failed.extend(before.failed.drain(..));
         let candidates = std::mem::take(&mut before.candidates[nth]);
         match known.get(&ask.poll.client_id) {
-            Some(tpp) => answer(changes, *tpp, ask, candidates),
+            Some(tpp) => {
+                let noted = if before.moved_back.contains(tpp) {
+                    Noted::MovedBack
+                } else {
+                    Noted::AsRead
+                };
+                answer(changes, (*tpp, ask), candidates, noted)
+            }
             None => Ok(refused(Vec::new(), NothingToPoll::NotServed)),
         }
     }
@@ -295,9 +311,9 @@ const fn refused(settled: Vec<oyez_domain::ids::Jti>, refusal: NothingToPoll) ->
 
 fn answer(
     changes: &mut Changes,
-    tpp: TppId,
-    ask: &Polling,
+    (tpp, ask): (TppId, &Polling),
     candidates: Vec<Candidate>,
+    noted: Noted,
 ) -> Result<Polled, Error> {
     let Polling { poll, now } = ask;
     let mut polls = Polls::default();
@@ -309,6 +325,9 @@ fn answer(
     }
     if let Err(refusal) = routing::may_poll(&rules, &state.registrations) {
         return Ok(refused(settled, refusal));
+    }
+    if noted == Noted::MovedBack {
+        clock::tell(changes, tpp, *now)?;
     }
     let walk = Walk::of(&candidates, ask.rows_max());
     changes.take_in(candidates.iter().map(|it| it.row.clone()));

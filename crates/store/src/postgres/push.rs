@@ -112,7 +112,10 @@ impl Work for Due {
                 continue;
             };
             let tpp = state.tpp;
-            let noted = clock::note(db, state, ask.now).await?;
+            let noted = match ask.look.events_max {
+                0 => Noted::AsRead,
+                _ => clock::note(db, state, ask.now).await?,
+            };
             let listed = list_more(db, state).await?;
             if listed == Listed::InPart {
                 before.unlisted.push(tpp);
@@ -122,7 +125,12 @@ impl Work for Due {
                 before.candidates[*nth] =
                     first_pushed(shared, db, (tpp, ask.rows_max()), beyond).await?;
             }
-            if state.order(&rules) == DeliveryOrder::Concurrent && state.was_set_back(ask.now) {
+            let (order, was_set_back) = (state.order(&rules), state.was_set_back(ask.now));
+            if noted == Noted::MovedBack {
+                changes.take_in(clock::pushable(db, tpp, (&[], &[]), 1).await?);
+                clock::tell(changes, tpp, ask.now)?;
+            }
+            if order == DeliveryOrder::Concurrent && was_set_back {
                 set_back(db, changes, (tpp, ask), &mut before.candidates[*nth]).await?;
             }
         }

@@ -12,7 +12,7 @@ use oyez_domain::ledger::poll::{Limits, NothingToPoll, Patience, Poll};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
-use oyez_store::{News, Store};
+use oyez_store::News;
 
 use super::{Company, Player};
 use crate::step::{Step, TPPS};
@@ -90,10 +90,9 @@ impl Player<'_> {
         news
     }
 
-    /// Asks without taking anything. A copy of the model alone: the backend says the same, and who asks is noted with the
-    /// clock it asks by.
+    /// Asks without taking anything. The model alone: the backend says the same.
     async fn known(&self, tpp: usize) -> Known {
-        let model: &dyn Store = &self.model.copy();
+        let model = self.ledgers[0];
         let mut polls = Vec::new();
         for order in [DeliveryOrder::Concurrent, DeliveryOrder::Strict] {
             for families in [&Family::ALL[..], &[Family::Aisp]] {

@@ -24,13 +24,11 @@ use oyez_store::{Error, Store};
 use crate::step::{Act, Change, EventOf, NODES, Step, TPPS, WishOf};
 use listening::Known;
 use oyez_testkit::making::{DAWN, Jtis, client, interaction};
-use oyez_testkit::model_store::ModelStore;
 use oyez_testkit::notebook::Notebook;
 
 /// The two ledgers, and the names that a history's numbers stand for.
 pub(crate) struct Player<'a> {
     ledgers: [&'a dyn Store; 2],
-    model: &'a ModelStore,
     company: Company,
     now: Timestamp,
     jtis: Jtis,
@@ -107,7 +105,7 @@ fn whole<T: std::fmt::Debug>(answer: &Result<T, Error>) -> Said {
 
 impl<'a> Player<'a> {
     pub(crate) async fn new(
-        model: &'a ModelStore,
+        model: &'a dyn Store,
         backend: &'a dyn Store,
         company: Company,
     ) -> Self {
@@ -118,11 +116,9 @@ impl<'a> Player<'a> {
                 ((nth + 1) << 32, vec![Some(leases); NODES])
             }
         };
-        let ledgers: [&dyn Store; 2] = [model, backend];
         Self {
             company,
-            ledgers,
-            model,
+            ledgers: [model, backend],
             now: DAWN,
             jtis: Jtis::from(first),
             given: Vec::new(),
@@ -132,7 +128,7 @@ impl<'a> Player<'a> {
             interactions: 0,
             choices: BTreeMap::new(),
             recorded: Default::default(),
-            notebooks: ledgers.map(Notebook::of),
+            notebooks: [model, backend].map(Notebook::of),
             known: Default::default(),
             learned: None,
             leases,
