@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Connection, Row, Socket, Statement};
 
-use super::errors::{contradiction, is_conflict, is_cut, spoils};
+use super::errors::{contradiction, fault, is_conflict, is_cut, spoils};
 use super::options::Options;
 use super::server::{Handshake, Private, Server};
 use super::tasks::Tasks;
@@ -203,7 +203,7 @@ impl Session {
         if spoils(&error) {
             self.is_spoilt.store(true, Ordering::Relaxed);
         }
-        Error::from(error)
+        fault(&error)
     }
 }
 
@@ -219,9 +219,10 @@ pub(super) async fn connect(
     // The driver bounds each host's connect, but not what the host then says.
     let time_max = options.connect_time_max.saturating_mul(hosts + 1);
     let connected = timeout(time_max, config.connect(Handshake(server.secure.clone()))).await;
-    Ok(connected.map_err(|_| Error::Unavailable {
+    let connected = connected.map_err(|_| Error::Unavailable {
         detail: format!("no host answered within {} ms", time_max.as_millis()),
-    })??)
+    })?;
+    connected.map_err(|error| fault(&error))
 }
 
 /// A statement on its way.
