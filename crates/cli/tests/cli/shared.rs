@@ -1,6 +1,7 @@
 //! Servers on a shared ledger: who is believed to be the database, what happens while it is away, and that what one process
 //! takes in another hands out.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use oyez_testkit::certificates::Authority;
@@ -121,21 +122,20 @@ async fn what_one_process_takes_in_answers_a_poll_that_waits_at_another() {
     house.start();
     let tpp = house.subscriber("tpp-1").await;
     let beside = house.beside("internal");
-    let waiting = tokio::spawn(async move {
-        let body = json!({ "returnImmediately": false, "maxEvents": 10 });
-        tpp.post(EVENTS).json(&body).send().await
-    });
+    let body = json!({ "returnImmediately": false, "maxEvents": 10 });
+    let waiting = tpp.post(EVENTS).json(&body).send();
+    let mut waiting = pin!(waiting);
     let began = Instant::now();
     let publisher = house.colleague_at(beside.address("internal"), "publisher");
-    let (mut published, mut waiting) = (0, waiting);
+    let mut published = 0;
     let polled = loop {
-        // The poll has to be waiting before the news: until then it is told again.
+        if let Ok(polled) = timeout(Duration::from_millis(500), &mut waiting).await {
+            break polled;
+        }
+        // Whether it waits by now nobody can see: until it is answered there is more news.
         let item = house::item("tpp-1", "r-1", &format!("k-{published}"));
         assert_eq!(publisher.post("/v1/events", &item).await.status, 200);
         published += 1;
-        if let Ok(polled) = timeout(Duration::from_millis(500), &mut waiting).await {
-            break polled.unwrap();
-        }
     };
     assert!(!house::sets(&polled.json()).is_empty(), "{polled:?}");
     assert!(began.elapsed() < LONG_POLL, "{:?}", began.elapsed());
