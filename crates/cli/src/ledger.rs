@@ -36,6 +36,10 @@ pub(crate) fn failure(path: &Path, error: &Error) -> Failure {
     let (what, mend) = match error {
         Error::Busy { detail } => (format!("is busy: {detail}"), "try again"),
         Error::TimedOut { .. } => ("took too long to answer".to_owned(), "try again"),
+        Error::InDoubt { detail } => (
+            format!("may have kept what was asked, or not: {detail}"),
+            "look how it stands before you ask again",
+        ),
         Error::DiskFull => ("has no room on its disk".to_owned(), "make room"),
         Error::ReadOnly { detail } => (
             format!("cannot be written: {detail}"),

@@ -3,6 +3,8 @@
 //! A notice names resources by type and id; addresses are built from the resource table when the token is (T-06), never by
 //! the publisher.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -33,6 +35,20 @@ pub struct Notice {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
 }
+
+impl Notice {
+    /// What routing goes by when a registration changes.
+    pub fn types(&self) -> EventTypes {
+        let happenings = self.happenings.iter();
+        EventTypes(happenings.map(|each| each.event_type.clone()).collect())
+    }
+}
+
+/// The types of a notice, each once and in order, so that notices with the same types have the same text for them. Events are
+/// many and mixtures of types few: a ledger keeps each once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventTypes(pub BTreeSet<EventType>);
 
 /// A resource by type and id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,4 +12,5 @@ pub mod news;
 pub mod poll;
 pub mod push;
 pub mod registering;
+pub mod set_back;
 pub mod sets;

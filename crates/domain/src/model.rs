@@ -29,6 +29,7 @@ use crate::ids::{ClientId, IdempotencyKey, Jti, NodeId};
 use crate::ledger::history::{AuditEntry, Counts, HandOut, KeptSet, Minute, ReportedError};
 use crate::ledger::news::News;
 use crate::ledger::push::Attempt;
+use crate::ledger::set_back::{self, Reading};
 use crate::life::{self, Ending, Occurrence, Outcome, Settlement, State, Transition};
 use crate::registration::Registrations;
 use crate::routing;
@@ -65,6 +66,8 @@ struct TppRow {
     revision: u64,
     /// How many were ever accepted: the last position given.
     accepted: u64,
+    /// The latest moment at which it was given events, as far as that was noted.
+    seen_at: Timestamp,
     /// What retention has removed, so that counts balance.
     swept: Counts,
 }
@@ -225,6 +228,24 @@ impl Ledger {
         let in_order = self.rules.order_of(&row.tpp.profile) == DeliveryOrder::Strict;
         if is_pushed && in_order && self.lanes.contains_key(client_id) {
             self.news(client_id, now);
+        }
+    }
+
+    /// Notes when a TPP is given events; moves back what holds them if the clock was.
+    fn note_the_clock(&mut self, client_id: &ClientId, now: Timestamp) {
+        let row = self.tpps.get_mut(client_id);
+        let seen_at = &mut row.expect("the caller found it").seen_at;
+        let reading = set_back::read(now, *seen_at);
+        if reading != Reading::Usual {
+            *seen_at = now;
+        }
+        if let Reading::SetBack { by } = reading {
+            for jti in self.outstanding_of(client_id) {
+                let event = self.event(jti);
+                if let Some(outstanding) = &mut event.outstanding {
+                    outstanding.move_back(event.accepted_at, by, now);
+                }
+            }
         }
     }
 

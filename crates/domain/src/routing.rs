@@ -3,7 +3,7 @@
 //! The ledger asks them under the TPP's lock. They say nothing of time, endpoint health or standing.
 
 use crate::catalogue::Role;
-use crate::event::{EventType, Happening, Notice};
+use crate::event::{EventType, EventTypes, Happening, Notice};
 use crate::ledger::poll::NothingToPoll;
 use crate::life::Withdrawn;
 use crate::registration::{Registrations, SubscriptionWish};
@@ -52,7 +52,8 @@ pub fn route(rules: &Rules, registrations: &Registrations, notice: &Notice) -> R
         let created_in = rules.versions.created_in(Some(created_in));
         rules.versions.covers(version, created_in)
     });
-    if covered && wants_any(rules, registrations, notice) {
+    let types = notice.happenings.iter().map(|each| &each.event_type);
+    if covered && wants_any(rules, registrations, types) {
         Route::Deliver(means)
     } else {
         Route::NotSubscribed
@@ -86,20 +87,14 @@ pub fn tailored(rules: &Rules, registrations: &Registrations, notice: &Notice) -
 
 /// Whether an outstanding event is still wanted after a change of registration, judged by its types alone (S-05, S-12,
 /// C-07a).
-pub fn outlives(rules: &Rules, after: &Registrations, notice: &Notice) -> Result<(), Withdrawn> {
-    if wants_any(rules, after, notice) {
+pub fn outlives(rules: &Rules, after: &Registrations, types: &EventTypes) -> Result<(), Withdrawn> {
+    if wants_any(rules, after, &types.0) {
         Ok(())
     } else if after.subscription.is_some() {
         Err(Withdrawn::TypeNoLongerWanted)
     } else {
         Err(Withdrawn::RegistrationDeleted)
     }
-}
-
-/// Why no notice at all outlives these registrations, if that is so: then none need be read.
-pub fn nothing_outlives(rules: &Rules, after: &Registrations) -> Option<Withdrawn> {
-    let wants_nothing = Wants::of(rules, after).is_none();
-    wants_nothing.then_some(Withdrawn::RegistrationDeleted)
 }
 
 /// Where to push: the subscription's CallbackUrl, else the callback-url's if there is no subscription (S-11, C-08). Nowhere
@@ -168,12 +163,13 @@ impl<'a> Wants<'a> {
 }
 
 /// Whether [`tailored`] would leave anything, without making it.
-fn wants_any(rules: &Rules, registrations: &Registrations, notice: &Notice) -> bool {
+fn wants_any<'n>(
+    rules: &'n Rules,
+    registrations: &Registrations,
+    types: impl IntoIterator<Item = &'n EventType>,
+) -> bool {
     Wants::of(rules, registrations).is_some_and(|wants| {
-        let mut types = notice
-            .happenings
-            .iter()
-            .map(|happening| &happening.event_type);
+        let mut types = types.into_iter();
         types.any(|each| wants.name_for(rules, each).is_some())
     })
 }

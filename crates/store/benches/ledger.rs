@@ -13,6 +13,8 @@
 
 #[path = "ledger/bare.rs"]
 mod bare;
+#[path = "ledger/changes.rs"]
+mod changes;
 #[path = "ledger/history.rs"]
 mod history;
 #[path = "ledger/meter.rs"]
@@ -42,16 +44,13 @@ fn main() {
     let groups = runtime.block_on(groups(arguments.events));
     let callers = runtime.block_on(callers(arguments.events));
     let history = runtime.block_on(with_history(arguments.settled, arguments.events));
-    let withdrawal = runtime.block_on(product::withdraw_all(arguments.withdrawn));
-    println!(
-        "\ndeleting a registration with {} outstanding events: {:.0} ms",
-        arguments.withdrawn, withdrawal
-    );
+    let changes = runtime.block_on(changes::measure(arguments.withdrawn));
+    println!("\nchanges of a registration: {changes:#}");
     println!(
         "{}",
         json!({
             "groups": groups, "callers": callers, "history": history,
-            "withdrawn": arguments.withdrawn, "withdrawal_ms": withdrawal,
+            "changes": changes,
         })
     );
 }

@@ -1,6 +1,6 @@
-//! Why the ledger could not do what it was asked. Losing a race is an answer, never one of these.
+//! Why the ledger could not do what it was asked, or cannot say whether it did. Losing a race is an answer, never one of these.
 
-/// A fault of the ledger itself. Whatever the variant, nothing of the request happened.
+/// A fault of the ledger itself. Nothing of the request happened, unless it is [`Error::InDoubt`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// It may work in a moment: locked, out of connections, too many requests waiting.
@@ -38,6 +38,13 @@ pub enum Error {
     #[error("the ledger's schema does not fit this binary: {detail}")]
     Schema {
         /// What differs, and what to do.
+        detail: String,
+    },
+    /// The request was carried out, and then its commit did not go as it should: it may be durable or not. Whoever asks again
+    /// must be able to tell.
+    #[error("it is not known whether the ledger kept it: {detail}")]
+    InDoubt {
+        /// What went wrong with the commit.
         detail: String,
     },
     /// A row says something that the ledger never writes.

@@ -19,6 +19,7 @@ mod hand_outs;
 mod health;
 mod history;
 mod keys;
+mod kinds;
 mod lanes;
 mod leases;
 mod migrations;
@@ -107,6 +108,7 @@ impl Ledger {
             tally: tally::Tally::default(),
             news: newsboard::Newsboard::default(),
             pushed_strictly: HashMap::new(),
+            withdrawn_at_once_max: options.withdrawn_at_once_max.max(1),
         };
         let readers = (0..options.readers.max(1))
             .map(|_| Reader::new(file::open_for_reading(&resolved)?, options.read_time_max))

@@ -85,7 +85,7 @@ impl FaultyStore {
     }
 
     /// Each kind of fault that a ledger can be in.
-    pub fn faults() -> [Error; 6] {
+    pub fn faults() -> [Error; 7] {
         let detail = || "as the test says".to_owned();
         [
             Error::Busy { detail: detail() },
@@ -93,6 +93,7 @@ impl FaultyStore {
             Error::ReadOnly { detail: detail() },
             Error::Inconsistent { detail: detail() },
             Error::TimedOut { limit_ms: 1 },
+            Error::InDoubt { detail: detail() },
             Error::Unavailable { detail: detail() },
         ]
     }

@@ -232,8 +232,8 @@ pub(super) fn roles_for(method: &Method, url: &Url) -> Vec<&'static str> {
     Role::ALL.into_iter().filter(open).map(Role::name).collect()
 }
 
-/// What oyez itself calls a 503: nothing of the request happened. Something before it may answer 503 as well, and then nobody
-/// knows.
+/// What oyez itself calls a 503 where nothing of the request happened. It has another name for one that is in doubt, and
+/// something before it may answer 503 as well: then nobody knows.
 const UNAVAILABLE: &str = "urn:oyez:problem:unavailable";
 
 #[cfg(test)]

@@ -204,6 +204,34 @@ async fn what_the_ledger_could_not_do_is_sent_again_with_a_key_or_without() {
     assert_eq!(office.bank.counts(&office.tpp).await.accepted, 2);
 }
 
+// I-02, G-10
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_ledger_may_have_kept_is_sent_again_by_its_key_alone() {
+    let office = CoreSystem::open().await;
+    let input = lines(&[keyed("acme-1", "a", "key-a"), item("acme-1", "b")]);
+    let detail = "as the test says".to_owned();
+    let store = office.bank.store();
+    store.lose_answers(Error::InDoubt { detail });
+    let mut child = office.begin("publish - --outcomes");
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    while store.asked("accept") == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    store.mend();
+    let done = tokio::task::block_in_place(|| child.wait_with_output()).unwrap();
+    let outcomes = String::from_utf8(done.stdout).unwrap();
+    let outcomes: Vec<Value> = outcomes
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let outcomes: Vec<&Value> = outcomes.iter().map(|one| &one["outcome"]).collect();
+    assert_eq!(outcomes, ["duplicate", "not-confirmed"]);
+    assert_eq!(done.status.code(), Some(4));
+    assert_eq!(office.bank.counts(&office.tpp).await.accepted, 2);
+}
+
 // I-02
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_server_may_have_seen_is_sent_again_by_its_key_alone() {

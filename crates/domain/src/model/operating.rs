@@ -36,6 +36,7 @@ impl Ledger {
             registrations: Registrations::default(),
             revision: 0,
             accepted: 0,
+            seen_at: Timestamp::from_unix_ms(0),
             swept: Counts::default(),
         };
         self.tpps.insert(client_id.clone(), row);
@@ -172,7 +173,7 @@ impl Ledger {
             })
             .filter(|(_, event)| accepted.contains(&event.accepted_at))
             .filter(|(_, event)| {
-                routing::outlives(&self.rules, &row.registrations, &event.notice).is_ok()
+                routing::outlives(&self.rules, &row.registrations, &event.notice.types()).is_ok()
             })
             .map(|(jti, event)| (event.position, *jti))
             .collect();

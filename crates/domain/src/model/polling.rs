@@ -27,6 +27,7 @@ impl Ledger {
                 refusal,
             };
         }
+        self.note_the_clock(&poll.client_id, now);
         let chosen = self.choose(poll, now);
         let work = chosen
             .into_iter()

@@ -1,9 +1,12 @@
 //! Pushing: what to send next, and what came of it (D-01 … D-14, P-14).
 
+use std::time::Duration;
+
 use super::{EventRow, Flight, Ledger, Outstanding};
 use crate::ids::{ClientId, Jti};
 use crate::ledger::lanes::Claim;
 use crate::ledger::push::{Choice, DueForPush, Ended, Recorded, Verdict};
+use crate::ledger::set_back;
 use crate::ledger::sets::Look;
 use crate::life::{Acknowledged, State};
 use crate::routing;
@@ -31,6 +34,7 @@ impl Ledger {
                 next_at: None,
             });
         };
+        self.note_the_clock(client_id, now);
         let mut due: Vec<Jti> = self
             .pushable(client_id, now)
             .into_iter()
@@ -244,17 +248,40 @@ impl Outstanding {
         accepted_at.max(self.polled_until)
     }
 
+    /// Whether it waits for nothing but its turn, by a moment that it goes by. A hand-out at the very moment of its acceptance,
+    /// without delay, is something else.
+    fn waits_for_its_turn(&self, moment: Timestamp, accepted_at: Timestamp) -> bool {
+        moment == accepted_at && self.polled_until < accepted_at
+    }
+
+    /// The clock was set back, and what holds the event with it.
+    pub(super) fn move_back(&mut self, accepted_at: Timestamp, by: Duration, now: Timestamp) {
+        let moved = |until| set_back::moved_back(until, by, now);
+        if !self.waits_for_its_turn(self.due_at, accepted_at) {
+            self.due_at = moved(self.due_at);
+        }
+        self.push_at = self.push_at.map(|push_at| {
+            if self.waits_for_its_turn(push_at, accepted_at) {
+                push_at
+            } else {
+                moved(push_at)
+            }
+        });
+        self.polled_until = moved(self.polled_until);
+        if let Some(flight) = &mut self.flight {
+            flight.until = moved(flight.until);
+        }
+    }
+
     /// When it falls due, of a moment that it goes by. By a clock that was set back its own acceptance may be to come: that
-    /// is no reason to wait, but a poll's hand-out or a flight is. A hand-out at that very moment, without delay, is nothing
-    /// else.
+    /// is no reason to wait, but a poll's hand-out or a flight is.
     pub(super) fn but_for_the_clock(
         &self,
         moment: Timestamp,
         accepted_at: Timestamp,
         now: Timestamp,
     ) -> Timestamp {
-        let waits_for_its_turn = moment == accepted_at && self.polled_until < accepted_at;
-        if !waits_for_its_turn || accepted_at <= now {
+        if !self.waits_for_its_turn(moment, accepted_at) || accepted_at <= now {
             return moment;
         }
         let in_flight_until = self.flight.map_or(now, |flight| flight.until);

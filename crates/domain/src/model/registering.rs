@@ -196,7 +196,9 @@ impl Ledger {
     ) -> u64 {
         let mut withdrawn = 0;
         for jti in self.outstanding_of(client_id) {
-            if let Err(reason) = routing::outlives(&self.rules, after, &self.events[&jti].notice) {
+            if let Err(reason) =
+                routing::outlives(&self.rules, after, &self.events[&jti].notice.types())
+            {
                 self.settle(jti, Occurrence::Withdrawn(reason), actor.clone(), now);
                 withdrawn += 1;
             }

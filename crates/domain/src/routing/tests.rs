@@ -232,7 +232,11 @@ fn a_bare_version_hears_what_it_heard_when_its_path_is_retired() {
         let event = notice(&[urn]);
         let delivered = Route::Deliver(Means::PollOnly);
         assert_eq!(route(&rules, &registrations, &event), delivered, "{urn}");
-        assert_eq!(outlives(&rules, &registrations, &event), Ok(()), "{urn}");
+        assert_eq!(
+            outlives(&rules, &registrations, &event.types()),
+            Ok(()),
+            "{urn}"
+        );
     }
     assert!(tailored(&rules, &subscribed("3.1.0", &[]), &notice(&[LINKED])).is_none());
 }
@@ -285,22 +289,22 @@ fn an_outstanding_event_outlives_a_change_that_still_wants_its_type() {
     let update = notice(&[UPDATE]);
     let linked = notice(&[LINKED]);
     let after_delete = with_callback_url(Registrations::default());
-    assert_eq!(outlives(&rules, &after_delete, &update), Ok(()));
+    assert_eq!(outlives(&rules, &after_delete, &update.types()), Ok(()));
     assert_eq!(
-        outlives(&rules, &after_delete, &linked),
+        outlives(&rules, &after_delete, &linked.types()),
         Err(Withdrawn::RegistrationDeleted)
     );
     assert_eq!(
-        outlives(&rules, &Registrations::default(), &update),
+        outlives(&rules, &Registrations::default(), &update.types()),
         Err(Withdrawn::RegistrationDeleted)
     );
     let narrowed = subscribed("4.0", &[UPDATE]);
     assert_eq!(
-        outlives(&rules, &narrowed, &linked),
+        outlives(&rules, &narrowed, &linked.types()),
         Err(Withdrawn::TypeNoLongerWanted)
     );
     assert_eq!(
-        outlives(&rules, &narrowed, &update),
+        outlives(&rules, &narrowed, &update.types()),
         Ok(()),
         "the Version is not looked at"
     );

@@ -64,7 +64,7 @@ pub(crate) fn in_groups(events: u64, group: u64) -> Steps {
             .unwrap();
     });
     let settle = grouped(&db, events, group, |n| {
-        db.prepare_cached("DELETE FROM outstanding WHERE jti = ?1")
+        db.prepare_cached("DELETE FROM outstanding WHERE tpp = 1 AND jti = ?1")
             .unwrap()
             .execute([jti(n).as_bytes()])
             .unwrap();
@@ -121,8 +121,8 @@ const EVENT: &str = "
     VALUES (?1, 1, ?2, ?3, ?4, NULL, ?5)";
 
 const OUTSTANDING: &str = "
-    INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at)
-    VALUES (1, ?1, ?2, ?3, 0, ?4, ?4, NULL)";
+    INSERT INTO outstanding (tpp, position, event, jti, family, kind, accepted_at, due_at, push_at)
+    VALUES (1, ?1, ?2, ?3, 0, 1, ?4, ?4, NULL)";
 
 const SET: &str = "INSERT INTO sets VALUES (?1, ?2, 'k-1', ?3)";
 

@@ -9,7 +9,7 @@ use oyez_domain::actor::Actor;
 use oyez_domain::event::{Family, Submission};
 use oyez_domain::ids::{Jti, RegistrationId};
 use oyez_domain::ledger::poll::{Limits, Patience, Poll, Polled};
-use oyez_domain::ledger::registering::{Kind, Wish};
+use oyez_domain::ledger::registering::Wish;
 use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
@@ -190,22 +190,4 @@ pub(crate) async fn single_events(events: u64, callers: u64) -> (Figures, f64, f
     waited.sort_by(f64::total_cmp);
     let (p50, p99) = (waited[waited.len() / 2], waited[waited.len() * 99 / 100]);
     (figures, p50, p99)
-}
-
-/// How many ms it takes to delete a registration together with so many outstanding events.
-pub(crate) async fn withdraw_all(events: u64) -> f64 {
-    let home = Home::new().await;
-    for first in (0..events).step_by(1000) {
-        let batch = submissions(first..(first + 1000).min(events));
-        home.ledger.accept(batch, DAWN).await.unwrap();
-    }
-    let started = Instant::now();
-    let effect = home
-        .ledger
-        .remove_registration(Actor::System, client("tpp"), Kind::Subscription, DAWN)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(effect.withdrawn, events);
-    started.elapsed().as_secs_f64() * 1000.0
 }

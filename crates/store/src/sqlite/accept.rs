@@ -12,6 +12,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::codes::{family_code, jti, to_json};
 use super::errors::expect_rows;
+use super::kinds::{self, KindId, Kinds};
 use super::lanes;
 use super::registrations;
 use super::tpps::{Known, know};
@@ -26,6 +27,8 @@ struct Addressee {
     accepted: u64,
     /// Whether what is taken in is pushed.
     is_pushed: bool,
+    /// The kinds of what was taken in.
+    kinds: Vec<KindId>,
 }
 
 /// See [`crate::Store::accept`].
@@ -35,6 +38,7 @@ pub(super) fn accept(
     now: Timestamp,
 ) -> Result<Vec<Acceptance>, Error> {
     let mut addressees = HashMap::new();
+    let mut kinds = Kinds::default();
     let mut outcomes = Vec::with_capacity(batch.len());
     for item in batch {
         let client_id = &item.notice.client_id;
@@ -43,7 +47,7 @@ pub(super) fn accept(
         }
         outcomes.push(
             match addressees.get_mut(client_id).and_then(Option::as_mut) {
-                Some(addressee) => accept_one(unit, addressee, item, now)?,
+                Some(addressee) => accept_one(unit, addressee, item, &mut kinds, now)?,
                 None => Acceptance::UnknownTpp,
             },
         );
@@ -70,6 +74,7 @@ fn addressee(unit: &Unit, client_id: &ClientId) -> Result<Option<Addressee>, Err
         position,
         accepted: 0,
         is_pushed: false,
+        kinds: Vec::new(),
     }))
 }
 
@@ -77,6 +82,7 @@ fn accept_one(
     unit: &Unit,
     addressee: &mut Addressee,
     item: &Submission,
+    kinds: &mut Kinds,
     now: Timestamp,
 ) -> Result<Acceptance, Error> {
     if let Some(repeat) = &item.idempotency
@@ -91,7 +97,8 @@ fn accept_one(
         Route::NoSubscription => Ok(Acceptance::NoSubscription),
         Route::NotSubscribed => Ok(Acceptance::NotSubscribed),
         Route::Deliver(means) => {
-            take_in(unit, addressee, item, means, now)?;
+            let kind = kinds.of(unit, &item.notice)?;
+            take_in(unit, addressee, item, (means, kind), now)?;
             Ok(Acceptance::Accepted(item.jti))
         }
     }
@@ -122,12 +129,16 @@ fn take_in(
     unit: &Unit,
     addressee: &mut Addressee,
     item: &Submission,
-    means: Means,
+    (means, kind): (Means, KindId),
     now: Timestamp,
 ) -> Result<(), Error> {
     let tpp = addressee.known.id;
     let position = addressee.position + addressee.accepted + 1;
     let notice = &item.notice;
+    if !addressee.kinds.contains(&kind) {
+        kinds::enter(unit, tpp, kind, position)?;
+        addressee.kinds.push(kind);
+    }
     unit.db.prepare_cached(INSERT_EVENT)?.execute(params![
         item.jti.as_bytes(),
         tpp,
@@ -149,6 +160,7 @@ fn take_in(
             unit.db.last_insert_rowid(),
             item.jti.as_bytes(),
             family_code(notice.resource.family),
+            kind,
             now.unix_ms(),
             addressee.is_pushed.then_some(now.unix_ms())
         ])?;
@@ -207,5 +219,5 @@ pub(super) const INSERT_EVENT: &str = "
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 const INSERT_OUTSTANDING: &str = "
-    INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)";
+    INSERT INTO outstanding (tpp, position, event, jti, family, kind, accepted_at, due_at, push_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)";

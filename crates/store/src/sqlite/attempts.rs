@@ -8,11 +8,12 @@ use oyez_domain::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::codes::{moment, moment_or_null};
-use super::errors::expect_rows;
+use super::errors::{contradiction, expect_rows};
 use super::history;
 use super::push;
 use super::settle::{self, End, Left};
 use super::tpps::{TppId, know};
+use super::withdraw::{self, is_open};
 use super::writer::Unit;
 use crate::Error;
 
@@ -112,7 +113,7 @@ fn record_one(
             Ok(Recorded::Applied)
         }
         (Standing::Failed(event) | Standing::Settled(event), _) => {
-            let last = last_settlement(unit, event, owner)?;
+            let last = last_settlement(unit, event, (tpp, owner))?;
             Ok(Recorded::AlreadySettled(last))
         }
     }
@@ -227,10 +228,24 @@ fn was_recorded(unit: &Unit, event: i64, attempt: &Attempt) -> Result<bool, Erro
     Ok(statement.query_row(key, |row| row.get(0))?)
 }
 
-fn last_settlement(unit: &Unit, event: i64, owner: &ClientId) -> Result<Settlement, Error> {
-    let settlements = history::settlements(&unit.db, event, owner)?;
-    let last = settlements.into_iter().next_back();
-    last.ok_or_else(|| super::errors::contradiction(format!("event {event} ended without an end")))
+/// How an event ended that is not open: a withdrawal that is going on may not have come to it, and then it is the last.
+fn last_settlement(
+    unit: &Unit,
+    event: i64,
+    (tpp, owner): (TppId, &ClientId),
+) -> Result<Settlement, Error> {
+    let is_written: bool = unit
+        .db
+        .prepare_cached(IS_WRITTEN)?
+        .query_row([event], |row| row.get(0))?;
+    let last = if is_written {
+        history::settlements(&unit.db, event, owner)?
+            .into_iter()
+            .next_back()
+    } else {
+        withdraw::end(unit, (tpp, owner))?
+    };
+    last.ok_or_else(|| contradiction(format!("event {event} ended without an end")))
 }
 
 fn insert_attempt(unit: &Unit, event: i64, attempt: &Attempt) -> Result<(), Error> {
@@ -283,14 +298,21 @@ pub(super) const GIVE_BACK: &str = "
         endpoint_failures = endpoint_failures + ?6
     WHERE tpp = ?1 AND position = ?2";
 
-pub(super) const OPEN: &str = "
+pub(super) const OPEN: &str = concat!(
+    "
     SELECT position, event, ends, accepted_at, polled_until, flight_until, begun
-    FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+    FROM outstanding WHERE jti = ?2 AND tpp = ?1",
+    is_open!()
+);
 
 // By the event: an interaction is one attempt's, but that is for others to see to.
 pub(super) const RECORDED: &str = "
     SELECT EXISTS (SELECT 1 FROM attempts INDEXED BY attempts_by_event
         WHERE event = ?1 AND interaction_id = ?2)";
+
+// By the last: a failure that was queued again is superseded.
+const IS_WRITTEN: &str =
+    "SELECT EXISTS (SELECT 1 FROM settlements WHERE event = ?1 AND superseded = 0)";
 
 const BEGUN: &str = "SELECT begun FROM queues WHERE tpp = ?1";
 

@@ -3,13 +3,39 @@
 //! An event whose moment is the one of its acceptance waits for nothing but its turn, so no clock may keep it. That is asked
 //! apart from what statements ask all the time: as long as nothing was accepted in the future it costs one look into an
 //! index.
+//!
+//! What does hold an event, a flight or a hand-out or a refusal, was to end at a moment of that clock too. It is moved back
+//! with the clock, once, by whoever asks for the TPP's events first.
 
+use oyez_domain::ledger::set_back::{self, Reading};
 use oyez_domain::time::Timestamp;
 use rusqlite::params;
 
+use super::codes::moment;
+use super::errors::expect_rows;
 use super::tpps::TppId;
 use super::writer::Unit;
 use crate::Error;
+
+/// Notes when a TPP is given events; moves back what holds them if the clock was.
+pub(super) fn note(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+    let latest = unit
+        .db
+        .prepare_cached(LATEST)?
+        .query_row([tpp], |row| moment(row, 0))?;
+    match set_back::read(now, latest) {
+        Reading::Usual => return Ok(()),
+        Reading::Later => {}
+        Reading::SetBack { by } => {
+            let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            let mut move_back = unit.db.prepare_cached(MOVE_BACK)?;
+            move_back.execute(params![tpp, now.unix_ms(), by])?;
+        }
+    }
+    let mut note = unit.db.prepare_cached(NOTE)?;
+    let changed = note.execute(params![tpp, now.unix_ms()])?;
+    expect_rows(changed, 1, "noting the clock")
+}
 
 /// Whether something of this TPP is outstanding that was accepted after now.
 pub(super) fn was_set_back(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<bool, Error> {
@@ -32,6 +58,57 @@ macro_rules! but_for_it {
     };
 }
 pub(super) use but_for_it;
+
+/// Whether a column is more than the moment of acceptance, and to come: then it is a hold.
+macro_rules! is_hold {
+    ($column:literal) => {
+        concat!(
+            "(",
+            $column,
+            " > ?2 AND NOT (",
+            $column,
+            " = accepted_at AND polled_until < accepted_at))"
+        )
+    };
+}
+
+macro_rules! moved_back {
+    ($column:literal) => {
+        concat!("max(?2, ", $column, " - ?3)")
+    };
+}
+
+const LATEST: &str = "SELECT seen_at FROM queues WHERE tpp = ?1";
+
+const NOTE: &str = "UPDATE queues SET seen_at = ?2 WHERE tpp = ?1";
+
+// All of a TPP's rows are looked at: that is rare, and some tenths of a second for a million.
+pub(super) const MOVE_BACK: &str = concat!(
+    "
+    UPDATE outstanding SET
+        due_at = iif(",
+    is_hold!("due_at"),
+    ", ",
+    moved_back!("due_at"),
+    ", due_at),
+        push_at = iif(",
+    is_hold!("push_at"),
+    ", ",
+    moved_back!("push_at"),
+    ", push_at),
+        polled_until = iif(polled_until > ?2, ",
+    moved_back!("polled_until"),
+    ", polled_until),
+        flight_until = iif(flight_until > ?2, ",
+    moved_back!("flight_until"),
+    ", flight_until)
+    WHERE tpp = ?1 AND (",
+    is_hold!("due_at"),
+    " OR ",
+    is_hold!("push_at"),
+    "
+        OR polled_until > ?2 OR flight_until > ?2)"
+);
 
 pub(super) const ACCEPTED_LATER: &str = "
     SELECT EXISTS (SELECT 1 FROM outstanding INDEXED BY outstanding_by_age WHERE accepted_at > ?2 AND tpp = ?1)";

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::Error;
 
@@ -25,6 +25,27 @@ impl From<rusqlite::Error> for Error {
             }
             _ => Self::Unavailable { detail },
         }
+    }
+}
+
+/// What is said of requests whose commit failed so. The last page of a commit makes it one: where that could not be written,
+/// for want of room, of leave or of a sound disk, it is none. After it there is more to do, and a fault then leaves open what the
+/// next start finds.
+pub(super) fn of_commit(error: rusqlite::Error) -> Error {
+    let was_written = error
+        .sqlite_error()
+        .is_none_or(|known| known.extended_code != ffi::SQLITE_IOERR_WRITE);
+    match Error::from(error) {
+        known @ (Error::Busy { .. } | Error::DiskFull | Error::ReadOnly { .. }) => known,
+        unknown if was_written => in_doubt(&unknown),
+        known => known,
+    }
+}
+
+/// A fault after which nobody knows what became of a commit.
+pub(super) fn in_doubt(error: &Error) -> Error {
+    Error::InDoubt {
+        detail: error.to_string(),
     }
 }
 

@@ -48,28 +48,11 @@ pub(super) fn finish(
         after: Some(&after),
     };
     audit::note(unit, &change, now)?;
-    let withdrawn = if wants_the_same(before, &after) {
-        0
-    } else {
-        let owner = (done.tpp, done.client_id);
-        withdraw::unwanted(unit, owner, done.actor, &after, now)?
-    };
+    let owner = (done.tpp, done.client_id);
+    let withdrawn = withdraw::unwanted(unit, owner, done.actor, &after, now)?;
     follow_address(unit, done, before, &after, now)?;
-    unit.news.of((done.tpp, done.client_id)).polls = true;
+    unit.news.of(owner).polls = true;
     Ok(Effect { withdrawn })
-}
-
-/// Whether a change leaves untouched everything that `routing::outlives` looks at. Every outstanding event outlived the
-/// registrations before, so then it outlives those after, and no notice need be read.
-fn wants_the_same(before: &Registrations, after: &Registrations) -> bool {
-    match (&before.subscription, &after.subscription) {
-        (Some(before), Some(after)) => {
-            before.wish.version == after.wish.version
-                && before.wish.event_types == after.wish.event_types
-        }
-        (None, None) => before.callback_url.is_some() == after.callback_url.is_some(),
-        (Some(_), None) | (None, Some(_)) => false,
-    }
 }
 
 /// Outstanding events follow the new address at their next attempt (S-12); a PUT ends backoffs and poll only (D-07). An outage

@@ -33,6 +33,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0003_bounds.sql"),
     },
     Migration {
+        name: "kinds",
+        sql: include_str!("../../migrations/sqlite/0004_kinds.sql"),
+    },
+    Migration {
         name: "claims",
         sql: include_str!("../../migrations/sqlite/0005_claims.sql"),
     },

@@ -17,6 +17,9 @@ pub struct Options {
     pub group_requests_max: usize,
     /// A group older than this takes no more requests: what a commit adds to its first caller's latency is bounded.
     pub group_time_max: Duration,
+    /// Events withdrawn in one transaction when a registration changes; the rest follows between other requests. Some tens of
+    /// milliseconds.
+    pub withdrawn_at_once_max: u32,
     /// Threads that read. Reads are look-ups by people and start-up; two do not starve each other.
     pub readers: usize,
     /// How long one read may run. A read holds back the log's truncation for as long as it lasts.
@@ -33,6 +36,7 @@ impl Default for Options {
             wait_max: Duration::from_secs(5),
             group_requests_max: 1000,
             group_time_max: Duration::from_millis(10),
+            withdrawn_at_once_max: 2048,
             readers: 2,
             read_time_max: Duration::from_secs(5),
             drop_wait_max: Duration::from_secs(10),

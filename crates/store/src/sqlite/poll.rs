@@ -21,6 +21,7 @@ use super::hand_outs::{HandOuts, Handed};
 use super::registrations;
 use super::settle;
 use super::tpps::{Known, TppId, know};
+use super::withdraw::is_open;
 use super::work::{Chosen, Signer};
 use super::writer::Unit;
 use crate::Error;
@@ -28,17 +29,22 @@ use crate::Error;
 /// See [`crate::Store::poll`].
 pub(super) fn poll(unit: &mut Unit, poll: &Poll, now: Timestamp) -> Result<Polled, Error> {
     let Some(known) = know(&unit.db, &poll.client_id)? else {
-        return Ok(refused(Vec::new(), NothingToPoll::NotServed));
+        return Ok(nothing(Vec::new(), Some(NothingToPoll::NotServed)));
     };
     let mut hand_outs = HandOuts::default();
     let settled = apply(unit, known.id, poll, &mut hand_outs, now)?;
     if !known.served {
-        return Ok(refused(settled, NothingToPoll::NotServed));
+        return Ok(nothing(settled, Some(NothingToPoll::NotServed)));
     }
     let registrations = registrations::of(&unit.db, known.id)?;
     if let Err(refusal) = routing::may_poll(&unit.rules, &registrations) {
-        return Ok(refused(settled, refusal));
+        return Ok(nothing(settled, Some(refusal)));
     }
+    if known.is_withdrawing {
+        // Whoever waits hears of it when that is done.
+        return Ok(nothing(settled, None));
+    }
+    clock::note(unit, known.id, now)?;
     let work = hand_out(unit, known, registrations, poll, &mut hand_outs, now)?;
     let next_due_at = next_due_at(unit, known.id, poll, now)?;
     Ok(Polled {
@@ -50,13 +56,13 @@ pub(super) fn poll(unit: &mut Unit, poll: &Poll, now: Timestamp) -> Result<Polle
     })
 }
 
-const fn refused(settled: Vec<Jti>, refusal: NothingToPoll) -> Polled {
+const fn nothing(settled: Vec<Jti>, refusal: Option<NothingToPoll>) -> Polled {
     Polled {
         settled,
         work: Vec::new(),
         more_available: false,
         next_due_at: None,
-        refusal: Some(refusal),
+        refusal,
     }
 }
 
@@ -314,8 +320,12 @@ pub(super) const HOLD_BACK: &str = "
         hand_outs = hand_outs + ?4
     WHERE tpp = ?1 AND position = ?2";
 
-const COUNT_ERROR: &str = "
-    UPDATE outstanding SET errors = errors + 1 WHERE jti = ?2 AND tpp = ?1 RETURNING event, errors";
+const COUNT_ERROR: &str = concat!(
+    "
+    UPDATE outstanding SET errors = errors + 1 WHERE jti = ?2 AND tpp = ?1",
+    is_open!(),
+    " RETURNING event, errors"
+);
 
 const INSERT_ERROR: &str =
     "INSERT INTO set_errors (event, poll, err, description) VALUES (?1, ?2, ?3, ?4)";

@@ -15,6 +15,7 @@ use super::errors::expect_rows;
 use super::lanes;
 use super::registrations;
 use super::tpps::{Known, TppId, know};
+use super::withdraw::is_open;
 use super::work::{Chosen, Signer};
 use super::writer::Unit;
 use crate::Error;
@@ -44,6 +45,16 @@ pub(super) fn due(
             next_at: None,
         }));
     };
+    if known.is_withdrawing {
+        // The lane hears of it when that is done.
+        return Ok(Some(DueForPush {
+            callback_url: Some(callback_url),
+            work: Vec::new(),
+            in_flight_until,
+            next_at: None,
+        }));
+    }
+    clock::note(unit, known.id, now)?;
     let beyond = match owned.unlisted_from {
         Some(from) => list_more(unit, known.id, from)?,
         None => None,
@@ -282,8 +293,9 @@ pub(super) const PUT_BACK: &str = concat!(
     "
     UPDATE outstanding SET due_at = max(accepted_at, polled_until),
         push_at = max(accepted_at, polled_until), flight_until = NULL
-    WHERE jti = ?1 AND tpp = ?3 AND flight_until = ?4
-    RETURNING ",
+    WHERE jti = ?1 AND tpp = ?3 AND flight_until = ?4",
+    is_open!(),
+    " RETURNING ",
     clock::but_for_it!("push_at")
 );
 
@@ -312,9 +324,12 @@ pub(super) const BEGIN_ANEW: &str = "
     WHERE tpp = ?1 AND (refusals > 0 OR endpoint_failures > 0)";
 
 // The event alone begins anew, so no count of its TPP's tells: -1 is none of them.
-pub(super) const BEGIN_ONE_ANEW: &str = "
+pub(super) const BEGIN_ONE_ANEW: &str = concat!(
+    "
     UPDATE outstanding SET
         push_at = max(accepted_at, polled_until, iif(flight_until > ?2, flight_until, 0)),
         refusals = 0, refused_since = NULL, endpoint_failures = 0,
         begun = iif(flight_until IS NULL, begun, -1)
-    WHERE tpp = ?1 AND jti = ?3";
+    WHERE tpp = ?1 AND jti = ?3",
+    is_open!()
+);

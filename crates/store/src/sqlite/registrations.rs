@@ -13,6 +13,7 @@ use super::codes::{from_json, kind_code, moment, parse, to_json};
 use super::errors::{contradiction, expect_rows};
 use super::follow::{Done, finish};
 use super::tpps::{TppId, know};
+use super::withdraw::refuse_while_going_on;
 use super::writer::Unit;
 use crate::Error;
 
@@ -156,6 +157,7 @@ pub(super) fn remove(
     let Some(known) = know(&unit.db, client_id)? else {
         return Ok(Err(Refusal::NotServed));
     };
+    refuse_while_going_on(known)?;
     let before = of(&unit.db, known.id)?;
     let exists = match kind {
         Kind::Subscription => before.subscription.is_some(),
@@ -175,9 +177,13 @@ pub(super) fn remove(
     remove_row(unit, &done, now).map(Ok)
 }
 
+/// The TPP, while its registrations may be changed.
 fn served(unit: &Unit, client_id: &ClientId) -> Result<Option<TppId>, Error> {
-    let known = know(&unit.db, client_id)?;
-    Ok(known.filter(|known| known.served).map(|known| known.id))
+    let Some(known) = know(&unit.db, client_id)?.filter(|known| known.served) else {
+        return Ok(None);
+    };
+    refuse_while_going_on(known)?;
+    Ok(Some(known.id))
 }
 
 /// The registration a TPP names, if it is its own and the path's version may see it (S-06, G-08).

@@ -11,13 +11,13 @@ use rusqlite::params;
 
 use super::codes::jti;
 use super::errors::expect_rows;
+use super::kinds::{self, KindId};
 use super::lanes;
 use super::push;
 use super::registrations;
 use super::settle;
 use super::tpps::{TppId, know};
 use super::withdraw::note_events;
-use super::work::notice;
 use super::writer::Unit;
 use crate::Error;
 
@@ -67,6 +67,7 @@ pub(super) fn requeue_failed(
         let key = params![known.id, failed.position];
         let changed = unit.db.prepare_cached(OUTSTANDING_AGAIN)?.execute(key)?;
         expect_rows(changed, 1, "queueing a failed event again")?;
+        kinds::enter(unit, known.id, failed.kind, failed.position)?;
         unit.db
             .prepare_cached(NO_LONGER_FAILED)?
             .execute(params![known.id, failed.position])?;
@@ -89,6 +90,7 @@ struct Failed {
     event: i64,
     jti: Jti,
     ends: u32,
+    kind: KindId,
 }
 
 /// The oldest failed events of the range that the TPP still wants.
@@ -99,6 +101,7 @@ fn wanted(
     accepted: &Range<Timestamp>,
     events_max: u32,
 ) -> Result<Vec<Failed>, Error> {
+    let kinds = kinds::wanted(unit, registrations)?;
     let enough = usize::try_from(events_max).unwrap_or(usize::MAX);
     let mut statement = unit.db.prepare_cached(FAILED_OF_TPP)?;
     let range = (accepted.start.unix_ms(), accepted.end.unix_ms());
@@ -112,9 +115,9 @@ fn wanted(
             event: row.get(1)?,
             jti: jti(row, 2)?,
             ends: row.get(3)?,
+            kind: row.get(4)?,
         };
-        let notice = notice(&unit.db, failed.event)?;
-        if routing::outlives(&unit.rules, registrations, &notice).is_ok() {
+        if kinds.contains(&failed.kind) {
             wanted.push(failed);
         }
     }
@@ -122,12 +125,12 @@ fn wanted(
 }
 
 const FAILED_OF_TPP: &str = "
-    SELECT position, event, jti, ends FROM failed
+    SELECT position, event, jti, ends, kind FROM failed
     WHERE tpp = ?1 AND accepted_at >= ?2 AND accepted_at < ?3 ORDER BY position";
 
 const OUTSTANDING_AGAIN: &str = "
-    INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at, ends)
-    SELECT tpp, position, event, jti, family, accepted_at, accepted_at, accepted_at, ends
+    INSERT INTO outstanding (tpp, position, event, jti, family, kind, accepted_at, due_at, push_at, ends)
+    SELECT tpp, position, event, jti, family, kind, accepted_at, accepted_at, accepted_at, ends
     FROM failed WHERE tpp = ?1 AND position = ?2";
 
 const NO_LONGER_FAILED: &str = "DELETE FROM failed WHERE tpp = ?1 AND position = ?2";

@@ -11,6 +11,7 @@ use super::codes::{jti, parse};
 use super::errors::expect_rows;
 use super::settle::{self, End};
 use super::tpps::TppId;
+use super::withdraw::is_open;
 use super::writer::Unit;
 use crate::Error;
 
@@ -112,10 +113,14 @@ fn sweep_rows(
     Ok(u64::try_from(gone).unwrap_or(u64::MAX))
 }
 
-pub(super) const EXPIRED: &str = "
-    SELECT o.tpp, t.client_id, o.jti
-    FROM outstanding o INDEXED BY outstanding_by_age CROSS JOIN tpps t USING (tpp)
-    WHERE o.accepted_at < ?1 ORDER BY o.accepted_at, o.jti LIMIT ?2";
+pub(super) const EXPIRED: &str = concat!(
+    "
+    SELECT outstanding.tpp, t.client_id, jti
+    FROM outstanding INDEXED BY outstanding_by_age CROSS JOIN tpps t USING (tpp)
+    WHERE accepted_at < ?1",
+    is_open!(),
+    " ORDER BY accepted_at, jti LIMIT ?2"
+);
 
 // One moment can end any number of events (a registration deleted): their order is the index's own, and nothing is sorted.
 pub(super) const OLD_SETTLED: &str = "

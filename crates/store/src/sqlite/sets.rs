@@ -18,6 +18,7 @@ use super::lanes;
 use super::push;
 use super::registrations;
 use super::tpps::{TppId, know};
+use super::withdraw::is_open;
 use super::work::kept;
 use super::writer::Unit;
 use crate::Error;
@@ -208,8 +209,10 @@ const IS_DISOWNED: &str = "SELECT EXISTS (SELECT 1 FROM disowned_keys WHERE kid 
 const KEEP: &str = "
     INSERT INTO sets (event, jws, kid, kept_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 
-pub(super) const FIND_OUTSTANDING: &str =
-    "SELECT event, position, hand_outs FROM outstanding WHERE jti = ?2 AND tpp = ?1";
+pub(super) const FIND_OUTSTANDING: &str = concat!(
+    "SELECT event, position, hand_outs FROM outstanding WHERE jti = ?2 AND tpp = ?1",
+    is_open!()
+);
 
 pub(super) const COUNT_HAND_OUT: &str =
     "UPDATE outstanding SET hand_outs = hand_outs + 1 WHERE tpp = ?1 AND position = ?2";

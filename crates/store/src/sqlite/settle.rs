@@ -4,12 +4,13 @@ use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::life::{Acknowledged, Outcome};
 use oyez_domain::time::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::codes::{outcome_code, settling_actor};
 use super::errors::expect_rows;
 use super::lanes;
 use super::tpps::TppId;
+use super::withdraw::is_open;
 use super::writer::Unit;
 use crate::Error;
 
@@ -120,14 +121,17 @@ fn find(unit: &Unit, rows: &Rows, tpp: TppId, jti: Jti) -> Result<Option<Left>, 
     let found = unit
         .db
         .prepare_cached(rows.find)?
-        .query_row(params![tpp, jti.as_bytes()], |row| {
-            Ok(Left {
-                position: row.get(0)?,
-                event: row.get(1)?,
-                ends: row.get(2)?,
-            })
-        });
+        .query_row(params![tpp, jti.as_bytes()], left);
     Ok(found.optional()?)
+}
+
+/// From `position, event, ends`.
+pub(super) fn left(row: &Row<'_>) -> rusqlite::Result<Left> {
+    Ok(Left {
+        position: row.get(0)?,
+        event: row.get(1)?,
+        ends: row.get(2)?,
+    })
 }
 
 fn remove(unit: &Unit, rows: &Rows, tpp: TppId, left: Left) -> Result<(), Error> {
@@ -160,7 +164,10 @@ pub(super) struct Rows {
 }
 
 pub(super) const OUTSTANDING: Rows = Rows {
-    find: "SELECT position, event, ends FROM outstanding WHERE jti = ?2 AND tpp = ?1",
+    find: concat!(
+        "SELECT position, event, ends FROM outstanding WHERE jti = ?2 AND tpp = ?1",
+        is_open!()
+    ),
     delete: "DELETE FROM outstanding WHERE tpp = ?1 AND position = ?2",
 };
 
@@ -170,8 +177,8 @@ pub(super) const FAILED_ROWS: Rows = Rows {
 };
 
 const SET_ASIDE: &str = "
-    INSERT INTO failed (tpp, position, event, jti, family, accepted_at, ends)
-    SELECT tpp, position, event, jti, family, accepted_at, ends + 1
+    INSERT INTO failed (tpp, position, event, jti, family, kind, accepted_at, ends)
+    SELECT tpp, position, event, jti, family, kind, accepted_at, ends + 1
     FROM outstanding WHERE jti = ?2 AND tpp = ?1";
 
 const SUPERSEDE: &str = "

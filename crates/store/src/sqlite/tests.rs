@@ -7,6 +7,7 @@ mod plans;
 mod reads;
 mod restart;
 mod schema;
+mod withdrawals;
 
 use std::path::Path;
 

@@ -40,6 +40,8 @@ pub(super) struct Known {
     pub(super) served: bool,
     /// Its own; `None` for the deployment's.
     pub(super) own_order: Option<DeliveryOrder>,
+    /// A change of its registrations withdrew more than is written yet.
+    pub(super) is_withdrawing: bool,
 }
 
 /// Looks a TPP up by its name.
@@ -51,6 +53,7 @@ pub(super) fn know(db: &Connection, client_id: &ClientId) -> Result<Option<Known
                 id: row.get(0)?,
                 served: row.get(1)?,
                 own_order: own_order(row, 2)?,
+                is_withdrawing: row.get(3)?,
             })
         });
     Ok(known.optional()?)
@@ -231,7 +234,9 @@ const THE_DEPLOYMENTS: i64 = 0;
 const STRICT: i64 = 1;
 const CONCURRENT: i64 = 2;
 
-const KNOW: &str = "SELECT tpp, disabled_at IS NULL, own_order FROM tpps WHERE client_id = ?1";
+const KNOW: &str = "
+    SELECT tpp, disabled_at IS NULL, own_order, EXISTS (SELECT 1 FROM withdrawals w WHERE w.tpp = tpps.tpp)
+    FROM tpps WHERE client_id = ?1";
 
 const INSERT: &str = "
     INSERT INTO tpps (client_id, profile, own_order, registered_at, changed_at)

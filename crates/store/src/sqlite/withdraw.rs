@@ -1,19 +1,26 @@
 //! Taking outstanding events back: what a registration no longer wants, and what an operator names (S-05, S-12, C-07a, I-04).
+//!
+//! A change of registration may withdraw a million events, and everybody's requests go through one writer. So its transaction
+//! writes a batch of their ends and leaves the rest: two small rows per TPP say which kinds are withdrawn, and from that
+//! commit on no event of theirs is found, handed out, pushed, or counted as outstanding. The writer goes on batch by batch
+//! between other requests, over a restart too. Until it is done nothing goes out to the TPP, its registrations cannot be
+//! changed again, and lists and the files of single events still show ends that are not written as open.
 
 use oyez_domain::actor::Actor;
-use oyez_domain::event::Notice;
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::life::{Ending, Outcome, Withdrawn};
+use oyez_domain::life::{Ending, Outcome, Settlement, Withdrawn};
 use oyez_domain::registration::Registrations;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit::{self, Change};
-use super::codes::{from_json, jti, outcome_code, settling_actor};
+use super::codes::{self, moment, outcome_code, parse, settling_actor};
+use super::kinds::{self, Unwanted};
 use super::lanes;
-use super::settle::{self, End};
-use super::tpps::{TppId, know};
+use super::registrations;
+use super::settle::{self, End, Left};
+use super::tpps::{Known, TppId, know};
 use super::writer::Unit;
 use crate::Error;
 
@@ -25,24 +32,88 @@ pub(super) fn unwanted(
     after: &Registrations,
     now: Timestamp,
 ) -> Result<u64, Error> {
-    if let Some(reason) = routing::nothing_outlives(&unit.rules, after) {
-        return all(unit, owner, actor, reason, now);
+    let Some(unwanted) = kinds::unwanted(unit, owner.0, after)? else {
+        return Ok(0);
+    };
+    begin(unit, owner, actor, &unwanted, now)?;
+    let batch = write_batch(unit, owner.0)?;
+    let left: u64 = if batch.is_last {
+        0
+    } else {
+        let mut left = unit.db.prepare_cached(LEFT)?;
+        left.query_row([owner.0], |row| row.get(0))?
+    };
+    let withdrawn = batch.ends + left;
+    if withdrawn > 0 {
+        unit.tally.ended(owner.0, Ending::Withdrawn, withdrawn, now);
+        unit.news.of(owner).ends = true;
+        lanes::next_in_line(unit, owner, now)?;
     }
-    let verdict = judge(unit, owner.0, after)?;
-    if let Some(reason) = verdict.of_all() {
-        return all(unit, owner, actor, reason, now);
+    Ok(withdrawn)
+}
+
+/// Whether a TPP's registrations may be changed: one change is done with before the next.
+pub(super) fn refuse_while_going_on(known: Known) -> Result<(), Error> {
+    if known.is_withdrawing {
+        return Err(Error::Busy {
+            detail: "what the last change of this TPP's registrations withdrew is being written"
+                .to_owned(),
+        });
     }
-    let withdrawn = verdict.unwanted.len();
-    for (jti, reason) in verdict.unwanted {
-        let end = End {
-            tpp: owner.0,
-            owner: owner.1,
-            outcome: Outcome::Withdrawn(reason),
-            actor,
-        };
-        settle::settle(unit, &end, jti, now)?;
+    Ok(())
+}
+
+/// How far a withdrawal has come that was too much for one transaction; `None` if there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rest {
+    tpp: TppId,
+    from_position: u64,
+}
+
+/// What is left to write, of one TPP.
+pub(super) fn rest(db: &Connection) -> Result<Option<Rest>, Error> {
+    let rest = db.prepare_cached(REST)?.query_row([], |row| {
+        Ok(Rest {
+            tpp: row.get(0)?,
+            from_position: row.get(1)?,
+        })
+    });
+    Ok(rest.optional()?)
+}
+
+/// Writes another batch of what is left, if something is. What stood still meanwhile goes on after the last.
+pub(super) fn go_on(unit: &mut Unit) -> Result<(), Error> {
+    let Some(Rest { tpp, .. }) = rest(&unit.db)? else {
+        return Ok(());
+    };
+    let (owner, at): (String, _) = unit
+        .db
+        .prepare_cached(WHOSE)?
+        .query_row([tpp], |row| Ok((row.get(0)?, moment(row, 1)?)))?;
+    let owner: ClientId = parse(&owner, "client_id")?;
+    if write_batch(unit, tpp)?.is_last {
+        unit.news.of((tpp, &owner)).polls = true;
+        let registrations = registrations::of(&unit.db, tpp)?;
+        if routing::push_address(&unit.rules, &registrations).is_some() {
+            lanes::news_if_pushable(unit, (tpp, &owner), at)?;
+        }
     }
-    Ok(u64::try_from(withdrawn).unwrap_or(u64::MAX))
+    Ok(())
+}
+
+/// The end of whatever a TPP's withdrawal that is going on has not come to.
+pub(super) fn end(
+    unit: &Unit,
+    (tpp, owner): (TppId, &ClientId),
+) -> Result<Option<Settlement>, Error> {
+    let mut statement = unit.db.prepare_cached(GOING_ON)?;
+    let mut rows = statement.query([tpp])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let actor: Option<String> = row.get(2)?;
+    let (at, outcome) = (moment(row, 0)?, row.get(1)?);
+    codes::settlement(at, outcome, actor.as_deref(), owner).map(Some)
 }
 
 /// See [`crate::Store::withdraw`].
@@ -92,72 +163,109 @@ pub(super) fn note_events(
     Ok(u64::try_from(jtis.len()).unwrap_or(u64::MAX))
 }
 
-/// What registrations say of a TPP's outstanding events.
-struct Verdict {
-    judged: usize,
-    unwanted: Vec<(Jti, Withdrawn)>,
-}
-
-impl Verdict {
-    /// The one reason why all of them go, if it is so.
-    fn of_all(&self) -> Option<Withdrawn> {
-        let (_, first) = *self.unwanted.first()?;
-        let all = self.unwanted.len() == self.judged
-            && self.unwanted.iter().all(|(_, reason)| *reason == first);
-        all.then_some(first)
-    }
-}
-
-fn judge(unit: &Unit, tpp: TppId, after: &Registrations) -> Result<Verdict, Error> {
-    let mut verdict = Verdict {
-        judged: 0,
-        unwanted: Vec::new(),
-    };
-    let mut statement = unit.db.prepare_cached(NOTICES)?;
-    let mut rows = statement.query([tpp])?;
-    while let Some(row) = rows.next()? {
-        let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        let notice: Notice = from_json(text, "a notice")?;
-        verdict.judged += 1;
-        if let Err(reason) = routing::outlives(&unit.rules, after, &notice) {
-            verdict.unwanted.push((jti(row, 0)?, reason));
-        }
-    }
-    Ok(verdict)
-}
-
-/// Everything that is outstanding goes, in two statements.
-fn all(
-    unit: &mut Unit,
+/// These kinds are withdrawn, whatever is written of it.
+fn begin(
+    unit: &Unit,
     (tpp, owner): (TppId, &ClientId),
     actor: &Actor,
-    reason: Withdrawn,
+    unwanted: &Unwanted,
     now: Timestamp,
-) -> Result<u64, Error> {
-    let outcome = Outcome::Withdrawn(reason);
-    unit.db.prepare_cached(SETTLE_ALL)?.execute(params![
+) -> Result<(), Error> {
+    unit.db.prepare_cached(BEGIN)?.execute(params![
         tpp,
+        unwanted.from_position,
         now.unix_ms(),
-        outcome_code(outcome),
+        outcome_code(Outcome::Withdrawn(unwanted.reason)),
         settling_actor(actor, owner)
     ])?;
-    let gone = unit.db.prepare_cached(DELETE_ALL)?.execute([tpp])?;
-    if gone == 0 {
-        return Ok(0);
+    for kind in &unwanted.kinds {
+        kinds::leave(unit, tpp, *kind)?;
+        unit.db
+            .prepare_cached(BEGIN_KIND)?
+            .execute(params![tpp, kind])?;
     }
-    let gone = u64::try_from(gone).unwrap_or(u64::MAX);
-    unit.tally.ended(tpp, Ending::Withdrawn, gone, now);
-    unit.news.of((tpp, owner)).ends = true;
-    lanes::next_in_line(unit, (tpp, owner), now)?;
-    Ok(gone)
+    Ok(())
 }
 
-const NOTICES: &str = "
-    SELECT o.jti, e.notice FROM outstanding o CROSS JOIN events e USING (event)
-    WHERE o.tpp = ?1 ORDER BY o.position";
+/// A batch of ends that was written.
+struct Batch {
+    ends: u64,
+    is_last: bool,
+}
 
-const SETTLE_ALL: &str = "
+/// Writes the ends of the oldest that are withdrawn.
+fn write_batch(unit: &Unit, tpp: TppId) -> Result<Batch, Error> {
+    let mut batch = unit
+        .db
+        .prepare_cached(BATCH)?
+        .query_map(params![tpp, unit.withdrawn_at_once_max + 1], settle::left)?
+        .collect::<Result<Vec<Left>, _>>()?;
+    let most = usize::try_from(unit.withdrawn_at_once_max).unwrap_or(usize::MAX);
+    let next = if batch.len() > most {
+        batch.pop()
+    } else {
+        None
+    };
+    let mut write = unit.db.prepare_cached(WRITE_END)?;
+    let mut delete = unit.db.prepare_cached(settle::OUTSTANDING.delete)?;
+    for left in &batch {
+        write.execute(params![left.event, left.ends, tpp])?;
+        delete.execute(params![tpp, left.position])?;
+    }
+    match next {
+        Some(next) => {
+            let mut go_on = unit.db.prepare_cached(GO_ON)?;
+            go_on.execute(params![tpp, next.position])?;
+        }
+        None => {
+            unit.db.prepare_cached(END_KINDS)?.execute([tpp])?;
+            unit.db.prepare_cached(END)?.execute([tpp])?;
+        }
+    }
+    Ok(Batch {
+        ends: u64::try_from(batch.len()).unwrap_or(u64::MAX),
+        is_last: next.is_none(),
+    })
+}
+
+/// Whether a row of `outstanding` is, or is only not written to be withdrawn.
+macro_rules! is_open {
+    () => {
+        " AND NOT EXISTS (
+            SELECT 1 FROM withdrawn_kinds w WHERE w.tpp = outstanding.tpp AND w.kind = outstanding.kind)"
+    };
+}
+pub(super) use is_open;
+
+const BEGIN: &str = "
+    INSERT INTO withdrawals (tpp, from_position, at, outcome, actor) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+const BEGIN_KIND: &str = "INSERT INTO withdrawn_kinds (tpp, kind) VALUES (?1, ?2)";
+
+const REST: &str = "SELECT tpp, from_position FROM withdrawals LIMIT 1";
+
+const GOING_ON: &str = "SELECT at, outcome, actor FROM withdrawals WHERE tpp = ?1";
+
+const WHOSE: &str =
+    "SELECT t.client_id, w.at FROM withdrawals w JOIN tpps t USING (tpp) WHERE w.tpp = ?1";
+
+pub(super) const BATCH: &str = "
+    SELECT position, event, ends FROM outstanding
+    WHERE tpp = ?1 AND position >= (SELECT from_position FROM withdrawals WHERE tpp = ?1)
+        AND kind IN (SELECT kind FROM withdrawn_kinds WHERE tpp = ?1)
+    ORDER BY position LIMIT ?2";
+
+const WRITE_END: &str = "
     INSERT INTO settlements (event, ends, at, outcome, actor)
-    SELECT event, ends, ?2, ?3, ?4 FROM outstanding WHERE tpp = ?1";
+    SELECT ?1, ?2, at, outcome, actor FROM withdrawals WHERE tpp = ?3";
 
-const DELETE_ALL: &str = "DELETE FROM outstanding WHERE tpp = ?1";
+pub(super) const LEFT: &str = "
+    SELECT count(*) FROM outstanding
+    WHERE tpp = ?1 AND position >= (SELECT from_position FROM withdrawals WHERE tpp = ?1)
+        AND kind IN (SELECT kind FROM withdrawn_kinds WHERE tpp = ?1)";
+
+const GO_ON: &str = "UPDATE withdrawals SET from_position = ?2 WHERE tpp = ?1";
+
+const END_KINDS: &str = "DELETE FROM withdrawn_kinds WHERE tpp = ?1";
+
+const END: &str = "DELETE FROM withdrawals WHERE tpp = ?1";

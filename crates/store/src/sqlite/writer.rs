@@ -2,7 +2,10 @@
 //!
 //! A group is whatever had queued up while the last one was committed; nobody is ever waited for, so a lone caller pays for
 //! one commit and no delay. A request that fails is undone alone and told so at once. If the commit fails, everybody in
-//! the group is told, and none of it happened. Those who listen hear of a group once it is committed, before its callers do.
+//! the group is told: that none of it happened, or, where the fault leaves that open, that nobody knows. Those who listen
+//! hear of a group once it is committed, before its callers do.
+//!
+//! Between two groups it writes a batch of what a change of registration left to be written.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,15 +14,17 @@ use std::time::Duration;
 use oyez_domain::rules::Rules;
 use rusqlite::Connection;
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
 
-use super::errors::contradiction;
+use super::errors::{contradiction, in_doubt, of_commit};
 use super::file::Place;
 use super::newsboard::Newsboard;
 use super::queue::{Job, Message};
 use super::tally::Tally;
 use super::threads::Writing;
 use super::tpps::TppId;
+use super::withdraw;
 use crate::Error;
 
 /// What a request may touch while it is done.
@@ -36,6 +41,8 @@ pub(super) struct Unit {
     pub(super) news: Newsboard,
     /// Which TPPs are pushed to in strict order, as far as this request has asked.
     pub(super) pushed_strictly: HashMap<TppId, bool>,
+    /// See [`super::Options::withdrawn_at_once_max`].
+    pub(super) withdrawn_at_once_max: u32,
 }
 
 /// The bounds of one group.
@@ -49,13 +56,57 @@ pub(super) struct Bounds {
 
 /// Serves the queue until it is closed and empty; hands the connection back to be closed.
 pub(super) fn serve(mut writing: Writing, bounds: Bounds) -> Connection {
-    while let Some(message) = writing.queue.blocking_recv() {
+    let mut goes_on = go_on(&mut writing, bounds);
+    loop {
+        let message = if goes_on {
+            match writing.queue.try_recv() {
+                Ok(message) => Some(message),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => break,
+            }
+        } else {
+            match writing.queue.blocking_recv() {
+                Some(message) => Some(message),
+                None => break,
+            }
+        };
         match message {
-            Message::Job(first) => serve_group(&mut writing, first, bounds),
-            Message::Close => writing.queue.close(),
+            Some(Message::Job(first)) => serve_group(&mut writing, first, bounds),
+            Some(Message::Close) => writing.queue.close(),
+            None => {}
         }
+        goes_on = go_on(&mut writing, bounds);
     }
     writing.unit.db
+}
+
+/// Does some of what was left to be written; answers whether to go on at once. What fails is tried again after the next
+/// request, and what is left at the end at the next start.
+fn go_on(writing: &mut Writing, bounds: Bounds) -> bool {
+    // What cannot be read now cannot be done now.
+    let rest = |db: &Connection| withdraw::rest(db).ok().flatten();
+    let before = rest(&writing.unit.db);
+    if before.is_none() {
+        return false;
+    }
+    serve_group(writing, Box::new(Withdrawing), bounds);
+    let after = rest(&writing.unit.db);
+    after.is_some() && after != before
+}
+
+/// A request of the writer's own.
+struct Withdrawing;
+
+impl Job<Unit> for Withdrawing {
+    fn run(&mut self, unit: &mut Unit) -> Result<(), Error> {
+        withdraw::go_on(unit)
+    }
+
+    fn answer(self: Box<Self>, _: Result<(), Error>) {}
+
+    fn is_abandoned(&self) -> bool {
+        true
+    }
 }
 
 /// The requests of a group that were done and wait for its commit, what they counted, and whom they concern.
@@ -105,22 +156,18 @@ fn serve_group(writing: &mut Writing, first: Box<dyn Job<Unit>>, bounds: Bounds)
         let full = group.done.len() >= bounds.requests_max || started.elapsed() >= bounds.time_max;
         next = if full { None } else { next_job(queue) };
     }
-    // Looked at once more: what went into a file that is gone by now was not kept.
-    let fate = commit(unit, &mut group.tally).and_then(|()| unit.place.prove());
+    let fate = commit(unit, &mut group.tally);
     if fate.is_ok() {
         listeners.tell(&group.news.take());
     }
     group.answer(&fate);
 }
 
+/// Begins a transaction. What is left of another goes first: its rollback failed, or is due now.
 fn begin(unit: &Unit) -> Result<(), Error> {
+    roll_back(&unit.db)?;
     unit.place.prove()?;
     run(&unit.db, "BEGIN IMMEDIATE")
-}
-
-fn begin_again(unit: &Unit) -> Result<(), Error> {
-    roll_back(&unit.db);
-    begin(unit)
 }
 
 /// The next request that is there already. A wish to close closes the queue; what was queued before is still served.
@@ -157,7 +204,7 @@ fn serve_one(unit: &mut Unit, mut job: Box<dyn Job<Unit>>, group: &mut Group) ->
         }
         (Err(error), Care::Bold) if group.done.is_empty() => {
             job.answer(Err(error));
-            begin_again(unit)
+            begin(unit)
         }
         (Err(_), Care::Bold) => {
             let mut jobs = std::mem::take(&mut group.done);
@@ -189,7 +236,7 @@ fn serve_again(
         care: Care::Careful,
         ..Group::default()
     };
-    let mut fate = begin_again(unit);
+    let mut fate = begin(unit);
     for job in jobs {
         match fate {
             Ok(()) => fate = serve_one(unit, job, group),
@@ -206,24 +253,31 @@ fn undo_request(db: &Connection, error: &Error) -> Result<(), Error> {
     }
     let undone = run(db, "ROLLBACK TO request").and_then(|()| run(db, "RELEASE request"));
     if undone.is_err() {
-        roll_back(db);
+        // If even this fails the next group begins with it.
+        roll_back(db).ok();
     }
     undone
 }
 
+/// Commits, and looks for the file once more: what went into one that is gone by now may never be found again.
 fn commit(unit: &Unit, tally: &mut Tally) -> Result<(), Error> {
-    let committed = tally.write(&unit.db).and_then(|()| run(&unit.db, "COMMIT"));
+    let committed = tally.write(&unit.db).and_then(|()| {
+        let mut commit = unit.db.prepare_cached("COMMIT")?;
+        commit.execute([]).map_err(of_commit)?;
+        unit.place.prove().map_err(|error| in_doubt(&error))
+    });
     if committed.is_err() {
-        roll_back(&unit.db);
+        // If even this fails the next group begins with it.
+        roll_back(&unit.db).ok();
     }
     committed
 }
 
-fn roll_back(db: &Connection) {
-    if !db.is_autocommit() {
-        // If even this fails the next BEGIN does, and says why.
-        run(db, "ROLLBACK").ok();
+fn roll_back(db: &Connection) -> Result<(), Error> {
+    if db.is_autocommit() {
+        return Ok(());
     }
+    run(db, "ROLLBACK")
 }
 
 fn run(db: &Connection, statement: &str) -> Result<(), Error> {

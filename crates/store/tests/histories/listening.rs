@@ -90,9 +90,10 @@ impl Player<'_> {
         news
     }
 
-    /// Asks without taking anything. The model alone: the backend says the same.
+    /// Asks without taking anything. Both, though they say the same: whoever is asked first after a clock was set back moves with
+    /// it what holds events.
     async fn known(&self, tpp: usize) -> Known {
-        let model = self.ledgers[0];
+        let [model, backend] = self.ledgers;
         let mut polls = Vec::new();
         for order in [DeliveryOrder::Concurrent, DeliveryOrder::Strict] {
             for families in [&Family::ALL[..], &[Family::Aisp]] {
@@ -111,6 +112,7 @@ impl Player<'_> {
                     },
                     interaction_id: interaction("somebody-who-waits"),
                 };
+                backend.poll(poll.clone(), self.now).await.unwrap();
                 let polled = model.poll(poll, self.now).await.unwrap();
                 polls.push(Seen {
                     order,
@@ -124,7 +126,10 @@ impl Player<'_> {
             in_flight_for: Duration::ZERO,
         };
         let mut push = None;
-        for [lease, _] in self.leases.iter().flatten() {
+        for [lease, as_well] in self.leases.iter().flatten() {
+            let claim = newest_claim(backend, as_well, &self.name(tpp)).await;
+            let due = backend.due_for_push(claim, self.name(tpp), look, self.now);
+            due.await.unwrap();
             let claim = newest_claim(model, lease, &self.name(tpp)).await;
             let due = model.due_for_push(claim, self.name(tpp), look, self.now);
             push = push.or(due.await.unwrap().map(|due| due.next_at));

@@ -196,7 +196,7 @@ pub(crate) fn history(steps_max: usize, nodes: Lanes) -> impl Strategy<Value = V
         5 => operators().boxed(),
         8 => of_lanes,
         12 => span().prop_map(Step::Pass),
-        2 => span().prop_map(Step::SetBack),
+        2 => prop_oneof![4 => span(), 1 => Just(DAY)].prop_map(Step::SetBack),
         2 => retention(),
     ];
     vec(step, 1..steps_max)
@@ -424,6 +424,9 @@ fn event() -> impl Strategy<Value = EventOf> {
 }
 
 /// A span out of a few, so that moments meet to the millisecond.
+/// Further than any clocks differ.
+const DAY: Duration = Duration::from_secs(86_400);
+
 fn span() -> impl Strategy<Value = Duration> {
     prop_oneof![
         Just(0),

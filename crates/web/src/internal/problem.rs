@@ -37,6 +37,8 @@ pub(super) enum Problem {
     MediaType,
     /// The ledger cannot, now; with the chain of causes.
     Unavailable(String),
+    /// The ledger did it or not, and nobody knows; with the chain of causes.
+    InDoubt(String),
     /// A mistake of ours; with what is known of it.
     Broken(String),
 }
@@ -77,20 +79,20 @@ impl Problem {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::InDoubt(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// When to come back.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        matches!(self, Self::Unavailable(_)).then_some(RETRY_AFTER)
+        matches!(self, Self::Unavailable(_) | Self::InDoubt(_)).then_some(RETRY_AFTER)
     }
 
     /// What nobody outside is told.
     pub(super) fn cause(&self) -> Option<&str> {
         match self {
-            Self::Unavailable(cause) | Self::Broken(cause) => Some(cause),
+            Self::Unavailable(cause) | Self::InDoubt(cause) | Self::Broken(cause) => Some(cause),
             _ => None,
         }
     }
@@ -126,6 +128,7 @@ impl Problem {
             Self::TooLarge { .. } => ("too-large", "The body is too long"),
             Self::MediaType => ("media-type", "The body is something else than JSON"),
             Self::Unavailable(_) => ("unavailable", "The ledger cannot do it now"),
+            Self::InDoubt(_) => ("in-doubt", "It is not known whether the ledger did it"),
             Self::Broken(_) => ("broken", "A mistake of oyez's own"),
         }
     }
@@ -143,6 +146,9 @@ impl Problem {
             Self::TooLarge { bytes_max } => format!("a body here has at most {bytes_max} bytes"),
             Self::MediaType => "the body must be application/json, not encoded".to_owned(),
             Self::Unavailable(_) => "nothing of the request happened; ask again later".to_owned(),
+            Self::InDoubt(_) => "the request may have been carried out or not; look how it stands, or send what has an \
+                idempotency key again with the same key"
+                .to_owned(),
             Self::Broken(_) => "the log has the cause, under this request_id".to_owned(),
         }
     }
@@ -183,7 +189,10 @@ impl From<Malformed> for Problem {
 
 impl From<oyez_store::Error> for Problem {
     fn from(error: oyez_store::Error) -> Self {
-        Self::Unavailable(chain(&error))
+        match error {
+            oyez_store::Error::InDoubt { .. } => Self::InDoubt(chain(&error)),
+            _ => Self::Unavailable(chain(&error)),
+        }
     }
 }
 

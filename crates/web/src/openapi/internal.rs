@@ -220,7 +220,11 @@ fn refusals(route: &Route, shape: &Shape) -> Vec<Refusal> {
             ("400", "Something in the request may not stand there", None),
             ("401", "Nobody that is known here", Some("WWW-Authenticate")),
             ("403", "The role does not have this", None),
-            ("503", "The ledger cannot do it now", Some("Retry-After")),
+            (
+                "503",
+                "The ledger cannot do it now, or it is not known whether it did: `type` says which",
+                Some("Retry-After"),
+            ),
         ]);
     }
     if route.path.contains('{') {

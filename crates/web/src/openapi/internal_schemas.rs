@@ -362,9 +362,13 @@ fn rest() -> Value {
     })
 }
 
-/// One page of a list; the cursor of the next is null where there is none. A page may have fewer rows than were asked for.
+/// One page of a list.
 fn page(member: &str, schema: &str, cursor: Value) -> Value {
-    whole(json!({ member: many(schema), "next": or_null(cursor) }))
+    let mut next = or_null(cursor);
+    next["description"] = "Where the next page begins; null after the last. A page may have fewer rows than were asked for, \
+        or none, and still a next: only null ends a list."
+        .into();
+    whole(json!({ member: many(schema), "next": next }))
 }
 
 fn many(schema: &str) -> Value {

@@ -42,6 +42,8 @@ pub(super) enum Refusal {
     AlreadyExists,
     /// It cannot be answered now (G-10). The text is for the log.
     Unavailable(String),
+    /// It was done or not, and nobody knows (G-10). The text is for the log.
+    InDoubt(String),
     /// Something is wrong here. The text is for the log.
     Broken(String),
 }
@@ -93,7 +95,9 @@ impl Refusal {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Faulty(_) => StatusCode::BAD_REQUEST,
             Self::AlreadyExists => StatusCode::CONFLICT,
-            Self::Retired | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Retired | Self::Unavailable(_) | Self::InDoubt(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -112,6 +116,9 @@ impl Refusal {
             }
             Self::Retired => unexpected("this version of the API is served no more"),
             Self::Unavailable(_) => unexpected("the bank cannot answer now; try again later"),
+            Self::InDoubt(_) => unexpected(
+                "the bank cannot say whether this was done; see how it stands, then try again",
+            ),
             Self::Broken(_) => unexpected("something went wrong at the bank"),
             Self::NotFound
             | Self::MethodNotAllowed { .. }
@@ -129,7 +136,7 @@ impl Refusal {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooOften { wait } => Some(*wait),
-            Self::Unavailable(_) => Some(RETRY_AFTER),
+            Self::Unavailable(_) | Self::InDoubt(_) => Some(RETRY_AFTER),
             _ => None,
         }
     }
@@ -179,7 +186,9 @@ impl fmt::Display for Refusal {
                 Ok(())
             }
             Self::AlreadyExists => f.write_str("one is registered already"),
-            Self::Unavailable(cause) | Self::Broken(cause) => f.write_str(cause),
+            Self::Unavailable(cause) | Self::InDoubt(cause) | Self::Broken(cause) => {
+                f.write_str(cause)
+            }
         }
     }
 }
@@ -202,12 +211,13 @@ impl fmt::Display for Forbidden {
     }
 }
 
-/// Whatever is wrong with the ledger, nothing of the request happened. A row that contradicts itself is a bug of ours and
-/// waiting does not help; all else may pass.
+/// A row that contradicts itself is a bug of ours and waiting does not help; all else may pass. Nothing of the request happened,
+/// unless that is in doubt.
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Inconsistent { .. } => Self::Broken(error.to_string()),
+            StoreError::InDoubt { .. } => Self::InDoubt(error.to_string()),
             StoreError::Busy { .. }
             | StoreError::DiskFull
             | StoreError::ReadOnly { .. }

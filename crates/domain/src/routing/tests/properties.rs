@@ -75,7 +75,7 @@ proptest! {
         rules in rules(), registrations in registrations(), notice in notices(),
     ) {
         let left = tailored(&rules, &registrations, &notice);
-        prop_assert_eq!(outlives(&rules, &registrations, &notice).is_ok(), left.is_some());
+        prop_assert_eq!(outlives(&rules, &registrations, &notice.types()).is_ok(), left.is_some());
         if let Route::Deliver(means) = route(&rules, &registrations, &notice) {
             prop_assert!(left.is_some());
             prop_assert_eq!(means != Means::PushOnly, may_poll(&rules, &registrations).is_ok());

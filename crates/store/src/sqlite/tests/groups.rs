@@ -485,7 +485,7 @@ async fn what_was_written_to_a_file_that_went_away_meanwhile_is_not_promised() {
         Ok(())
     };
     let lost = home.ledger.write(lost).await;
-    assert!(matches!(lost, Err(Error::Unavailable { .. })), "{lost:?}");
+    assert!(matches!(lost, Err(Error::InDoubt { .. })), "{lost:?}");
 }
 
 #[tokio::test]

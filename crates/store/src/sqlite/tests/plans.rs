@@ -11,8 +11,8 @@ use oyez_testkit::making::DAWN;
 use super::tpp;
 use crate::sqlite::event_list::Way;
 use crate::sqlite::{
-    attempts, claims, clock, event_list, file, keys, lanes, migrations, poll, push, retention,
-    sets, settle, work,
+    attempts, claims, clock, event_list, file, keys, kinds, lanes, migrations, poll, push,
+    retention, sets, settle, withdraw, work,
 };
 
 fn plan(db: &Connection, statement: &str) -> Vec<String> {
@@ -26,6 +26,10 @@ fn plan(db: &Connection, statement: &str) -> Vec<String> {
     }
     plan
 }
+
+// `withdraw::is_open!`: a look into a table that is empty but for a withdrawal that is going on.
+const OPEN: &str = "CORRELATED SCALAR SUBQUERY 1";
+const OPEN_BY: &str = "w USING PRIMARY KEY (tpp=? AND kind=?)";
 
 fn empty() -> Connection {
     let mut db = Connection::open_in_memory().unwrap();
@@ -94,13 +98,13 @@ fn hot_statements_use_their_index() {
         (poll::HOLD_BACK, &[by_key]),
         (sets::COUNT_HAND_OUT, &[by_key]),
         (sets::RELEASE, &[by_key]),
-        (settle::OUTSTANDING.find, &[by_jti]),
+        (settle::OUTSTANDING.find, &[by_jti, OPEN, OPEN_BY]),
         (settle::OUTSTANDING.delete, &[by_key]),
         (
             settle::FAILED_ROWS.find,
             &["failed USING INDEX failed_by_jti (jti=?)"],
         ),
-        (sets::FIND_OUTSTANDING, &[by_jti]),
+        (sets::FIND_OUTSTANDING, &[by_jti, OPEN, OPEN_BY]),
         (work::KEPT, &["sets USING INTEGER PRIMARY KEY (rowid=?)"]),
         (
             work::NOTICE,
@@ -109,7 +113,9 @@ fn hot_statements_use_their_index() {
         (
             retention::EXPIRED,
             &[
-                "o USING INDEX outstanding_by_age (accepted_at<?)",
+                "outstanding USING INDEX outstanding_by_age (accepted_at<?)",
+                OPEN,
+                OPEN_BY,
                 "t USING INTEGER PRIMARY KEY (rowid=?)",
                 "USE TEMP B-TREE FOR LAST TERM OF ORDER BY",
             ],
@@ -118,6 +124,35 @@ fn hot_statements_use_their_index() {
             retention::OLD_SETTLED,
             &["settlements USING INDEX settlements_by_age (at<?)"],
         ),
+    ];
+    assert_plans(expected);
+}
+
+// I-06, S-05
+#[test]
+fn a_change_of_registration_is_judged_by_kinds_and_walks_narrow_rows_alone() {
+    let walk: &[&str] = &[
+        "outstanding USING PRIMARY KEY (tpp=? AND position>?)",
+        "SCALAR SUBQUERY 1",
+        "withdrawals USING INTEGER PRIMARY KEY (rowid=?)",
+        "LIST SUBQUERY 2",
+        "withdrawn_kinds USING PRIMARY KEY (tpp=?)",
+        "CREATE BLOOM FILTER",
+    ];
+    let expected: &[(&str, &[&str])] = &[
+        (
+            kinds::FIND,
+            &["kinds USING COVERING INDEX sqlite_autoindex_kinds_1 (types=?)"],
+        ),
+        (
+            kinds::OF_TPP,
+            &[
+                "q USING PRIMARY KEY (tpp=?)",
+                "k USING INTEGER PRIMARY KEY (rowid=?)",
+            ],
+        ),
+        (withdraw::BATCH, walk),
+        (withdraw::LEFT, walk),
     ];
     assert_plans(expected);
 }
@@ -148,14 +183,12 @@ fn statements_of_pushes_and_lanes_use_their_index() {
                 "outstanding USING COVERING INDEX outstanding_by_age (accepted_at>?)",
             ],
         ),
+        (clock::MOVE_BACK, &["outstanding USING PRIMARY KEY (tpp=?)"]),
         (push::TAKE_OFF, &[by_key]),
         (attempts::GIVE_BACK, &[by_key]),
-        (attempts::OPEN, &[by_jti]),
-        (push::PUT_BACK, &[by_jti]),
-        (
-            push::BEGIN_ONE_ANEW,
-            &["outstanding USING COVERING INDEX outstanding_of_tpp (tpp=? AND jti=?)"],
-        ),
+        (attempts::OPEN, &[by_jti, OPEN, OPEN_BY]),
+        (push::PUT_BACK, &[by_jti, OPEN, OPEN_BY]),
+        (push::BEGIN_ONE_ANEW, &[by_jti, OPEN, OPEN_BY]),
         (
             push::BEGIN_ANEW,
             &["outstanding USING INDEX outstanding_charged (tpp=?)"],

@@ -1,10 +1,12 @@
 //! The schema's history, and the settings every promise rests on.
 
+use oyez_domain::event::{EventType, EventTypes};
 use oyez_domain::ledger::lanes::{Health, HealthState, LaneFilter};
 use rusqlite::Connection;
 
 use super::{Home, accept, at, balance, poll, signed, subscribe, tpp};
 use crate::Store;
+use crate::sqlite::codes::to_json;
 use crate::sqlite::{Options, lanes, migrations};
 
 /// Rows that a schema can hold, and a question that must have the same answer in every later one.
@@ -77,11 +79,77 @@ const SAMPLES: &[Sample] = &[
     Sample {
         rows: "
             INSERT INTO tpps VALUES (1, 'tpp', '{}', 0, NULL, NULL, 5, 5);
+            INSERT INTO queues (tpp, accepted, withdrawn) VALUES (1, 2, 1);
+            INSERT INTO events VALUES (1, x'01', 1, 1, 5, 'r', NULL, '{}'), (2, x'02', 1, 2, 5, 'r', NULL, '{}');
+            INSERT INTO kinds VALUES (1, '[\"a\"]'), (2, '[\"b\"]');
+            INSERT INTO queue_kinds VALUES (1, 1, 1);
+            INSERT INTO outstanding (tpp, position, event, jti, family, kind, accepted_at, due_at)
+                VALUES (1, 1, 1, x'01', 0, 1, 5, 5), (1, 2, 2, x'02', 0, 2, 5, 5);
+            INSERT INTO withdrawals VALUES (1, 2, 6, 41, NULL);
+            INSERT INTO withdrawn_kinds VALUES (1, 2);",
+        question: "
+            SELECT sum(o.position * (1 + (w.kind IS NOT NULL))) FROM outstanding o
+            LEFT JOIN withdrawn_kinds w USING (tpp, kind)",
+        answer: 5,
+    },
+    Sample {
+        rows: "
+            INSERT INTO tpps VALUES (1, 'tpp', '{}', 0, NULL, NULL, 5, 5);
             INSERT INTO lanes (tpp, wake_at, owner, epoch, claim) VALUES (1, 5, 'n', 1, 3);",
         question: "SELECT claim + epoch FROM lanes",
         answer: 4,
     },
 ];
+
+/// Notices with one type, with the same in another event, and with two in an order of the publisher's own.
+const OF_THREE_KINDS: &str = r#"
+    INSERT INTO tpps VALUES (1, 'one', '{}', 0, NULL, NULL, 5, 5), (2, 'two', '{}', 0, NULL, NULL, 5, 5);
+    INSERT INTO queues (tpp, accepted) VALUES (1, 4), (2, 1);
+    INSERT INTO events VALUES (1, x'01', 1, 1, 5, 'r', NULL, '{"happenings":[{"type":"urn:b"}]}'),
+        (2, x'02', 1, 2, 5, 'r', NULL, '{"happenings":[{"type":"urn:b","reason":"x"},{"type":"urn:a"}]}'),
+        (3, x'03', 1, 3, 5, 'r', NULL, '{"happenings":[{"type":"urn:b","reason":"y"}]}'),
+        (4, x'04', 1, 4, 5, 'r', NULL, '{"happenings":[{"type":"urn:\"c\""}]}'),
+        (5, x'05', 2, 1, 5, 'r', NULL, '{"happenings":[{"type":"urn:settled"}]}');
+    INSERT INTO outstanding (tpp, position, event, jti, family, accepted_at, due_at, push_at)
+        VALUES (1, 1, 1, x'01', 0, 5, 9, 9), (1, 2, 2, x'02', 0, 5, 5, NULL), (1, 3, 3, x'03', 0, 5, 5, NULL);
+    INSERT INTO failed VALUES (1, 4, 4, x'04', 0, 5, 1);"#;
+
+// S-05, S-12
+#[test]
+fn what_was_outstanding_before_kinds_gets_its_kind_from_its_notice() {
+    for schema in 1..=3 {
+        let mut db = Connection::open_in_memory().unwrap();
+        for migration in &migrations::MIGRATIONS[..schema] {
+            db.execute_batch(migration.sql).unwrap();
+        }
+        db.pragma_update(None, "user_version", i64::try_from(schema).unwrap())
+            .unwrap();
+        db.execute_batch(OF_THREE_KINDS).unwrap();
+        migrations::apply(&mut db).unwrap();
+        let mut of_rows = db
+            .prepare(
+                "SELECT position, types FROM (SELECT position, kind FROM outstanding
+                    UNION ALL SELECT position, kind FROM failed) JOIN kinds USING (kind) ORDER BY position",
+            )
+            .unwrap();
+        let found = of_rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let found: Vec<(i64, String)> = found.unwrap().map(Result::unwrap).collect();
+        let types = |types: &[&str]| {
+            let types = types.iter().map(|urn| EventType((*urn).to_owned()));
+            to_json(&EventTypes(types.collect()))
+        };
+        let expected = [
+            (1, types(&["urn:b"])),
+            (2, types(&["urn:b", "urn:a"])),
+            (3, types(&["urn:b"])),
+            (4, types(&["urn:\"c\""])),
+        ];
+        assert_eq!(found, expected, "schema {schema}");
+        let may_be = "SELECT group_concat(from_position) FROM queue_kinds ORDER BY 1";
+        let may_be: String = db.query_row(may_be, [], |row| row.get(0)).unwrap();
+        assert_eq!(may_be.len(), "1,2".len(), "schema {schema}: {may_be}");
+    }
+}
 
 // D-07, S-12
 #[test]
@@ -151,7 +219,7 @@ fn what_was_pushed_before_its_counters_were_kept_begins_with_none() {
     let counted: i64 = db
         .query_row(
             "SELECT count(*) FROM outstanding WHERE refusals = 0 AND refused_since IS NULL
-                AND endpoint_failures = 0 AND flight_until IS NULL AND NOT is_overtaken",
+                AND endpoint_failures = 0 AND flight_until IS NULL",
             [],
             |row| row.get(0),
         )

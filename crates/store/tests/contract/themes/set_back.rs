@@ -10,6 +10,7 @@ use super::ordering::pushed;
 use crate::fixture::ask;
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -97,4 +98,73 @@ async fn what_is_put_back_then_wakes_its_lane_now() {
     acme.puts_back(&news[..1]).await;
     assert_eq!(acme.next_push_at().await, Some(ledger.now()));
     assert_eq!(acme.is_pushed().await, news[..1]);
+}
+
+// P-08, P-14
+#[tokio::test]
+async fn what_a_poll_was_handed_is_handed_out_again_no_later_than_it_would_have_been() {
+    for back in [HOUR, YEAR] {
+        let ledger = ledger().await;
+        let acme = pushed(&ledger, DeliveryOrder::Concurrent).await;
+        let handed_out = acme.news().await;
+        assert_eq!(acme.receives(ask().waiting()).await, [handed_out]);
+        ledger.pass(SECOND);
+        ledger.set_back(back);
+        assert_eq!(acme.receives(ask().waiting()).await, []);
+        assert_eq!(acme.is_pushed().await, []);
+        ledger.pass(MINUTE);
+        assert_eq!(acme.receives(ask().waiting()).await, [handed_out]);
+    }
+}
+
+// P-14, D-05
+#[tokio::test]
+async fn a_flight_whose_node_died_ends_no_later_than_it_would_have() {
+    for order in [DeliveryOrder::Concurrent, DeliveryOrder::Strict] {
+        let ledger = ledger().await;
+        let acme = pushed(&ledger, order).await;
+        let in_flight = acme.news().await;
+        assert_eq!(acme.is_pushed().await, [in_flight]);
+        let lands_at = acme.next_push_at().await.unwrap();
+        let flight = lands_at.since(ledger.now());
+        ledger.set_back(YEAR);
+        assert_eq!(acme.receives(ask().waiting()).await, []);
+        assert_eq!(acme.is_pushed().await, []);
+        assert_eq!(acme.next_push_at().await, Some(ledger.now() + flight));
+        ledger.pass(flight);
+        assert_eq!(acme.is_pushed().await, [in_flight]);
+        acme.answers(in_flight, Verdict::Acknowledged).await;
+    }
+}
+
+// D-07
+#[tokio::test]
+async fn what_was_refused_is_pushed_again_no_later_than_it_would_have_been() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, DeliveryOrder::Concurrent).await;
+    let refused = acme.news().await;
+    acme.is_pushed().await;
+    let again_at = Some(ledger.now() + HOUR);
+    acme.answers(refused, Verdict::Refused { again_at }).await;
+    ledger.set_back(YEAR);
+    assert_eq!(acme.is_pushed().await, []);
+    assert_eq!(acme.next_push_at().await, Some(ledger.now() + HOUR));
+    ledger.pass(HOUR);
+    assert_eq!(acme.is_pushed().await, [refused]);
+}
+
+// P-14
+#[tokio::test]
+async fn what_is_held_since_then_stays_held() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, DeliveryOrder::Concurrent).await;
+    let before = acme.news().await;
+    acme.looks(0).await;
+    ledger.set_back(YEAR);
+    assert_eq!(acme.receives(ask().waiting()).await, [before]);
+    for _ in 0..3 {
+        ledger.pass(SECOND);
+        assert_eq!(acme.receives(ask().waiting()).await, []);
+        assert_eq!(acme.is_pushed().await, []);
+    }
 }

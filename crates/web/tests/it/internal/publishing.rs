@@ -196,6 +196,15 @@ async fn a_ledger_that_cannot_write_is_a_503_and_nothing_of_the_batch_was_taken(
         assert_eq!(reply.header("content-type"), "application/problem+json");
         assert_eq!(reply.header("retry-after"), "2");
         assert!(!reply.text().contains("as the test says"), "{reply:?}");
+        let is_in_doubt = matches!(fault, oyez_store::Error::InDoubt { .. });
+        let (kind, promise) = (&reply.json()["type"], "nothing of the request happened");
+        let expected = if is_in_doubt {
+            "in-doubt"
+        } else {
+            "unavailable"
+        };
+        assert_eq!(kind, &format!("urn:oyez:problem:{expected}"));
+        assert_eq!(reply.text().contains(promise), !is_in_doubt, "{reply:?}");
     }
     world.bank.store().mend();
     assert_eq!(world.bank.counts(&tpp).await.accepted, 0);
