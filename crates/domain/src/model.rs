@@ -231,7 +231,7 @@ impl Ledger {
         }
     }
 
-    /// Notes when a TPP is given events; moves back what holds them if the clock was.
+    /// Notes when a TPP asks for events; moves back what holds them if the clock was, and tells those who wait by the old one.
     fn note_the_clock(&mut self, client_id: &ClientId, now: Timestamp) {
         let row = self.tpps.get_mut(client_id);
         let seen_at = &mut row.expect("the caller found it").seen_at;
@@ -246,6 +246,8 @@ impl Ledger {
                     outstanding.move_back(event.accepted_at, by, now);
                 }
             }
+            self.news_of(client_id).polls = true;
+            self.news_if_pushable(client_id, now);
         }
     }
 

@@ -27,7 +27,9 @@ impl Ledger {
                 refusal,
             };
         }
-        self.note_the_clock(&poll.client_id, now);
+        if poll.events_max > 0 {
+            self.note_the_clock(&poll.client_id, now);
+        }
         let chosen = self.choose(poll, now);
         let work = chosen
             .into_iter()

@@ -34,7 +34,9 @@ impl Ledger {
                 next_at: None,
             });
         };
-        self.note_the_clock(client_id, now);
+        if look.events_max > 0 {
+            self.note_the_clock(client_id, now);
+        }
         let mut due: Vec<Jti> = self
             .pushable(client_id, now)
             .into_iter()

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::codes::{family_code, jti, to_json};
 use super::errors::expect_rows;
-use super::kinds::{self, KindId, Kinds};
+use super::kinds::Kinds;
 use super::lanes;
 use super::registrations;
 use super::tpps::{Known, know};
@@ -28,7 +28,7 @@ struct Addressee {
     /// Whether what is taken in is pushed.
     is_pushed: bool,
     /// The kinds of what was taken in.
-    kinds: Vec<KindId>,
+    kinds: Kinds,
 }
 
 /// See [`crate::Store::accept`].
@@ -38,7 +38,6 @@ pub(super) fn accept(
     now: Timestamp,
 ) -> Result<Vec<Acceptance>, Error> {
     let mut addressees = HashMap::new();
-    let mut kinds = Kinds::default();
     let mut outcomes = Vec::with_capacity(batch.len());
     for item in batch {
         let client_id = &item.notice.client_id;
@@ -47,7 +46,7 @@ pub(super) fn accept(
         }
         outcomes.push(
             match addressees.get_mut(client_id).and_then(Option::as_mut) {
-                Some(addressee) => accept_one(unit, addressee, item, &mut kinds, now)?,
+                Some(addressee) => accept_one(unit, addressee, item, now)?,
                 None => Acceptance::UnknownTpp,
             },
         );
@@ -74,7 +73,7 @@ fn addressee(unit: &Unit, client_id: &ClientId) -> Result<Option<Addressee>, Err
         position,
         accepted: 0,
         is_pushed: false,
-        kinds: Vec::new(),
+        kinds: Kinds::default(),
     }))
 }
 
@@ -82,7 +81,6 @@ fn accept_one(
     unit: &Unit,
     addressee: &mut Addressee,
     item: &Submission,
-    kinds: &mut Kinds,
     now: Timestamp,
 ) -> Result<Acceptance, Error> {
     if let Some(repeat) = &item.idempotency
@@ -97,8 +95,7 @@ fn accept_one(
         Route::NoSubscription => Ok(Acceptance::NoSubscription),
         Route::NotSubscribed => Ok(Acceptance::NotSubscribed),
         Route::Deliver(means) => {
-            let kind = kinds.of(unit, &item.notice)?;
-            take_in(unit, addressee, item, (means, kind), now)?;
+            take_in(unit, addressee, item, means, now)?;
             Ok(Acceptance::Accepted(item.jti))
         }
     }
@@ -129,16 +126,13 @@ fn take_in(
     unit: &Unit,
     addressee: &mut Addressee,
     item: &Submission,
-    (means, kind): (Means, KindId),
+    means: Means,
     now: Timestamp,
 ) -> Result<(), Error> {
     let tpp = addressee.known.id;
     let position = addressee.position + addressee.accepted + 1;
     let notice = &item.notice;
-    if !addressee.kinds.contains(&kind) {
-        kinds::enter(unit, tpp, kind, position)?;
-        addressee.kinds.push(kind);
-    }
+    let kind = addressee.kinds.enter(unit, tpp, notice, position)?;
     unit.db.prepare_cached(INSERT_EVENT)?.execute(params![
         item.jti.as_bytes(),
         tpp,

@@ -7,18 +7,26 @@
 //! What does hold an event, a flight or a hand-out or a refusal, was to end at a moment of that clock too. It is moved back
 //! with the clock, once, by whoever asks for the TPP's events first.
 
+use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::set_back::{self, Reading};
 use oyez_domain::time::Timestamp;
 use rusqlite::params;
 
 use super::codes::moment;
 use super::errors::expect_rows;
+use super::lanes;
+use super::push;
 use super::tpps::TppId;
 use super::writer::Unit;
 use crate::Error;
 
-/// Notes when a TPP is given events; moves back what holds them if the clock was.
-pub(super) fn note(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error> {
+/// Notes when a TPP asks for events; moves back what holds them if the clock was, and tells those who wait by the old one.
+pub(super) fn note(
+    unit: &mut Unit,
+    owner: (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let tpp = owner.0;
     let latest = unit
         .db
         .prepare_cached(LATEST)?
@@ -30,6 +38,11 @@ pub(super) fn note(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<(), Error>
             let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
             let mut move_back = unit.db.prepare_cached(MOVE_BACK)?;
             move_back.execute(params![tpp, now.unix_ms(), by])?;
+            drop(move_back);
+            unit.news.of(owner).polls = true;
+            if push::has_address(unit, tpp)? {
+                lanes::news_if_pushable(unit, owner, now)?;
+            }
         }
     }
     let mut note = unit.db.prepare_cached(NOTE)?;
@@ -59,22 +72,24 @@ macro_rules! but_for_it {
 }
 pub(super) use but_for_it;
 
-/// Whether a column is more than the moment of acceptance, and to come: then it is a hold.
+/// Whether a moment is more than the one of acceptance, and to come: then it is a hold.
 macro_rules! is_hold {
-    ($column:literal) => {
-        concat!(
-            "(",
-            $column,
-            " > ?2 AND NOT (",
-            $column,
-            " = accepted_at AND polled_until < accepted_at))"
-        )
+    ($($moment:tt)*) => {
+        concat!("(", $($moment)*, " > ?2 AND NOT (", $($moment)*, " = accepted_at AND polled_until < accepted_at))")
     };
 }
 
 macro_rules! moved_back {
-    ($column:literal) => {
-        concat!("max(?2, ", $column, " - ?3)")
+    ($($moment:tt)*) => {
+        concat!("max(?2, ", $($moment)*, " - ?3)")
+    };
+}
+
+/// What pushes go by, or would if the event were in their order already.
+macro_rules! pushed_at {
+    () => {
+        "coalesce(push_at,
+            iif(refusals = 0, max(accepted_at, polled_until, coalesce(flight_until, 0)), NULL))"
     };
 }
 
@@ -92,9 +107,9 @@ pub(super) const MOVE_BACK: &str = concat!(
     moved_back!("due_at"),
     ", due_at),
         push_at = iif(",
-    is_hold!("push_at"),
+    is_hold!(pushed_at!()),
     ", ",
-    moved_back!("push_at"),
+    moved_back!(pushed_at!()),
     ", push_at),
         polled_until = iif(polled_until > ?2, ",
     moved_back!("polled_until"),
@@ -105,9 +120,8 @@ pub(super) const MOVE_BACK: &str = concat!(
     WHERE tpp = ?1 AND (",
     is_hold!("due_at"),
     " OR ",
-    is_hold!("push_at"),
-    "
-        OR polled_until > ?2 OR flight_until > ?2)"
+    is_hold!(pushed_at!()),
+    " OR polled_until > ?2 OR flight_until > ?2)"
 );
 
 pub(super) const ACCEPTED_LATER: &str = "

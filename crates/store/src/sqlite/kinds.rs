@@ -15,7 +15,6 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, params};
 
 use super::codes::{from_json, to_json};
-use super::errors::contradiction;
 use super::tpps::TppId;
 use super::writer::Unit;
 use crate::Error;
@@ -36,29 +35,44 @@ impl FromSql for KindId {
     }
 }
 
-/// The kinds of a batch, each looked up once.
+/// The kinds of a batch for one TPP, each looked up once.
 #[derive(Default)]
 pub(super) struct Kinds(HashMap<String, KindId>);
 
 impl Kinds {
-    /// The kind of a notice; the first of its kind makes it.
-    pub(super) fn of(&mut self, unit: &Unit, notice: &Notice) -> Result<KindId, Error> {
+    /// The kind of a notice that is about to stand at this position; the first of its kind makes it.
+    pub(super) fn enter(
+        &mut self,
+        unit: &Unit,
+        tpp: TppId,
+        notice: &Notice,
+        position: u64,
+    ) -> Result<KindId, Error> {
         let types = to_json(&notice.types());
         if let Some(known) = self.0.get(&types) {
             return Ok(*known);
         }
-        let kind = |statement| -> rusqlite::Result<Option<KindId>> {
-            let mut statement = unit.db.prepare_cached(statement)?;
-            statement.query_row([&types], |row| row.get(0)).optional()
+        let found = unit
+            .db
+            .prepare_cached(FIND)?
+            .query_row(params![types, tpp], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (kind, may_be_there) = match found {
+            Some(found) => found,
+            None => {
+                let mut make = unit.db.prepare_cached(MAKE)?;
+                (make.query_row([&types], |row| row.get(0))?, false)
+            }
         };
-        let found = kind(FIND)?.map_or_else(|| kind(MAKE), |known| Ok(Some(known)))?;
-        let found = found.ok_or_else(|| contradiction("a kind was made and is not there"))?;
-        self.0.insert(types, found);
-        Ok(found)
+        if !may_be_there {
+            enter(unit, tpp, kind, position)?;
+        }
+        self.0.insert(types, kind);
+        Ok(kind)
     }
 }
 
-/// From this position on there may be events of this kind.
+/// From this position on, or an earlier one, there may be events of this kind.
 pub(super) fn enter(unit: &Unit, tpp: TppId, kind: KindId, position: u64) -> Result<(), Error> {
     let mut statement = unit.db.prepare_cached(ENTER)?;
     statement.execute(params![tpp, kind, position])?;
@@ -140,12 +154,15 @@ fn outlives(
     Ok(routing::outlives(&unit.rules, after, &types))
 }
 
-pub(super) const FIND: &str = "SELECT kind FROM kinds WHERE types = ?1";
+// Positions only grow where they are drawn: an earlier one is there already.
+pub(super) const FIND: &str = "
+    SELECT kind, EXISTS (SELECT 1 FROM queue_kinds q WHERE q.tpp = ?2 AND q.kind = kinds.kind)
+    FROM kinds WHERE types = ?1";
 
 const MAKE: &str = "INSERT INTO kinds (types) VALUES (?1) RETURNING kind";
 
-// What is queued again has an old position. The condition spares all others a write.
-pub(super) const ENTER: &str = "
+// What is queued again has an old position.
+const ENTER: &str = "
     INSERT INTO queue_kinds (tpp, kind, from_position) VALUES (?1, ?2, ?3)
     ON CONFLICT (tpp, kind) DO UPDATE SET from_position = excluded.from_position
     WHERE excluded.from_position < from_position";

@@ -44,7 +44,9 @@ pub(super) fn poll(unit: &mut Unit, poll: &Poll, now: Timestamp) -> Result<Polle
         // Whoever waits hears of it when that is done.
         return Ok(nothing(settled, None));
     }
-    clock::note(unit, known.id, now)?;
+    if poll.events_max > 0 {
+        clock::note(unit, (known.id, &poll.client_id), now)?;
+    }
     let work = hand_out(unit, known, registrations, poll, &mut hand_outs, now)?;
     let next_due_at = next_due_at(unit, known.id, poll, now)?;
     Ok(Polled {

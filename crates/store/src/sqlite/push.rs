@@ -54,7 +54,9 @@ pub(super) fn due(
             next_at: None,
         }));
     }
-    clock::note(unit, known.id, now)?;
+    if look.events_max > 0 {
+        clock::note(unit, (known.id, client_id), now)?;
+    }
     let beyond = match owned.unlisted_from {
         Some(from) => list_more(unit, known.id, from)?,
         None => None,

@@ -142,7 +142,11 @@ fn a_change_of_registration_is_judged_by_kinds_and_walks_narrow_rows_alone() {
     let expected: &[(&str, &[&str])] = &[
         (
             kinds::FIND,
-            &["kinds USING COVERING INDEX sqlite_autoindex_kinds_1 (types=?)"],
+            &[
+                "kinds USING COVERING INDEX sqlite_autoindex_kinds_1 (types=?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "q USING PRIMARY KEY (tpp=? AND kind=?)",
+            ],
         ),
         (
             kinds::OF_TPP,

@@ -168,3 +168,19 @@ async fn what_is_held_since_then_stays_held() {
         assert_eq!(acme.is_pushed().await, []);
     }
 }
+
+// P-08
+#[tokio::test]
+async fn a_hold_is_moved_back_by_what_the_clock_was_and_no_more() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, DeliveryOrder::Concurrent).await;
+    let handed_out = acme.news().await;
+    assert_eq!(acme.receives(ask().waiting()).await, [handed_out]);
+    ledger.set_back(YEAR);
+    ledger.pass(SECOND);
+    let polled = acme.polls(ask().waiting()).await;
+    assert!(polled.work.is_empty(), "{polled:?}");
+    assert_eq!(polled.next_due_at, Some(ledger.now() + MINUTE));
+    let immediate = acme.polls(ask()).await;
+    assert_eq!(immediate.work.len(), 1);
+}
