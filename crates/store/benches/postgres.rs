@@ -1,12 +1,14 @@
 //! What the ledger costs on PostgreSQL: an event's life in requests as servers make them, and what history costs it.
 //!
 //! `cargo bench -p oyez-store --bench postgres -- [--events N] [--settled N]` needs `OYEZ_TEST_POSTGRES`, prints a table and,
-//! last, one line of JSON. Processor time is of both sides: this process, and every `postgres` process of the machine, so
-//! nothing else should use one. Figures of a cluster without fsync mean little.
+//! last, one line of JSON. Processor time is of both sides: this process, and the server's sessions. Figures of a cluster without
+//! fsync mean little.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -100,19 +102,20 @@ fn show(name: &str, figures: &Figures) -> Value {
     json!({"step": name, "rate": rate, "client_cpu_us": client_us, "server_cpu_us": server_us})
 }
 
-struct Meter {
+struct Meter<'a> {
     started: Instant,
+    database: &'a Database,
     client: u64,
-    server: u64,
+    server: HashMap<OsString, u64>,
 }
 
-impl Meter {
-    fn start() -> Self {
-        let (client, server) = ticks();
+impl<'a> Meter<'a> {
+    fn start(database: &'a Database) -> Self {
         Self {
             started: Instant::now(),
-            client,
-            server,
+            database,
+            client: ticks("self"),
+            server: sessions(database),
         }
     }
 
@@ -121,29 +124,36 @@ impl Meter {
         reason = "figures are rounded to three digits"
     )]
     fn stop(&self, events: u64) -> Figures {
-        let (client, server) = ticks();
         let us = |ticks: u64| ticks as f64 * 10_000.0 / events as f64;
+        let server = sessions(self.database).into_iter();
+        let server = server.map(|(process, ticks)| ticks - self.server.get(&process).unwrap_or(&0));
         Figures {
             rate: events as f64 / self.started.elapsed().as_secs_f64(),
-            client_us: us(client - self.client),
-            server_us: us(server.saturating_sub(self.server)),
+            client_us: us(ticks("self") - self.client),
+            server_us: us(server.sum()),
         }
     }
 }
 
-/// Hundredths of a second on a processor: of this process, and of all that serve PostgreSQL.
-fn ticks() -> (u64, u64) {
-    let of = |stat: &str| -> u64 {
-        let after_name = stat.rsplit(')').next().unwrap();
-        let mut fields = after_name.split_whitespace().skip(11);
-        let mut tick = || -> u64 { fields.next().unwrap().parse().unwrap() };
-        tick() + tick()
-    };
-    let client = of(&fs::read_to_string("/proc/self/stat").unwrap());
+/// What the sessions of a database used so far. They live until the ledger is closed.
+fn sessions(database: &Database) -> HashMap<OsString, u64> {
+    let name = format!(" {} ", database.place().1);
     let processes = fs::read_dir("/proc").unwrap().flatten();
-    let stats = processes.filter_map(|it| fs::read_to_string(it.path().join("stat")).ok());
-    let server = stats.filter(|stat| stat.contains("(postgres)"));
-    (client, server.map(|stat| of(&stat)).sum())
+    let ours = processes.filter(|it| {
+        let title = fs::read_to_string(it.path().join("cmdline"));
+        title.is_ok_and(|title| title.starts_with("postgres:") && title.contains(&name))
+    });
+    ours.map(|it| (it.file_name(), ticks(it.file_name().to_str().unwrap())))
+        .collect()
+}
+
+/// Hundredths of a second that a process was on a processor.
+fn ticks(process: &str) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let after_name = stat.rsplit(')').next().unwrap();
+    let mut fields = after_name.split_whitespace().skip(11);
+    let mut tick = || -> u64 { fields.next().unwrap().parse().unwrap() };
+    tick() + tick()
 }
 
 /// A ledger and the TPPs that use it.
@@ -152,7 +162,7 @@ struct Bank {
     tpps: Vec<ClientId>,
     jtis: Jtis,
     interactions: AtomicU64,
-    _database: Database,
+    database: Database,
 }
 
 impl Bank {
@@ -179,14 +189,14 @@ impl Bank {
             tpps,
             jtis: Jtis::from(1),
             interactions: AtomicU64::new(0),
-            _database: database,
+            database,
         }
     }
 
     /// So many callers hand over batches of this size, each for one TPP after another.
     async fn accepts(self: &Arc<Self>, events: u64, callers: usize, size: u64) -> Figures {
         let left = Arc::new(AtomicU64::new(events / size));
-        let meter = Meter::start();
+        let meter = Meter::start(&self.database);
         let mut tasks = JoinSet::new();
         for caller in 0..callers {
             let (bank, left) = (Arc::clone(self), Arc::clone(&left));
@@ -237,7 +247,7 @@ impl Bank {
     /// Each TPP's lane takes a hundred, keeps their SETs and records that they were acknowledged, until nothing is left.
     async fn pushes(self: &Arc<Self>) -> Figures {
         let lease = self.joins().await;
-        let meter = Meter::start();
+        let meter = Meter::start(&self.database);
         let pushed = self.each(|bank, tpp| {
             let lease = lease.clone();
             async move {
@@ -264,7 +274,7 @@ impl Bank {
 
     /// Each TPP polls a hundred and acknowledges the hundred before, until nothing is left.
     async fn polls(self: &Arc<Self>) -> Figures {
-        let meter = Meter::start();
+        let meter = Meter::start(&self.database);
         let polled = self.each(|bank, tpp| async move {
             let (mut acks, mut polled) = (Vec::new(), 0);
             loop {
