@@ -14,7 +14,8 @@ use xtask::tree::{self, Tree};
 const USAGE: &str = "\
 usage: cargo xtask conformance [--check]   write docs/conformance.md, or say whether it is current
        cargo xtask licences                judge licences and duplicate versions by deny.toml
-       cargo xtask long                    list the source files that are worth a discussion";
+       cargo xtask long                    list the source files that are worth a discussion
+       cargo xtask postgres                start a PostgreSQL for tests, print where; it stops with standard input (^D)";
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ["conformance", "--check"] => check_conformance(),
         ["licences"] => judge_licences(),
         ["long"] => list_long_files(),
+        ["postgres"] => start_postgres(),
         _ => Err(USAGE.into()),
     };
     match outcome {
@@ -90,4 +92,15 @@ fn list_long_files() -> Outcome {
         writeln!(io::stdout(), "{line}")?;
     }
     Ok(())
+}
+
+/// Started by the testkit, which is not built for every other chore.
+fn start_postgres() -> Outcome {
+    let mut cargo = std::process::Command::new("cargo");
+    cargo.args(["run", "--quiet", "--locked"]);
+    let status = cargo.args(["--package", "oyez-testkit", "--example", "postgres"]);
+    if status.status()?.success() {
+        return Ok(());
+    }
+    Err("PostgreSQL did not start".into())
 }

@@ -37,7 +37,7 @@ pub(crate) use delivery::{Polling, Push, Retry};
 pub(crate) use fault::Fault;
 pub(crate) use form::Place as KeysAt;
 pub(crate) use identity::{Bank, Features, Headers, Signatures, Versions};
-pub(crate) use keeping::{Backend, Retention, Signing, Store};
+pub(crate) use keeping::{Backend, DatabaseTls, Retention, Signing, Store};
 pub(crate) use listening::{Gateway, Internal, Limits, Listener};
 pub(crate) use outgoing::Outbound;
 pub(crate) use page::page;

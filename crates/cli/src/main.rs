@@ -8,6 +8,7 @@ mod bench;
 mod clock;
 mod commands;
 mod config;
+mod database;
 mod demo;
 mod development;
 mod durable;

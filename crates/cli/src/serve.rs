@@ -10,7 +10,7 @@ mod choices;
 mod crew;
 mod disown;
 mod doors;
-mod files;
+pub(crate) mod files;
 mod housekeeping;
 mod log;
 mod material;
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Serve, around: &Surroundings) -> Result<(), Failure> {
     let ended = runtime.block_on(async {
         let ends = Ends::signals()?;
         let doors = Doors::of(&config, roles).await?;
-        let server = build(&config, roles, doors, around.random)?;
+        let server = Box::pin(build(&config, roles, doors, around.random)).await?;
         server.announce()?;
         server.run(ends, config.shutdown.deadline).await
     });

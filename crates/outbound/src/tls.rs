@@ -1,17 +1,20 @@
 //! Who is believed, and who we say we are (D-13).
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self as primitives, cipher_suite};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedCipherSuite};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// The authorities whose certificates are believed.
 #[derive(Debug, Clone)]
@@ -134,6 +137,17 @@ impl Tls {
         config.dangerous().set_certificate_verifier(verifier);
         config.resumption = Resumption::in_memory_sessions(TICKETS_PER_HOST);
         Ok(Self(Arc::new(config)))
+    }
+
+    /// Speaks TLS on a connection that is open already, for a protocol that is not HTTP: it offers none by name.
+    pub async fn secure<IO>(&self, host: &str, io: IO) -> io::Result<TlsStream<IO>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let mut config = ClientConfig::clone(&self.0);
+        config.alpn_protocols.clear();
+        TlsConnector::from(Arc::new(config)).connect(name, io).await
     }
 
     pub(crate) fn config(&self) -> Arc<ClientConfig> {

@@ -66,3 +66,10 @@ pub enum Error {
         detail: String,
     },
 }
+
+/// A row that the ledger never writes.
+pub(crate) fn contradiction(detail: impl Into<String>) -> Error {
+    Error::Inconsistent {
+        detail: detail.into(),
+    }
+}

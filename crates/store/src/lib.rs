@@ -8,9 +8,15 @@
 //! between a read and a write under the TPP's lock. `oyez_domain::model` plays the same histories in memory, and one contract
 //! suite holds every backend to both.
 
+mod codes;
 mod error;
+mod health;
 mod news;
+mod newsboard;
+mod page;
+pub mod postgres;
 pub mod sqlite;
+mod tally;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -23,7 +23,6 @@ mod kinds;
 mod lanes;
 mod leases;
 mod migrations;
-mod newsboard;
 mod options;
 mod poll;
 mod push;
@@ -53,6 +52,7 @@ use self::queue::Queue;
 use self::readers::Reader;
 use self::threads::Threads;
 use self::writer::Unit;
+use crate::newsboard::Newsboard;
 use crate::{Error, Listeners};
 
 /// An open ledger. Dropping it finishes what is queued; [`Ledger::close`] says whether that went well.
@@ -106,7 +106,7 @@ impl Ledger {
             place: file::Place::of(&resolved)?,
             rules,
             tally: tally::Tally::default(),
-            news: newsboard::Newsboard::default(),
+            news: Newsboard::default(),
             pushed_strictly: HashMap::new(),
             withdrawn_at_once_max: options.withdrawn_at_once_max.max(1),
         };

@@ -21,6 +21,7 @@ use fixture::Backend;
 use oyez_domain::rules::Rules;
 use oyez_store::sqlite::{Ledger, Options};
 use oyez_testkit::model_store::ModelStore;
+use oyez_testkit::postgres::Database;
 
 macro_rules! contract_suite {
     ($backend:ident, $open:path) => {
@@ -35,6 +36,7 @@ macro_rules! contract_suite {
 
 contract_suite!(model, crate::on_the_model);
 contract_suite!(sqlite, crate::in_a_file);
+contract_suite!(postgres, crate::in_postgres);
 
 /// Formatters do not look into macros: this line shows them the suite, and compiles nothing.
 #[cfg(any())]
@@ -58,5 +60,13 @@ async fn in_a_file(rules: Arc<Rules>) -> Backend {
     Backend {
         store: Arc::new(ledger),
         lives_in: Box::new(directory),
+    }
+}
+
+async fn in_postgres(rules: Arc<Rules>) -> Backend {
+    let database = Database::new().await;
+    Backend {
+        store: Arc::new(database.ledger(rules).await),
+        lives_in: Box::new(database),
     }
 }

@@ -3,12 +3,17 @@
 //! A failing history is shrunk and printed with its seed. Sizes go by `OYEZ_TEST_SCALE`.
 
 #![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
+#![expect(
+    clippy::duplicate_mod,
+    reason = "one set of campaigns, compiled once for each backend"
+)]
 
 #[path = "histories/player.rs"]
 mod player;
 #[path = "histories/step.rs"]
 mod step;
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +23,40 @@ use oyez_domain::ledger::lanes::Lease;
 use oyez_domain::rules::{Rules, Switches};
 use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
+use oyez_testkit::postgres::Database;
 use oyez_testkit::scale;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use oyez_testkit::model_store::ModelStore;
 use player::{Company, Player};
-use step::{Lanes, Step};
+use step::Step;
+
+#[path = "histories"]
+mod sqlite {
+    use crate::in_a_file as open;
+
+    const SHARE: u32 = 1;
+
+    mod slow;
+}
+
+#[path = "histories"]
+mod postgres {
+    use crate::in_postgres as open;
+
+    /// A database for each history takes longer than the history.
+    const SHARE: u32 = 5;
+
+    mod slow;
+}
+
+/// A ledger, and what it lives in.
+struct Backend {
+    store: Arc<dyn Store>,
+    lives_in: Box<dyn Any>,
+}
 
 async fn play(history: Vec<Step>, backend: &dyn Store, rules: Arc<Rules>, company: Company) {
     let model = ModelStore::new(rules);
@@ -41,6 +71,7 @@ async fn play(history: Vec<Step>, backend: &dyn Store, rules: Arc<Rules>, compan
 
 /// Plays so many random histories, or sets of them, each on a backend of its own.
 fn campaign<T: Debug>(
+    open: impl AsyncFn(Arc<Rules>) -> Backend,
     name: &str,
     cases: u32,
     histories: impl Strategy<Value = T>,
@@ -65,20 +96,36 @@ fn campaign<T: Debug>(
         .unwrap();
     let outcome = TestRunner::new(config).run(&histories, |histories| {
         let rules = Arc::new(rules.clone());
-        let directory = in_memory_if_there_is_room();
-        let path = directory.path().join("ledger.db");
-        let backend = Ledger::open(&path, Options::default(), Arc::clone(&rules)).unwrap();
-        runtime.block_on(play(histories, Arc::new(backend), rules));
+        runtime.block_on(async {
+            let backend = open(Arc::clone(&rules)).await;
+            play(histories, Arc::clone(&backend.store), rules).await;
+            drop(backend.store);
+            drop(backend.lives_in);
+        });
         Ok(())
     });
     outcome.unwrap_or_else(|error| panic!("by OYEZ_TEST_SEED={seed}: {error}"));
 }
 
 /// Histories are about answers, not about disks: without waiting for one, many more are played.
-fn in_memory_if_there_is_room() -> TempDir {
-    tempfile::tempdir_in("/dev/shm")
+async fn in_a_file(rules: Arc<Rules>) -> Backend {
+    let directory = tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
-        .unwrap()
+        .unwrap();
+    let path = directory.path().join("ledger.db");
+    let ledger = Ledger::open(&path, Options::default(), rules).unwrap();
+    Backend {
+        store: Arc::new(ledger),
+        lives_in: Box::new(directory),
+    }
+}
+
+async fn in_postgres(rules: Arc<Rules>) -> Backend {
+    let database = Database::new().await;
+    Backend {
+        store: Arc::new(database.ledger(rules).await),
+        lives_in: Box::new(database),
+    }
 }
 
 /// The one node that those in company push by.
@@ -110,55 +157,5 @@ async fn in_company(histories: Vec<Vec<Step>>, backend: Arc<dyn Store>, rules: A
     }
     while let Some(played) = players.join_next().await {
         played.unwrap();
-    }
-}
-
-/// `./test --quick` leaves these out.
-mod slow {
-    use super::*;
-
-    // M-06, P-02, P-04, P-05, P-08, P-09, P-12, P-14, I-02, I-03, I-06, S-02, S-05, S-12, C-08, D-07, D-10
-    #[test]
-    fn a_backend_answers_every_history_as_the_model_does() {
-        let history = step::history(120, Lanes::Played);
-        campaign(
-            "histories",
-            scale::rounds(3_000),
-            history,
-            Switches::default(),
-            alone,
-        );
-    }
-
-    // P-10, C-07a, S-05
-    #[test]
-    fn a_backend_answers_as_the_model_does_where_polling_needs_no_subscription() {
-        let switches = Switches {
-            polling_requires_subscription: false,
-            polling_with_callback_url: true,
-            ..Switches::default()
-        };
-        let history = step::history(120, Lanes::Played);
-        campaign(
-            "histories of open polling",
-            scale::rounds(1_000),
-            history,
-            switches,
-            alone,
-        );
-    }
-
-    // A-07, D-09, I-01, I-02, I-03
-    #[test]
-    fn histories_of_many_at_once_go_as_if_each_were_alone() {
-        let histories = proptest::collection::vec(step::history(80, Lanes::LeftOut), 2..8);
-        let cases = scale::rounds(500);
-        campaign(
-            "histories in company",
-            cases,
-            histories,
-            Switches::default(),
-            in_company,
-        );
     }
 }

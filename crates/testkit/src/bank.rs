@@ -1,9 +1,10 @@
-//! A bank: everything that production has, over real TLS on this machine, with a ledger in a temporary directory.
+//! A bank: everything that production has, over real TLS on this machine, with a ledger of its own.
 //!
 //! A bank that is dropped has its books audited: each TPP's counts must balance, and no poll may still wait. A test that lets
 //! a poll go says so first, by [`Bank::until_waiting`].
 
 mod builder;
+mod home;
 mod running;
 
 use std::sync::Arc;
@@ -22,7 +23,6 @@ use oyez_jose::{Form, Jwks, UnixTime};
 use oyez_store::Store;
 use oyez_web::internal::operators::Role;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::clock::ManualClock;
@@ -30,6 +30,7 @@ use crate::colleague::Colleague;
 use crate::faulty_store::FaultyStore;
 use crate::making::{self, UPDATE};
 use crate::tpp::{Caller, Response, Site};
+use home::Home;
 use running::Running;
 
 pub use crate::names::Names;
@@ -43,7 +44,7 @@ pub struct Bank {
     keys: watch::Sender<Arc<KeySet>>,
     names: Arc<Names>,
     running: Option<Running>,
-    directory: TempDir,
+    home: Home,
 }
 
 /// The bank's org-id: the `iss` of its signatures.
@@ -68,8 +69,8 @@ impl Bank {
     /// Stops as a server does, and serves the same ledger again: on another port, with nothing in memory.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let (path, keys) = (self.directory.path(), self.keys.subscribe());
-        let running = Running::start(&self.plan, &self.site, path, keys, &self.names).await;
+        let keys = self.keys.subscribe();
+        let running = Running::start(&self.plan, &self.site, &self.home, keys, &self.names).await;
         self.running = Some(running);
     }
 

@@ -1,7 +1,7 @@
 //! A bank in a test, and callers who can do everything wrong on purpose.
 //!
-//! [`bank::Bank`] is the real thing over real TLS on this machine: listeners, routers, the signing pool, a SQLite ledger in a
-//! temporary directory. What comes from the edge of the program belongs to the test: the clock, chance, keys, and a ledger
+//! [`bank::Bank`] is the real thing over real TLS on this machine: listeners, routers, the signing pool, a ledger of its
+//! own. What comes from the edge of the program belongs to the test: the clock, chance, keys, and a ledger
 //! that fails on command. [`tpp::Caller`] says to it whatever a TPP, or somebody who pretends to be one, could say; each part
 //! of a request is right by default and can be replaced or left out.
 //!
@@ -28,6 +28,7 @@ pub mod making;
 pub mod model_store;
 pub mod names;
 pub mod notebook;
+pub mod postgres;
 pub mod scale;
 pub mod tokens;
 pub mod tpp;

@@ -6,6 +6,7 @@ use oyez_web::tpp::{Binding, SignaturePolicy};
 
 use super::access::Validation;
 use super::catalogue::{OwnEventType, OwnResource};
+use super::keeping::Backend;
 use super::reader::Sink;
 use super::section::{Section, Unset};
 use super::{Draft, rules};
@@ -19,8 +20,25 @@ pub(super) fn judge(draft: &Draft, sink: &mut Sink<'_>) {
     signatures(draft, sink);
     timing(draft, sink);
     listening(draft, sink);
+    keeping(draft, sink);
     tokens(draft, sink);
     pushing(draft, sink);
+}
+
+fn keeping(draft: &Draft, sink: &mut Sink<'_>) {
+    let Some(store) = &draft.store else {
+        return;
+    };
+    if store.backend == Backend::Postgres && store.url.is_none() {
+        let mend = "set it, for example url = \"postgresql://oyez@db.bank.example/oyez\"";
+        sink.fault(
+            "store.url",
+            "is missing, and the backend is \"postgres\"",
+            mend,
+        );
+    }
+    let has = (store.certificate.is_some(), store.key.is_some());
+    both_or_none("store", has, sink);
 }
 
 fn versions(draft: &Draft, sink: &mut Sink<'_>) {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use oyez_domain::ids::ResourceId;
 use oyez_outbound::{HeaderName as Name, Target};
+use oyez_store::postgres;
 use url::{Host, Url};
 
 /// The text is not fit to be one.
@@ -72,6 +73,11 @@ text!(
     /// The URL of an egress proxy.
     ProxyUrl,
     |text| Url::parse(text).is_ok_and(|url| is_origin(&url))
+);
+text!(
+    /// Where a PostgreSQL is. It is shown to people, so no password stands in it.
+    DatabaseUrl,
+    |text| postgres::Server::parse(text).is_ok_and(|server| !server.has_password())
 );
 text!(
     /// A type of the resource table and an id, with a slash between.

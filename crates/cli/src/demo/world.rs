@@ -99,7 +99,7 @@ impl World {
             (listener(&premises, inbox)?, scene.inbox.router()),
         ];
         Ok(Self {
-            server: serve::build(&config, Roles::ALL, doors, around.random)?,
+            server: serve::build(&config, Roles::ALL, doors, around.random).await?,
             scene,
             premises,
             others,

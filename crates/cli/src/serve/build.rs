@@ -1,7 +1,6 @@
 //! Building the server: everything that can be wrong outside is found here, before anybody is answered.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +13,6 @@ use oyez_jose::UnixTime;
 use oyez_jose::key_set::KeySet;
 use oyez_outbound::SystemResolver;
 use oyez_store::Store;
-use oyez_store::sqlite::{Ledger, Options};
 use oyez_web::listener::Listener;
 use oyez_web::{Bank, Random, internal, metrics, tpp};
 use tokio::runtime::Handle;
@@ -28,14 +26,14 @@ use super::outward::Outward;
 use super::reload::Source;
 use super::{Roles, choices, pushing};
 use crate::clock::SystemClock;
-use crate::config::{Backend, Config};
+use crate::config::Config;
 use crate::failure::Failure;
-use crate::{ledger, schemas};
+use crate::ledger::Ledger;
+use crate::schemas;
 
 /// A server that is ready to run.
 pub(crate) struct Server {
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) path: PathBuf,
+    pub(super) ledger: Ledger,
     pub(super) bank: Arc<Bank>,
     /// Pushes, if this process does.
     pub(super) delivery: Option<Arc<Delivery>>,
@@ -59,7 +57,7 @@ pub(super) struct Face {
 type Chance = fn() -> Result<[u8; 32], Failure>;
 
 /// Makes the server of a configuration, with a side for each door.
-pub(crate) fn build(
+pub(crate) async fn build(
     config: &Config,
     roles: Roles,
     doors: Doors,
@@ -70,8 +68,8 @@ pub(crate) fn build(
     let mut material = Material::new();
     let rules = Arc::new(rules(config)?);
     let keys = material.keys(config)?;
-    let ledger = Arc::new(open(config, &rules)?);
-    let store: Arc<dyn Store> = ledger.clone();
+    let ledger = Ledger::open(&config.store, Arc::clone(&rules), &Handle::current()).await?;
+    let store = ledger.store();
     let bank = Arc::new(Bank {
         issuer: Arc::new(issuer(config, &store, &rules, &keys, &clock)?),
         rules,
@@ -104,10 +102,9 @@ pub(crate) fn build(
         };
         internal = Some(internal_face(config, door, setup, &mut material)?);
     }
-    told(config, &keys.borrow());
+    told(config, &ledger, &keys.borrow());
     Ok(Server {
         ledger,
-        path: config.store.path.clone(),
         bank,
         delivery,
         tpp,
@@ -220,21 +217,6 @@ fn rules(config: &Config) -> Result<Rules, Failure> {
     })
 }
 
-fn open(config: &Config, rules: &Arc<Rules>) -> Result<Ledger, Failure> {
-    match config.store.backend {
-        Backend::Sqlite => {}
-    }
-    let path = &config.store.path;
-    let is_there = path.exists();
-    let opened = Ledger::open(path, Options::default(), Arc::clone(rules));
-    let ledger = opened.map_err(|error| ledger::failure(path, &error))?;
-    if !is_there {
-        // A misspelt path looks like this: a bank that knows nobody.
-        tracing::warn!(path = %path.display(), "there was no ledger: an empty one was made");
-    }
-    Ok(ledger)
-}
-
 fn issuer(
     config: &Config,
     store: &Arc<dyn Store>,
@@ -272,13 +254,13 @@ fn random(chance: Chance) -> Result<Random, Failure> {
 }
 
 /// What operators look for when they read the log from its beginning. Nothing here is secret.
-fn told(config: &Config, keys: &KeySet) {
+fn told(config: &Config, ledger: &Ledger, keys: &KeySet) {
     let now: UnixTime = SystemClock.second();
     let published: Vec<_> = keys.published_at(now).map(|key| key.kid()).collect();
     let signing = keys.signing_at(now).map(|key| key.kid());
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        ledger = %config.store.path.display(),
+        ledger = %ledger.place(),
         issuer = %config.bank.issuer,
         "oyez"
     );

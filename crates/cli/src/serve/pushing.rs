@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_delivery::post::{self, Postman};
-use oyez_delivery::{Chance, Delivery, Observe, Options, Parts, Steady, Trouble};
+use oyez_delivery::{Chance, Delivery, LEASE_TTL, Observe, Options, Parts, Steady, Trouble};
 use oyez_domain::ids::{ClientId, NodeId};
 use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::{Answer, Attempt};
 use oyez_domain::versions::FinancialId;
 use oyez_outbound::{HeaderValue, SystemResolver};
-use oyez_web::Bank;
 use oyez_web::metrics::{Metrics, Pushed};
+use oyez_web::{Bank, Random};
 use tokio_util::task::TaskTracker;
 
 use super::material::Material;
 use super::outward::Outward;
-use crate::config::Config;
+use crate::config::{Backend, Config, Store};
 use crate::failure::Failure;
 
 /// Everything that pushes.
@@ -37,14 +37,26 @@ pub(super) fn delivery(
         chance,
         observe: Arc::new(Watch(Arc::clone(&bank.metrics))),
     };
-    let delivery = Delivery::new(parts, options(config));
+    let node = node(&config.store, &bank.random);
+    let delivery = Delivery::new(parts, options(config, node));
     bank.store.listen(Arc::downgrade(&delivery) as _);
     Ok(delivery)
 }
 
-fn options(config: &Config) -> Options {
+/// The name of this process among those that share the ledger.
+fn node(store: &Store, random: &Random) -> NodeId {
+    match (store.backend, &store.node) {
+        (Backend::Sqlite, _) => NodeId::new(NODE).expect("the name is a good one"),
+        (Backend::Postgres, Some(node)) => node.clone(),
+        (Backend::Postgres, None) => {
+            let digits = random.bytes().map(|byte| format!("{byte:02x}")).concat();
+            NodeId::new(format!("{NODE}-{digits}")).expect("digits are a good name")
+        }
+    }
+}
+
+fn options(config: &Config, node_id: NodeId) -> Options {
     let (push, retry) = (&config.push, &config.retry);
-    let node_id = NodeId::new(NODE).expect("the name is a good one");
     Options {
         at_once_max: push.at_once_max,
         order: push.order,
@@ -53,6 +65,10 @@ fn options(config: &Config) -> Options {
         retry: retry.policy(),
         slow_probe: push.slow_probe,
         attempt_time_max: push.total_timeout,
+        lease_ttl: match config.store.backend {
+            Backend::Sqlite => LEASE_TTL,
+            Backend::Postgres => config.store.takeover,
+        },
         ..Options::of(node_id)
     }
 }

@@ -17,7 +17,6 @@ use super::build::{Face, Server};
 use super::crew::{Crew, Left};
 use super::{disown, reload};
 use crate::failure::Failure;
-use crate::ledger;
 use crate::output;
 
 /// What ends a server.
@@ -121,8 +120,7 @@ impl Server {
         crew.until_empty().await;
         let left = deadline.saturating_duration_since(Instant::now());
         let issued = self.bank.issuer.close(left).await;
-        let closed = self.ledger.close().await;
-        closed.map_err(|error| ledger::failure(&self.path, &error))?;
+        self.ledger.close().await?;
         tracing::info!(signing = ?issued, "stopped");
         Ok(())
     }

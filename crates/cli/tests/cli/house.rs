@@ -16,6 +16,7 @@ use oyez_testkit::certificates::Authority;
 use oyez_testkit::clock::ManualClock;
 use oyez_testkit::colleague::Colleague;
 use oyez_testkit::endpoint::Endpoint;
+use oyez_testkit::postgres::Database;
 use oyez_testkit::tokens::{AUDIENCE, AuthorisationServer, ISSUER};
 use oyez_testkit::tpp::{Caller, Site};
 use serde_json::{Value, json};
@@ -30,9 +31,12 @@ pub(crate) struct House {
     /// What the server's shell runs in.
     world: &'static [&'static str],
     server: Option<Server>,
+    /// Where its ledger lives, if that is not in a file. It goes after the server.
+    _database: Option<Database>,
 }
 
-struct Server {
+/// A process that serves.
+pub(crate) struct Server {
     child: Child,
     addresses: Value,
 }
@@ -75,7 +79,23 @@ impl House {
             variables: own.iter().chain(variables).map(text).collect(),
             world: &[],
             server: None,
+            _database: None,
         }
+    }
+
+    /// The same, with its ledger in PostgreSQL.
+    pub(crate) async fn on_postgres(variables: &[(&str, &str)]) -> Self {
+        let database = Database::new().await;
+        let url = database.url();
+        let shared = [
+            ("OYEZ_STORE__BACKEND", "postgres"),
+            ("OYEZ_STORE__URL", &*url),
+            ("OYEZ_STORE__NODE", "house"),
+        ];
+        let variables: Vec<_> = variables.iter().copied().chain(shared).collect();
+        let mut house = Self::new(&variables);
+        house._database = Some(database);
+        house
     }
 
     /// The same, in a name space where it may mount what it likes. None where the machine does not let us have one, which is
@@ -100,19 +120,32 @@ impl House {
 
     /// The same in a shell that does something first, such as limiting what the server may have.
     pub(crate) fn start_after(&mut self, preparation: &str) {
-        let mut child = self.spawn(preparation);
+        let server = self.announced(self.spawn(preparation));
+        self.site.moved_to(server.address("tpp").parse().unwrap());
+        self.server = Some(server);
+    }
+
+    /// Another process on the same ledger, with these roles alone.
+    pub(crate) fn beside(&self, roles: &str) -> Server {
+        let own_name = "export OYEZ_STORE__NODE=beside";
+        self.announced(self.spawn_with(own_name, &format!("--roles {roles}")))
+    }
+
+    fn announced(&self, mut child: Child) -> Server {
         let mut line = String::new();
         let stdout = child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
         let addresses =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}{}", self.log()));
-        let server = Server { child, addresses };
-        self.site.moved_to(server.address("tpp").parse().unwrap());
-        self.server = Some(server);
+        Server { child, addresses }
     }
 
     /// A server that nobody waits for.
     pub(crate) fn spawn(&self, preparation: &str) -> Child {
+        self.spawn_with(preparation, "")
+    }
+
+    fn spawn_with(&self, preparation: &str, options: &str) -> Child {
         let mut log = File::options();
         let log = log.create(true).append(true).open(self.desk.path("log"));
         let mut words = self.world.iter().chain(&["sh"]);
@@ -120,7 +153,7 @@ impl House {
             .args(words)
             .args([
                 "-c",
-                &format!("{preparation}\nexec \"$0\" serve -c oyez.toml"),
+                &format!("{preparation}\nexec \"$0\" serve -c oyez.toml {options}"),
             ])
             .arg(env!("CARGO_BIN_EXE_oyez"))
             .current_dir(self.desk.path("bank"))
@@ -173,6 +206,11 @@ impl House {
     pub(crate) fn colleague(&self, role: &str) -> Colleague {
         let token = self.token(role);
         Colleague::at(self.internal().parse().unwrap(), &token)
+    }
+
+    /// The same, at another process.
+    pub(crate) fn colleague_at(&self, address: &str, role: &str) -> Colleague {
+        Colleague::at(address.parse().unwrap(), &self.token(role))
     }
 
     pub(crate) fn token(&self, role: &str) -> String {
@@ -257,7 +295,7 @@ impl House {
 }
 
 impl Server {
-    fn address(&self, name: &str) -> &str {
+    pub(crate) fn address(&self, name: &str) -> &str {
         let url = self.addresses[name].as_str().unwrap();
         url.split_once("://").unwrap().1
     }

@@ -21,6 +21,7 @@ mod migrate;
 mod publish;
 mod renewal;
 mod serve;
+mod shared;
 mod storage;
 mod tpps;
 mod verify;

@@ -16,6 +16,7 @@ use super::tpps::{TppId, know};
 use super::withdraw::{self, is_open};
 use super::writer::Unit;
 use crate::Error;
+use crate::codes::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
 
 /// See [`crate::Store::record_attempts`].
 pub(super) fn record(
@@ -287,10 +288,6 @@ fn insert_attempt(unit: &Unit, event: i64, attempt: &Attempt) -> Result<(), Erro
     ])?;
     Ok(())
 }
-
-pub(super) const ACKNOWLEDGED: i64 = 0;
-pub(super) const REFUSED: i64 = 1;
-pub(super) const ENDPOINT_FAILED: i64 = 2;
 
 pub(super) const GIVE_BACK: &str = "
     UPDATE outstanding SET due_at = ?3, push_at = ?4, flight_until = NULL,

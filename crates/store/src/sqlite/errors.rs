@@ -4,6 +4,8 @@ use std::io;
 
 use rusqlite::{ErrorCode, ffi};
 
+pub(super) use crate::error::contradiction;
+
 use crate::Error;
 
 /// Every statement's fault becomes one of ours; a row that does not read as what we write is a contradiction.
@@ -58,13 +60,6 @@ pub(super) fn io_error(what: &str, error: &io::Error) -> Error {
             Error::ReadOnly { detail }
         }
         _ => Error::Unavailable { detail },
-    }
-}
-
-/// A row that the ledger never writes.
-pub(super) fn contradiction(detail: impl Into<String>) -> Error {
-    Error::Inconsistent {
-        detail: detail.into(),
     }
 }
 

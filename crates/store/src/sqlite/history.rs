@@ -4,21 +4,20 @@ use std::ops::Range;
 use std::time::Duration;
 
 use oyez_domain::ids::{ClientId, Jti};
-use oyez_domain::ledger::history::{
-    Counts, EventFile, HandOut, KeptSet, Minute, Page, ReportedError,
-};
+use oyez_domain::ledger::history::{Counts, EventFile, HandOut, KeptSet, Minute, ReportedError};
 use oyez_domain::ledger::poll::SetError;
 use oyez_domain::ledger::push::{Answer, Attempt, Peer, Verdict};
 use oyez_domain::life::Settlement;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::attempts::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
 use super::codes::{self, moment, moment_or_null, parse};
 use super::errors::contradiction;
 use super::event_list::{self, Listed};
 use super::tpps::know;
 use crate::Error;
+use crate::codes::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
+pub(super) use crate::page::{page, rows_wanted};
 
 /// See [`crate::Store::find_event`].
 pub(super) fn find_event(db: &Connection, jti: Jti) -> Result<Option<EventFile>, Error> {
@@ -110,24 +109,6 @@ pub(super) fn settlements(
     Ok(found)
 }
 
-/// How many rows a list may have: what was asked, within reason.
-pub(super) const fn rows_wanted(rows_max: u32) -> u32 {
-    if rows_max < ROWS_MAX {
-        rows_max
-    } else {
-        ROWS_MAX
-    }
-}
-
-/// A page from rows that were asked for with one to spare.
-pub(super) fn page<T, C>(mut rows: Vec<T>, rows_max: u32, cursor: impl Fn(&T) -> C) -> Page<T, C> {
-    let wanted = usize::try_from(rows_wanted(rows_max)).unwrap_or(usize::MAX);
-    let has_more = rows.len() > wanted;
-    rows.truncate(wanted);
-    let next = rows.last().filter(|_| has_more).map(cursor);
-    Page { rows, next }
-}
-
 fn sets(db: &Connection, event: i64) -> Result<Vec<KeptSet>, Error> {
     let mut statement = db.prepare_cached(SETS)?;
     let rows = statement.query_map([event], |row| {
@@ -217,9 +198,6 @@ fn attempt(row: &Row<'_>, jti: Jti) -> Result<Attempt, Error> {
         verdict,
     })
 }
-
-/// More than a screen and less than a burden.
-const ROWS_MAX: u32 = 1000;
 
 const COUNTS: &str = "
     SELECT q.accepted, q.accepted - q.acknowledged - q.failed - q.expired - q.withdrawn,

@@ -9,17 +9,15 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::audit::{self, Change};
+pub(super) use crate::codes::TppId;
+
 use super::codes::{from_json, moment, moment_or_null, parse, to_json};
 use super::errors::expect_rows;
 use super::history::{page, rows_wanted};
 use super::lanes;
 use super::push;
 use super::writer::Unit;
-use crate::Error;
-
-/// A TPP's number in this file. It never leaves the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct TppId(i64);
+use crate::{Error, codes};
 
 impl ToSql for TppId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -81,7 +79,7 @@ pub(super) fn register(
         params![
             tpp.client_id.as_str(),
             to_json(&tpp.profile),
-            own_order_code(&tpp.profile),
+            codes::own_order_code(&tpp.profile),
             now.unix_ms()
         ],
         |row| row.get(0),
@@ -152,7 +150,7 @@ fn rewrite_tpp(
     let changed = unit.db.prepare_cached(UPDATE)?.execute(params![
         known.id,
         to_json(&after.profile),
-        own_order_code(&after.profile),
+        codes::own_order_code(&after.profile),
         disabled_at,
         reason,
         now.unix_ms()
@@ -212,27 +210,10 @@ fn read(row: &Row<'_>) -> Result<Tpp, Error> {
     })
 }
 
-/// The order that a TPP asks for itself, by its code.
+/// The order that a TPP asks for itself.
 pub(super) fn own_order(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DeliveryOrder>> {
-    Ok(match row.get(column)? {
-        STRICT => Some(DeliveryOrder::Strict),
-        CONCURRENT => Some(DeliveryOrder::Concurrent),
-        _ => None,
-    })
+    Ok(codes::own_order(row.get(column)?))
 }
-
-fn own_order_code(profile: &Profile) -> i64 {
-    match profile.overrides.delivery_order {
-        None => THE_DEPLOYMENTS,
-        Some(DeliveryOrder::Strict) => STRICT,
-        Some(DeliveryOrder::Concurrent) => CONCURRENT,
-    }
-}
-
-// So that choosing need not parse a profile.
-const THE_DEPLOYMENTS: i64 = 0;
-const STRICT: i64 = 1;
-const CONCURRENT: i64 = 2;
 
 const KNOW: &str = "
     SELECT tpp, disabled_at IS NULL, own_order, EXISTS (SELECT 1 FROM withdrawals w WHERE w.tpp = tpps.tpp)

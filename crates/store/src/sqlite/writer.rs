@@ -19,13 +19,13 @@ use tokio::time::Instant;
 
 use super::errors::{contradiction, in_doubt, of_commit};
 use super::file::Place;
-use super::newsboard::Newsboard;
 use super::queue::{Job, Message};
-use super::tally::Tally;
+use super::tally::{self, Tally};
 use super::threads::Writing;
 use super::tpps::TppId;
 use super::withdraw;
 use crate::Error;
+use crate::newsboard::Newsboard;
 
 /// What a request may touch while it is done.
 pub(super) struct Unit {
@@ -261,7 +261,7 @@ fn undo_request(db: &Connection, error: &Error) -> Result<(), Error> {
 
 /// Commits, and looks for the file once more: what went into one that is gone by now may never be found again.
 fn commit(unit: &Unit, tally: &mut Tally) -> Result<(), Error> {
-    let committed = tally.write(&unit.db).and_then(|()| {
+    let committed = tally::write(tally, &unit.db).and_then(|()| {
         let mut commit = unit.db.prepare_cached("COMMIT")?;
         commit.execute([]).map_err(of_commit)?;
         unit.place.prove().map_err(|error| in_doubt(&error))

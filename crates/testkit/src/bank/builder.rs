@@ -14,6 +14,7 @@ use oyez_web::tpp::options::JWKS_MAX_AGE;
 use oyez_web::{listener, polling};
 use tokio::sync::watch;
 
+use super::home::Home;
 use super::running::{Plan, Running};
 use super::{BASE_URL, Bank, Names};
 use crate::certificates::Authority;
@@ -153,18 +154,17 @@ impl Builder {
         let authority = Authority::new("the directory");
         let clock = Arc::new(self.clock);
         let site = Arc::new(Site::new(authority, self.authorisation_server, clock));
-        let directory = tempfile::tempdir().unwrap();
+        let home = Home::new().await;
         let keys = watch::Sender::new(Arc::new(key_set(&[("bank-1", self.signs.key())])));
         let names = Arc::new(Names::default());
-        let path = directory.path();
-        let running = Running::start(&self.plan, &site, path, keys.subscribe(), &names).await;
+        let running = Running::start(&self.plan, &site, &home, keys.subscribe(), &names).await;
         Bank {
             site,
             plan: self.plan,
             keys,
             names,
             running: Some(running),
-            directory,
+            home,
         }
     }
 }

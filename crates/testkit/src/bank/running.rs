@@ -1,7 +1,6 @@
 //! One life of a bank, from opening its ledger to closing it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,6 @@ use oyez_jose::Signatory;
 use oyez_jose::key_set::KeySet;
 use oyez_outbound::{Anchors, Client, DefaultTimeProvider, PlainHttp};
 use oyez_store::Store;
-use oyez_store::sqlite::{self, Ledger};
 use oyez_web::internal::operators::Operators;
 use oyez_web::internal::{self, Readiness};
 use oyez_web::listener::{self, Listener};
@@ -28,6 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::home::{Home, Ledger};
 use super::{ISS, Names, ORG_ID};
 use crate::colleague::staff;
 use crate::dice::Dice;
@@ -50,7 +49,7 @@ pub struct Plan {
 }
 
 pub(super) struct Running {
-    ledger: Arc<Ledger>,
+    ledger: Ledger,
     pub(super) store: Arc<FaultyStore>,
     pub(super) web: Arc<oyez_web::Bank>,
     pub(super) internal: SocketAddr,
@@ -62,15 +61,13 @@ impl Running {
     pub(super) async fn start(
         plan: &Plan,
         site: &Arc<Site>,
-        directory: &Path,
+        home: &Home,
         keys: watch::Receiver<Arc<KeySet>>,
         names: &Arc<Names>,
     ) -> Self {
         let rules = Arc::new(plan.rules.clone());
-        let path = directory.join("ledger.db");
-        let ledger = Ledger::open(path, sqlite::Options::default(), Arc::clone(&rules)).unwrap();
-        let ledger = Arc::new(ledger);
-        let store = Arc::new(FaultyStore::new(Arc::clone(&ledger) as Arc<dyn Store>));
+        let ledger = home.open(Arc::clone(&rules)).await;
+        let store = Arc::new(FaultyStore::new(ledger.store()));
         let web = Arc::new(plan.web(Arc::clone(&store) as _, rules, keys, site));
         store.listen(Arc::downgrade(&web.waiters) as _);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -112,17 +109,18 @@ impl Running {
         let ended = tokio::time::timeout(STOPS_WITHIN, self.tasks.wait()).await;
         assert!(ended.is_ok(), "every connection has ended");
         self.web.issuer.close(STOPS_WITHIN).await;
-        self.ledger.close().await.unwrap();
+        self.ledger.close().await;
     }
 
     /// Each TPP's counts balance.
     pub(super) async fn audit(self) {
         self.stop.cancel();
+        let ledger = self.ledger.store();
         let mut after = None;
         loop {
-            let page = self.ledger.list_tpps(after, 100).await.unwrap();
+            let page = ledger.list_tpps(after, 100).await.unwrap();
             for tpp in page.rows {
-                let counts = self.ledger.counts(tpp.client_id.clone()).await.unwrap();
+                let counts = ledger.counts(tpp.client_id.clone()).await.unwrap();
                 assert!(counts.balance(), "{}: {counts:?}", tpp.client_id);
             }
             after = page.next;

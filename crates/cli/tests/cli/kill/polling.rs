@@ -17,9 +17,19 @@ mod slow {
     // D-08, G-10, I-01, I-02, P-02, P-03, P-09, P-12, S-01, S-04, S-05
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn nothing_answered_with_success_is_lost_when_the_server_is_killed() {
+        lose_nothing(House::new(&VARIABLES), 200).await;
+    }
+
+    // D-08, G-10, I-01, I-02, P-02, P-03, P-09, P-12, S-01, S-04, S-05
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nothing_is_lost_in_a_shared_ledger_when_the_server_is_killed() {
+        lose_nothing(House::on_postgres(&VARIABLES).await, 100).await;
+    }
+
+    async fn lose_nothing(house: House, rounds: u32) {
         let mut dice = Dice::new(scale::seed("kill under HTTP"));
-        let mut campaign = begin().await;
-        let rounds = u64::from(scale::rounds(200));
+        let mut campaign = begin(house).await;
+        let rounds = u64::from(scale::rounds(rounds));
         for round in 0..rounds {
             let everybody = campaign.live(round, &mut dice).await;
             campaign.die(everybody, &mut dice).await;
@@ -33,11 +43,7 @@ mod slow {
     }
 }
 
-async fn begin() -> Campaign {
-    let mut house = House::new(&[
-        ("OYEZ_POLLING__ERROR_CAP", "2"),
-        ("OYEZ_POLLING__REDELIVERY_DELAY", "1s"),
-    ]);
+async fn begin(mut house: House) -> Campaign {
     house.start();
     let mut tpps = BTreeMap::new();
     for tpp in TPPS {
@@ -69,4 +75,8 @@ fn tell(campaign: &Campaign) {
     );
 }
 
+const VARIABLES: [(&str, &str); 2] = [
+    ("OYEZ_POLLING__ERROR_CAP", "2"),
+    ("OYEZ_POLLING__REDELIVERY_DELAY", "1s"),
+];
 const TPPS: [usize; 3] = [0, 1, CHANGING];

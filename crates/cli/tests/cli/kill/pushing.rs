@@ -32,9 +32,19 @@ mod slow {
     // D-05, D-06, D-07, D-08, D-10, P-09, P-14, S-01
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_event_arrives_and_no_outage_is_forgotten_when_the_server_is_killed() {
+        forget_nothing(House::new(&VARIABLES), 200).await;
+    }
+
+    // D-05, D-06, D-07, D-08, D-10, P-09, P-14, S-01
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_outage_is_forgotten_in_a_shared_ledger_when_the_server_is_killed() {
+        forget_nothing(House::on_postgres(&VARIABLES).await, 100).await;
+    }
+
+    async fn forget_nothing(house: House, rounds: u32) {
         let mut dice = Dice::new(scale::seed("kill while pushing"));
-        let mut pushing = Pushing::begin(&mut dice).await;
-        for round in 0..u64::from(scale::rounds(200)) {
+        let mut pushing = Pushing::begin(house, &mut dice).await;
+        for round in 0..u64::from(scale::rounds(rounds)) {
             pushing.live_and_die(round, &mut dice).await;
         }
         pushing.live_on().await;
@@ -60,16 +70,7 @@ struct Pushing {
 
 /// Its rounds.
 impl Pushing {
-    async fn begin(dice: &mut Dice) -> Self {
-        let mut house = House::new(&[
-            ("OYEZ_PUSH__CONNECT_TIMEOUT", "1s"),
-            ("OYEZ_PUSH__TOTAL_TIMEOUT", "1s"),
-            ("OYEZ_PUSH__SLOW_PROBE", "1m"),
-            ("OYEZ_RETRY__BASE", "100ms"),
-            ("OYEZ_RETRY__CEILING", "1s"),
-            ("OYEZ_RETRY__RETRIES_MAX", "100000"),
-            ("OYEZ_POLLING__REDELIVERY_DELAY", "1s"),
-        ]);
+    async fn begin(mut house: House, dice: &mut Dice) -> Self {
         house.start();
         let (receivers, tpps) = Receivers::register(&house, dice).await;
         let habits = Habits {
@@ -289,6 +290,15 @@ impl Pushing {
     }
 }
 
+const VARIABLES: [(&str, &str); 7] = [
+    ("OYEZ_PUSH__CONNECT_TIMEOUT", "1s"),
+    ("OYEZ_PUSH__TOTAL_TIMEOUT", "1s"),
+    ("OYEZ_PUSH__SLOW_PROBE", "1m"),
+    ("OYEZ_RETRY__BASE", "100ms"),
+    ("OYEZ_RETRY__CEILING", "1s"),
+    ("OYEZ_RETRY__RETRIES_MAX", "100000"),
+    ("OYEZ_POLLING__REDELIVERY_DELAY", "1s"),
+];
 /// What the ledger said of an event holds for a push that begins within this time (P-14).
 const MAY_BEGIN: Duration = Duration::from_secs(1);
 /// Far longer than what is left takes.

@@ -7,24 +7,24 @@ use std::collections::HashMap;
 
 use oyez_domain::ids::ClientId;
 
-use super::tpps::TppId;
 use crate::News;
+use crate::codes::TppId;
 
 /// News not yet told.
 #[derive(Debug, Default)]
-pub(super) struct Newsboard {
+pub(crate) struct Newsboard {
     by_tpp: HashMap<TppId, News>,
 }
 
 impl Newsboard {
     /// What there is to tell of a TPP, to be added to.
-    pub(super) fn of(&mut self, (tpp, owner): (TppId, &ClientId)) -> &mut News {
+    pub(crate) fn of(&mut self, (tpp, owner): (TppId, &ClientId)) -> &mut News {
         let entry = self.by_tpp.entry(tpp);
         entry.or_insert_with(|| News::of(owner.clone()))
     }
 
     /// Takes in what a request has to tell, once it can no longer be rolled back alone.
-    pub(super) fn absorb(&mut self, request: Self) {
+    pub(crate) fn absorb(&mut self, request: Self) {
         for (tpp, news) in request.by_tpp {
             let sum = self.by_tpp.entry(tpp);
             sum.and_modify(|sum| sum.absorb(&news)).or_insert(news);
@@ -32,7 +32,7 @@ impl Newsboard {
     }
 
     /// All of it, and is empty again.
-    pub(super) fn take(&mut self) -> Vec<News> {
+    pub(crate) fn take(&mut self) -> Vec<News> {
         self.by_tpp.drain().map(|(_, news)| news).collect()
     }
 }

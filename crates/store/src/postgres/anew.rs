@@ -1,0 +1,54 @@
+//! Pushing begins anew: what is held against events is forgotten, and they go in their old turn (D-07, S-12).
+//!
+//! Who pushes one just now goes on, and what comes of that is not charged. What a poll was handed waits for its
+//! acknowledgement.
+
+use oyez_domain::ids::Jti;
+use oyez_domain::time::Timestamp;
+
+use super::columns::jti;
+use super::columns::uuids;
+use super::errors::expect_rows;
+use super::unit::Unit;
+use crate::Error;
+use crate::codes::TppId;
+
+/// Everything outstanding of a TPP begins anew. Answers how many had something held against them: no other row is touched.
+pub(super) async fn begin(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<u64, Error> {
+    let changed = unit.execute(BEGIN, &[&tpp.0]).await?;
+    expect_rows(changed, 1, "beginning anew")?;
+    unit.execute(BEGIN_ANEW, &[&tpp.0, &now.unix_ms()]).await
+}
+
+/// As [`begin`], for some events; answers which of them are outstanding.
+pub(super) async fn begin_some(
+    unit: &Unit,
+    tpp: TppId,
+    jtis: &[Jti],
+    now: Timestamp,
+) -> Result<Vec<Jti>, Error> {
+    unit.execute(PUSH_FROM_THE_START, &[&tpp.0]).await?;
+    let jtis = uuids(jtis);
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&tpp.0, &now.unix_ms(), &jtis];
+    let rows = unit.rows(BEGIN_SOME_ANEW, &values).await?;
+    rows.iter().map(|row| jti(row, 0)).collect()
+}
+
+// What is due sooner than it was may be due before everything else.
+const BEGIN: &str = "UPDATE queues SET begun = begun + 1, push_from = 0 WHERE tpp = $1";
+
+const PUSH_FROM_THE_START: &str = "UPDATE queues SET push_from = 0 WHERE tpp = $1";
+
+const BEGIN_ANEW: &str = "
+    UPDATE outstanding SET
+        push_at = greatest(accepted_at, polled_until, CASE WHEN flight_until > $2 THEN flight_until END),
+        refusals = 0, refused_since = NULL, endpoint_failures = 0
+    WHERE tpp = $1 AND (refusals > 0 OR endpoint_failures > 0)";
+
+// The events alone begin anew, so no count of their TPP's tells: -1 is none of them.
+const BEGIN_SOME_ANEW: &str = "
+    UPDATE outstanding SET
+        push_at = greatest(accepted_at, polled_until, CASE WHEN flight_until > $2 THEN flight_until END),
+        refusals = 0, refused_since = NULL, endpoint_failures = 0,
+        begun = CASE WHEN flight_until IS NULL THEN begun ELSE -1 END
+    WHERE tpp = $1 AND jti = ANY($3) RETURNING jti";

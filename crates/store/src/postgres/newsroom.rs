@@ -1,0 +1,235 @@
+//! Telling who waits, on this node and on the others.
+//!
+//! Those who listen here hear of a change after its commit and before its caller. The other nodes hear of it by NOTIFY, a few
+//! milliseconds later: on a connection of its own, since inside a transaction it would take a lock of the whole database, and
+//! with everything that came up meanwhile, each TPP once. They LISTEN on another connection, which a pooler of transactions
+//! would not carry: then it goes to an address of its own.
+//!
+//! Nothing rests on it. What is lost on the way, or while a connection is away, is found by whoever looks again by the clock.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use oyez_domain::ids::ClientId;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tokio_postgres::{AsyncMessage, Notification};
+
+use super::errors::fault;
+use super::options::{Announcing, Options};
+use super::server::Server;
+use super::session::{Session, connect};
+use super::tasks::{Tasks, closed};
+use crate::{Error, Listeners, News};
+
+/// Who listens on this node, and what is still to be said to the others.
+pub(super) struct Newsroom {
+    pub(super) listeners: Listeners,
+    announcing: Announcing,
+    pending: Mutex<HashMap<ClientId, News>>,
+    something: Notify,
+    /// By which number the database knows whoever speaks for this node: what it said needs not be heard here.
+    speaker: AtomicI32,
+}
+
+impl Newsroom {
+    pub(super) fn new(announcing: Announcing) -> Self {
+        Self {
+            listeners: Listeners::default(),
+            announcing,
+            pending: Mutex::default(),
+            something: Notify::new(),
+            speaker: AtomicI32::new(NOBODY),
+        }
+    }
+
+    /// Tells those who listen here at once, and the others soon.
+    pub(super) fn tell(&self, news: &[News]) {
+        self.listeners.tell(news);
+        if news.is_empty() || self.announcing == Announcing::ToNobody {
+            return;
+        }
+        let mut pending = self.pending();
+        for news in news {
+            let has_room = pending.len() < PENDING_MAX;
+            match pending.get_mut(&news.client_id) {
+                Some(sum) => sum.absorb(news),
+                None if has_room => {
+                    pending.insert(news.client_id.clone(), news.clone());
+                }
+                None => {}
+            }
+        }
+        self.something.notify_one();
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<ClientId, News>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, notification: &Notification) {
+        if notification.process_id() != self.speaker.load(Ordering::Relaxed) {
+            self.listeners.tell(&read(notification.payload()));
+        }
+    }
+}
+
+/// Speaks to the other nodes and listens to them, until the ledger is closed.
+pub(super) fn open(room: &Arc<Newsroom>, server: &Server, options: Options, tasks: &Tasks) {
+    if options.announcing == Announcing::ToNobody {
+        return;
+    }
+    let (speaking, from, at) = (Arc::clone(room), server.clone(), tasks.clone());
+    tasks.connection(async move { speak(&speaking, &from, &options, &at).await });
+    let (listening, at) = (Arc::clone(room), tasks.clone());
+    let to = server.listening.as_deref().unwrap_or(server).clone();
+    tasks.connection(async move { listen(&listening, &to, &options, &at).await });
+}
+
+async fn speak(room: &Newsroom, server: &Server, options: &Options, tasks: &Tasks) {
+    let mut session: Option<Session> = None;
+    loop {
+        tokio::select! {
+            () = room.something.notified() => sleep(GATHER_FOR).await,
+            () = tasks.closing() => return,
+        }
+        let news = std::mem::take(&mut *room.pending());
+        let said = async {
+            let db = match session.take().filter(Session::is_sound) {
+                Some(db) => db,
+                None => introduce(room, server, options, tasks).await?,
+            };
+            for payload in payloads(news.values()) {
+                db.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload])
+                    .await?;
+            }
+            Ok::<_, Error>(db)
+        };
+        match said.await {
+            Ok(db) => session = Some(db),
+            Err(_) => sleep(AGAIN_AFTER).await,
+        }
+    }
+}
+
+async fn introduce(
+    room: &Newsroom,
+    server: &Server,
+    options: &Options,
+    tasks: &Tasks,
+) -> Result<Session, Error> {
+    let db = Session::open(server, options, tasks).await?;
+    let row = db.one("SELECT pg_backend_pid()", &[]).await?;
+    room.speaker.store(row.try_get(0)?, Ordering::Relaxed);
+    Ok(db)
+}
+
+async fn listen(room: &Newsroom, server: &Server, options: &Options, tasks: &Tasks) {
+    while !tasks.is_closing() {
+        // Whatever ended it, it begins again.
+        listen_once(room, server, options, tasks).await.ok();
+        tokio::select! {
+            () = sleep(AGAIN_AFTER) => {}
+            () = tasks.closing() => return,
+        }
+    }
+}
+
+async fn listen_once(
+    room: &Newsroom,
+    server: &Server,
+    options: &Options,
+    tasks: &Tasks,
+) -> Result<(), Error> {
+    let (client, mut connection) = connect(server, options).await?;
+    let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
+    let ask = async {
+        let asked = client.batch_execute(&format!("LISTEN {CHANNEL}")).await;
+        asked.map_err(|error| fault(&error))?;
+        tasks.closing().await;
+        Err::<(), Error>(closed())
+    };
+    let hear = async {
+        while let Some(message) = messages.next().await {
+            let message = message.map_err(|error| fault(&error))?;
+            if let AsyncMessage::Notification(notification) = message {
+                room.hear(&notification);
+            }
+        }
+        Err::<(), Error>(closed())
+    };
+    futures_util::try_join!(ask, hear).map(|_| ())
+}
+
+/// News as text, a line per TPP, in pieces that a notification can carry.
+fn payloads<'n>(news: impl Iterator<Item = &'n News>) -> Vec<String> {
+    let mut payloads: Vec<String> = Vec::new();
+    for news in news {
+        let flags = [news.polls, news.ends, news.pushes, news.freed].into_iter();
+        let flags: String = flags.map(|flag| if flag { '1' } else { '0' }).collect();
+        let line = format!("{flags}{}\n", news.client_id);
+        match payloads.last_mut() {
+            Some(last) if last.len() + line.len() <= PAYLOAD_BYTES_MAX => last.push_str(&line),
+            _ => payloads.push(line),
+        }
+    }
+    payloads
+}
+
+/// What another node said; a line that is none of ours is passed over.
+fn read(payload: &str) -> Vec<News> {
+    let news = payload.lines().filter_map(|line| {
+        let (flags, client_id) = line.split_at_checked(4)?;
+        let mut flags = flags.chars().map(|flag| flag == '1');
+        Some(News {
+            client_id: client_id.parse().ok()?,
+            polls: flags.next()?,
+            ends: flags.next()?,
+            pushes: flags.next()?,
+            freed: flags.next()?,
+        })
+    });
+    news.collect()
+}
+
+const CHANNEL: &str = "oyez_news";
+
+/// No connection of the database has this number.
+const NOBODY: i32 = 0;
+
+/// What comes up within a few milliseconds goes together: a busy node says a few hundred things a second, whatever its load.
+const GATHER_FOR: Duration = Duration::from_millis(3);
+
+/// A connection that is away is tried again; meanwhile others find out by the clock.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// More TPPs than ever have news at once; beyond it others find out by the clock.
+const PENDING_MAX: usize = 10_000;
+
+/// PostgreSQL's own bound is 8,000.
+const PAYLOAD_BYTES_MAX: usize = 7_900;
+
+#[cfg(test)]
+mod tests {
+    use super::{News, payloads, read};
+
+    // P-07, D-05
+    #[test]
+    fn news_reads_as_it_was_said_in_as_many_pieces_as_it_takes() {
+        let said: Vec<News> = (0..100)
+            .map(|nth| News {
+                polls: nth % 2 == 0,
+                pushes: nth % 3 == 0,
+                ..News::of(format!("{nth}-{}", "é".repeat(120)).parse().unwrap())
+            })
+            .collect();
+        let payloads = payloads(said.iter());
+        assert!(payloads.len() > 1 && payloads.iter().all(|payload| payload.len() < 8_000));
+        let heard: Vec<News> = payloads.iter().flat_map(|payload| read(payload)).collect();
+        assert_eq!(heard, said);
+        assert_eq!(read("1\n0000\nxyz\n"), []);
+    }
+}

@@ -1,0 +1,205 @@
+//! Time passes: what nobody acknowledged expires, and what has been kept long enough goes, a small batch at a time (I-06).
+//!
+//! Housekeeping waits for no lock: a TPP that is busy just now is left to the next batch.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use oyez_domain::actor::Actor;
+use oyez_domain::ids::{ClientId, Jti};
+use oyez_domain::ledger::history::{Retention, Swept};
+use oyez_domain::life::Outcome;
+use oyez_domain::time::Timestamp;
+use uuid::Uuid;
+
+use super::Work;
+use super::columns::jti;
+use super::ends::{self, End};
+use super::leases;
+use super::parts;
+use super::unit::Unit;
+use crate::Error;
+use crate::codes::{TppId, parse};
+
+/// See [`crate::Store::expire`].
+pub(super) async fn expire(
+    unit: &mut Unit,
+    accepted_before: Timestamp,
+    events_max: u32,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let before = accepted_before.unix_ms();
+    let limit = i64::from(events_max);
+    let window = limit.max(WINDOW_MIN);
+    let mut old: BTreeMap<TppId, (ClientId, Vec<Jti>)> = BTreeMap::new();
+    for row in unit.rows(EXPIRED, &[&before, &limit, &window]).await? {
+        let owner: ClientId = parse(row.try_get(1)?, "client_id")?;
+        let of_tpp = old.entry(TppId(row.try_get(0)?));
+        of_tpp
+            .or_insert_with(|| (owner, Vec::new()))
+            .1
+            .push(jti(&row, 2)?);
+    }
+    let mut expired = 0;
+    let held = hold_free(unit, old.keys().copied()).await?;
+    for (tpp, (owner, jtis)) in old.into_iter().filter(|(tpp, _)| held.contains(&tpp.0)) {
+        let end = End {
+            tpp,
+            owner: &owner,
+            outcome: Outcome::Expired,
+            actor: &Actor::System,
+        };
+        let gone = ends::settle(unit, &end, &jtis, now).await?;
+        expired += u64::try_from(gone.len()).unwrap_or(u64::MAX);
+    }
+    Ok(expired)
+}
+
+/// See [`crate::Store::sweep`].
+pub(super) fn sweep<'a>(unit: &'a mut Unit, ask: &'a Sweep) -> Work<'a, Gone> {
+    Box::pin(sweep_batch(unit, ask))
+}
+
+/// What is past its time by now.
+pub(super) struct Sweep {
+    pub(super) retention: Retention,
+    /// See [`super::Options::kept_longer_max`].
+    pub(super) late_max: Duration,
+    pub(super) now: Timestamp,
+}
+
+async fn sweep_batch(unit: &Unit, ask: &Sweep) -> Result<Gone, Error> {
+    let Sweep {
+        retention,
+        late_max,
+        now,
+    } = *ask;
+    let limit = i64::from(retention.batch_max);
+    let keys_before = (now - retention.keys_for).unix_ms();
+    let minutes_before = (now - retention.minutes_for).unix_ms();
+    let settled_before = now - retention.settled_for;
+    let events = sweep_events(unit, settled_before - late_max, limit).await?;
+    let keys = unit.execute(SWEEP_KEYS, &[&keys_before, &limit]).await?;
+    let minutes = unit
+        .execute(SWEEP_MINUTES, &[&minutes_before, &limit])
+        .await?;
+    leases::forget_old(unit).await?;
+    let part = parts::drop_oldest(unit, settled_before).await?;
+    Ok(Gone {
+        swept: Swept {
+            events: events + part.unwrap_or(0),
+            keys,
+            minutes,
+        },
+        a_part: part.is_some(),
+    })
+}
+
+/// What is no more.
+pub(super) struct Gone {
+    pub(super) swept: Swept,
+    /// A part of history is among it.
+    pub(super) a_part: bool,
+}
+
+/// Removes settled events and everything of theirs. Their TPP's totals keep them.
+async fn sweep_events(unit: &Unit, settled_before: Timestamp, limit: i64) -> Result<u64, Error> {
+    let before = settled_before.unix_ms();
+    let mut found: Vec<(i64, Uuid)> = Vec::new();
+    for row in unit.rows(OLD_SETTLED, &[&before, &limit]).await? {
+        found.push((row.try_get(0)?, row.try_get(1)?));
+    }
+    let held = hold_free(unit, found.iter().map(|(tpp, _)| TppId(*tpp))).await?;
+    found.retain(|(tpp, _)| held.contains(tpp));
+    let (tpps, jtis): (Vec<i64>, Vec<Uuid>) = found.into_iter().unzip();
+    // Once more under the locks: a failure may have been left meanwhile.
+    let rows = unit
+        .rows(FORGET_SETTLEMENTS, &[&tpps, &jtis, &before])
+        .await?;
+    let (mut tpps, mut jtis): (Vec<i64>, Vec<Uuid>) = (Vec::new(), Vec::new());
+    for row in rows {
+        tpps.push(row.try_get(0)?);
+        jtis.push(row.try_get(1)?);
+    }
+    if !jtis.is_empty() {
+        for statement in OF_EVENTS {
+            unit.execute(statement, &[&tpps, &jtis]).await?;
+        }
+    }
+    Ok(u64::try_from(jtis.len()).unwrap_or(u64::MAX))
+}
+
+/// Takes the locks of those TPPs that nobody else has just now; answers which.
+async fn hold_free(unit: &Unit, tpps: impl Iterator<Item = TppId>) -> Result<Vec<i64>, Error> {
+    let mut tpps: Vec<i64> = tpps.map(|tpp| tpp.0).collect();
+    tpps.sort_unstable();
+    tpps.dedup();
+    if tpps.is_empty() {
+        return Ok(tpps);
+    }
+    let rows = unit.rows(HOLD_FREE, &[&tpps]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// So many of a TPP's oldest are compared by their acceptance: after a clock was set back their positions do not tell.
+const WINDOW_MIN: i64 = 1000;
+
+// Positions follow acceptances but for a clock that was set back: what is out of order beyond the window expires after what
+// stands before it.
+const EXPIRED: &str = "
+    SELECT o.tpp, t.client_id, o.jti
+    FROM queues q
+        CROSS JOIN LATERAL (
+            SELECT tpp, jti, accepted_at FROM outstanding
+            WHERE tpp = q.tpp AND position >= q.first_position ORDER BY position LIMIT $3) o
+        JOIN tpps t ON t.tpp = q.tpp
+    WHERE q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn AND o.accepted_at < $1
+    ORDER BY o.accepted_at, o.jti LIMIT $2";
+
+const HOLD_FREE: &str =
+    "SELECT tpp FROM queues WHERE tpp = ANY($1) ORDER BY tpp FOR UPDATE SKIP LOCKED";
+
+const OLD_SETTLED: &str = "
+    SELECT tpp, jti FROM settlements WHERE NOT superseded AND at < $1 ORDER BY at, jti LIMIT $2";
+
+const FORGET_SETTLEMENTS: &str = "
+    WITH old AS (
+        SELECT o.tpp, o.jti FROM unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+            JOIN settlements s ON s.tpp = o.tpp AND s.jti = o.jti AND NOT s.superseded AND s.at < $3),
+    gone AS (DELETE FROM settlements s USING old WHERE s.tpp = old.tpp AND s.jti = old.jti)
+    SELECT tpp, jti FROM old";
+
+/// Everything of events whose settlements are gone. A poll goes with the last event that it handed out or reported against.
+const OF_EVENTS: [&str; 8] = [
+    "DELETE FROM events e USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+        WHERE e.tpp = o.tpp AND e.jti = o.jti",
+    "WITH gone AS (
+        SELECT DISTINCT h.tpp, h.poll, h.at FROM unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+            JOIN (SELECT tpp, jti, poll, at FROM hand_outs UNION ALL SELECT tpp, jti, poll, at FROM set_errors) h
+                ON h.tpp = o.tpp AND h.jti = o.jti)
+    DELETE FROM polls p USING gone g
+        WHERE p.tpp = g.tpp AND p.entry = g.poll AND p.at = g.at
+            AND NOT EXISTS (SELECT 1 FROM events e WHERE e.tpp = p.tpp AND e.jti = ANY(p.jtis))",
+    "DELETE FROM hand_outs h USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+        WHERE h.tpp = o.tpp AND h.jti = o.jti",
+    "DELETE FROM set_errors r USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+        WHERE r.tpp = o.tpp AND r.jti = o.jti",
+    "DELETE FROM attempts a USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+        WHERE a.tpp = o.tpp AND a.jti = o.jti",
+    "DELETE FROM sets s USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+        WHERE s.tpp = o.tpp AND s.jti = o.jti",
+    "DELETE FROM superseded_sets s USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+        WHERE s.tpp = o.tpp AND s.jti = o.jti",
+    "DELETE FROM failed f USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
+        WHERE f.tpp = o.tpp AND f.jti = o.jti",
+];
+
+const SWEEP_KEYS: &str = "
+    DELETE FROM idempotency WHERE (tpp, key) IN (
+        SELECT tpp, key FROM idempotency WHERE accepted_at < $1 ORDER BY accepted_at LIMIT $2
+        FOR UPDATE SKIP LOCKED)";
+
+const SWEEP_MINUTES: &str = "
+    DELETE FROM minutes WHERE (tpp, minute) IN (
+        SELECT tpp, minute FROM minutes WHERE minute < $1 ORDER BY minute LIMIT $2
+        FOR UPDATE SKIP LOCKED)";

@@ -1,0 +1,3 @@
+//! What only the backend itself can see: its statements' plans, and what history costs them.
+
+mod plans;

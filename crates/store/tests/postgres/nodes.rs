@@ -1,0 +1,111 @@
+//! Several nodes on one database (D-05, D-09, P-07).
+
+use std::sync::Arc;
+
+use oyez_domain::ids::ClientId;
+use oyez_store::postgres::{Announcing, Options};
+use oyez_store::{News, Store};
+use oyez_testkit::making::{Jtis, client};
+use oyez_testkit::notebook::Notebook;
+use oyez_testkit::postgres::Database;
+
+use super::{Shared, accept, node, subscriber, until};
+
+/// Changes a TPP by one node until another has heard of it: a node listens from some moment after its start on.
+async fn until_heard(from: &Shared, by: &Notebook, id: &ClientId, jtis: &Jtis) -> News {
+    let mut heard = None;
+    until("the other node hears of it", async || {
+        accept(from, id, jtis).await.unwrap();
+        heard = by.news().remove(id);
+        heard.is_some()
+    })
+    .await;
+    heard.unwrap()
+}
+
+// P-07, D-05
+#[tokio::test]
+async fn what_one_node_commits_the_others_hear_of() {
+    let database = Database::new().await;
+    let one = Arc::new(node(&database, Options::default()).await.unwrap());
+    let two = node(&database, Options::default()).await.unwrap();
+    let heard = Notebook::of(&two);
+    let (acme, jtis) = (subscriber(&one, "acme").await, Jtis::from(1));
+    let news = until_heard(&one, &heard, &acme, &jtis).await;
+    assert!(news.polls && !news.pushes && !news.freed, "{news:?}");
+    assert_eq!(
+        two.counts(acme).await.unwrap(),
+        one.counts(client("acme")).await.unwrap()
+    );
+}
+
+// P-07
+#[tokio::test]
+async fn a_node_does_not_hear_its_own_news_twice() {
+    let database = Database::new().await;
+    let one = Arc::new(node(&database, Options::default()).await.unwrap());
+    let two = Arc::new(node(&database, Options::default()).await.unwrap());
+    let (by_one, by_two) = (Notebook::of(&*one), Notebook::of(&*two));
+    let (acme, jtis) = (subscriber(&one, "acme").await, Jtis::from(1));
+    let bolt = subscriber(&two, "bolt").await;
+    until_heard(&one, &by_two, &acme, &jtis).await;
+    until_heard(&two, &by_one, &bolt, &jtis).await;
+    // Both listen by now. What the second says after it heard of the first comes by the same way, behind it.
+    by_one.tellings();
+    by_two.tellings();
+    accept(&one, &acme, &jtis).await.unwrap();
+    until("the second hears of it", async || {
+        by_two.news().contains_key(&acme)
+    })
+    .await;
+    accept(&two, &bolt, &jtis).await.unwrap();
+    let mut heard: Vec<ClientId> = Vec::new();
+    until("the first hears of the second", async || {
+        let tellings = by_one.tellings().into_iter().flatten();
+        heard.extend(tellings.map(|news| news.client_id));
+        heard.contains(&bolt)
+    })
+    .await;
+    assert_eq!(heard, [acme, bolt]);
+}
+
+// D-05, P-07
+#[tokio::test]
+async fn without_news_between_nodes_each_still_sees_what_the_others_wrote() {
+    let alone = Options {
+        announcing: Announcing::ToNobody,
+        ..Options::default()
+    };
+    let database = Database::new().await;
+    let (one, two) = (
+        node(&database, alone).await.unwrap(),
+        node(&database, alone).await.unwrap(),
+    );
+    let heard = Notebook::of(&two);
+    let (acme, jtis) = (subscriber(&one, "acme").await, Jtis::from(1));
+    accept(&one, &acme, &jtis).await.unwrap();
+    assert_eq!(two.counts(acme).await.unwrap().outstanding, 1);
+    assert_eq!(heard.tellings(), Vec::<Vec<News>>::new());
+}
+
+// I-01, I-02, A-09
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_accept_for_the_same_tpp_at_once_draw_every_position_once() {
+    let database = Database::new().await;
+    let nodes = [
+        Arc::new(node(&database, Options::default()).await.unwrap()),
+        Arc::new(node(&database, Options::default()).await.unwrap()),
+    ];
+    let acme = subscriber(&nodes[0], "acme").await;
+    let jtis = Arc::new(Jtis::from(1));
+    let mut accepting = tokio::task::JoinSet::new();
+    for nth in 0..40 {
+        let (node, acme, jtis) = (Arc::clone(&nodes[nth % 2]), acme.clone(), Arc::clone(&jtis));
+        accepting.spawn(async move { accept(&node, &acme, &jtis).await.unwrap() });
+    }
+    accepting.join_all().await;
+    let listed = nodes[0].list_events(Default::default(), None, 100).await;
+    let mut positions: Vec<u64> = listed.unwrap().rows.iter().map(|it| it.position).collect();
+    positions.sort_unstable();
+    assert_eq!(positions, (1..=40).collect::<Vec<u64>>());
+}
