@@ -28,6 +28,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::SWEEP;
 use crate::door::Tenure;
 use crate::pause::Pause;
 use crate::ports::{BoxFuture, Trouble};
@@ -204,7 +205,5 @@ impl<'a> Node<'a> {
     }
 }
 
-/// How often the ledger is asked for lanes that nobody told of.
-const SWEEP: Duration = Duration::from_secs(1);
 /// The least sleep, so that nothing here can spin.
 const NAP: Duration = Duration::from_millis(1);

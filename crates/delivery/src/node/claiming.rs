@@ -9,7 +9,8 @@ use oyez_domain::time::Timestamp;
 use oyez_store::Error;
 use tokio::time::Instant;
 
-use super::{Node, SWEEP, Told};
+use super::{Node, Told};
+use crate::SWEEP;
 use crate::door::{Claim, Door, Tenure, Title};
 use crate::lane;
 

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::books::Batch;
-use super::load::{Errors, Habits};
+use super::load::{Errors, Habits, Refusals};
 use super::receivers::{
     ATTEMPT_MAX, ATTEMPTS_MAX, DEAD, MOODY, Promised, REFUSING, Receivers, SLACK, STRICT,
     Standings, WELL,
@@ -77,6 +77,7 @@ impl Pushing {
             publishers: 1,
             pause: Duration::from_millis(50),
             errors: Errors::None,
+            refusals: Refusals::None,
             answers_max: 60,
         };
         Self {
@@ -290,7 +291,9 @@ impl Pushing {
     }
 }
 
-const VARIABLES: [(&str, &str); 7] = [
+const VARIABLES: [(&str, &str); 8] = [
+    // With its name it takes up its own lanes at once.
+    ("OYEZ_STORE__NODE", "the-only-one"),
     ("OYEZ_PUSH__CONNECT_TIMEOUT", "1s"),
     ("OYEZ_PUSH__TOTAL_TIMEOUT", "1s"),
     ("OYEZ_PUSH__SLOW_PROBE", "1m"),
