@@ -53,9 +53,10 @@ mod slow {
     }
 }
 
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("OYEZ_STORE__BACKEND", "postgres"),
     ("OYEZ_STORE__TLS", "off"),
+    ("OYEZ_POLLING__REDELIVERY_DELAY", "1s"),
     ("OYEZ_PUSH__TOTAL_TIMEOUT", "1s"),
     ("OYEZ_PUSH__CONNECT_TIMEOUT", "1s"),
 ];

@@ -160,10 +160,11 @@ mod slow {
     }
 }
 
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 6] = [
     ("OYEZ_STORE__BACKEND", "postgres"),
     ("OYEZ_STORE__TLS", "off"),
     ("OYEZ_STORE__STATEMENT_TIMEOUT", "3s"),
+    ("OYEZ_POLLING__REDELIVERY_DELAY", "1s"),
     ("OYEZ_PUSH__TOTAL_TIMEOUT", "1s"),
     ("OYEZ_PUSH__CONNECT_TIMEOUT", "1s"),
 ];
