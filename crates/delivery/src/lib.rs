@@ -167,8 +167,6 @@ impl Listen for Delivery {
 
 /// A node that dies is followed within so long; one that lives renews three times in it.
 pub const LEASE_TTL: Duration = Duration::from_secs(15);
-/// How often the ledger is asked for lanes that nobody told of, such as those of a node whose lease has run out.
-pub const SWEEP: Duration = Duration::from_secs(1);
 /// More lanes at once than busy TPPs in any market today; each is a task and at most its look-ahead.
 pub const LANES_MAX: usize = 4096;
 /// Keeps a distant endpoint busy, and does not drown a small one.

@@ -28,7 +28,6 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::SWEEP;
 use crate::door::Tenure;
 use crate::pause::Pause;
 use crate::ports::{BoxFuture, Trouble};
@@ -205,5 +204,7 @@ impl<'a> Node<'a> {
     }
 }
 
+/// How often the ledger is asked for lanes that nobody told of.
+const SWEEP: Duration = Duration::from_secs(1);
 /// The least sleep, so that nothing here can spin.
 const NAP: Duration = Duration::from_millis(1);

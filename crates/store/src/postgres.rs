@@ -32,6 +32,7 @@ mod parts;
 mod poll;
 mod pool;
 mod push;
+mod put_back;
 mod recheck;
 mod registrations;
 mod requeue;
@@ -69,7 +70,8 @@ pub use self::options::{Announcing, Options};
 use self::partitions::{Partitions, Span};
 use self::poll::Polling;
 use self::pool::{Held, Pool};
-use self::push::{Due, PutBack};
+use self::push::Due;
+use self::put_back::PutBack;
 use self::recheck::Recheck;
 use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
@@ -256,6 +258,27 @@ impl Ledger {
         let shared = Arc::clone(&self.shared);
         self.run(async move { shared.write(&ask, &work).await })
             .await
+    }
+
+    /// As [`Ledger::write`], under the lock of a TPP that somebody else may have: such requests take half of the sessions at most,
+    /// so that the others are never all waiting.
+    async fn change<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move {
+            let wait_max = shared.options.wait_max;
+            let place = tokio::time::timeout(wait_max, shared.blocked.acquire()).await;
+            // Nobody closes it.
+            let _place = place.map_err(|_| Error::Busy {
+                detail: "too many requests wait for locks".to_owned(),
+            })?;
+            shared.write(&ask, &work).await
+        })
+        .await
     }
 
     /// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.

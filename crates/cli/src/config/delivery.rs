@@ -63,9 +63,6 @@ section! {
         /// How often an endpoint that was given up as unresponsive is still tried, with its oldest event; "off": not until
         /// the TPP puts its registration anew or an operator resumes it (D-06).
         slow_probe: Option<Duration> = default(Some(SLOW_PROBE), OrOff(Span(MINUTE..=7 * DAY)));
-        /// PostgreSQL: how long after the death of a process the others have taken over its pushes at the latest. A process that
-        /// cannot reach the database for so long, or stands still, starts no push any more before it has.
-        take_over: Duration = default(TAKE_OVER, Span(3 * SECOND..=10 * MINUTE));
         /// Whether pushes carry x-fapi-financial-id, the `org_id` of `[bank]`. The standard asks for it up to v4.0, and no
         /// longer in v4.0.1 (D-01).
         financial_id: bool = default(true, Flag);
@@ -116,7 +113,5 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Enough to fill a connection of 50 ms with 160 events a second, few enough to spare a small TPP.
 const AT_ONCE_MAX: NonZeroU32 = NonZeroU32::new(8).expect("not zero");
-/// Three times over a process may fail to say that it lives: a failover of the database takes less.
-const TAKE_OVER: Duration = Duration::from_secs(10);
 /// A TPP that mends its endpoint without telling us hears of it within the hour.
 const SLOW_PROBE: Duration = HOUR;

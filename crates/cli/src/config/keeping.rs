@@ -59,6 +59,8 @@ section! {
         /// PostgreSQL: the name of this process, which no other that shares the ledger has. One that keeps its name over a restart
         /// goes on with its pushes at once; without a name, others take them over when its lease is over.
         node: Option<NodeId> = optional("\"node-1\"", parsed("a name of 1 to 128 characters"));
+        /// PostgreSQL: what a process that dies was pushing is taken over by another within about this time.
+        takeover: Duration = default(TAKEOVER, Span(SECOND..=5 * MINUTE));
         /// PostgreSQL: settled events may be kept for so much longer than [retention] says, so that four weeks of them can go
         /// at once; "0s" removes each at its time, row by row, which costs the database far more.
         retention_slack: Duration = default(RETENTION_SLACK, Span(Duration::ZERO..=400 * DAY));
@@ -101,6 +103,8 @@ const DATABASE: &str = "a postgresql URL without a password";
 
 /// More only make requests wait in the database instead of here.
 const SESSIONS: u32 = 8;
+/// A node that is merely slow for some seconds keeps its lanes.
+const TAKEOVER: Duration = Duration::from_secs(10);
 /// Four weeks, and one in which the last of them are settled.
 const RETENTION_SLACK: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 /// What takes longer holds locks that others wait for.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_delivery::post::{self, Postman};
-use oyez_delivery::{Chance, Delivery, Observe, Options, Parts, SWEEP, Steady, Trouble};
+use oyez_delivery::{Chance, Delivery, LEASE_TTL, Observe, Options, Parts, Steady, Trouble};
 use oyez_domain::ids::{ClientId, NodeId};
 use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::{Answer, Attempt};
@@ -58,8 +58,6 @@ fn node(store: &Store, random: &Random) -> NodeId {
 fn options(config: &Config, node_id: NodeId) -> Options {
     let (push, retry) = (&config.push, &config.retry);
     Options {
-        // The others look for lanes that nobody has any more so often.
-        lease_ttl: push.take_over.saturating_sub(SWEEP),
         at_once_max: push.at_once_max,
         order: push.order,
         acknowledgement: push.acknowledgement,
@@ -67,6 +65,10 @@ fn options(config: &Config, node_id: NodeId) -> Options {
         retry: retry.policy(),
         slow_probe: push.slow_probe,
         attempt_time_max: push.total_timeout,
+        lease_ttl: match config.store.backend {
+            Backend::Sqlite => LEASE_TTL,
+            Backend::Postgres => config.store.takeover,
+        },
         ..Options::of(node_id)
     }
 }

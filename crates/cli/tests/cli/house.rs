@@ -94,6 +94,7 @@ impl House {
         let shared = [
             ("OYEZ_STORE__BACKEND", "postgres"),
             ("OYEZ_STORE__URL", &*url),
+            ("OYEZ_STORE__NODE", "house"),
         ];
         let variables: Vec<_> = variables.iter().copied().chain(shared).collect();
         let mut house = Self::new(&variables);
@@ -130,7 +131,8 @@ impl House {
 
     /// Another process on the same ledger, with these roles alone.
     pub(crate) fn beside(&self, roles: &str) -> Server {
-        self.announced(self.spawn_with("", &format!("--roles {roles}")))
+        let own_name = "export OYEZ_STORE__NODE=beside";
+        self.announced(self.spawn_with(own_name, &format!("--roles {roles}")))
     }
 
     /// The same with all roles, in a shell that does something first.

@@ -1,15 +1,17 @@
 //! Servers on a shared ledger: who is believed to be the database, what happens while it is away, and that what one process
 //! takes in another hands out.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use oyez_testkit::certificates::Authority;
+use oyez_testkit::endpoint::{Behaviour, Endpoint};
 use oyez_testkit::postgres::{Cluster, Durability, PASSWORD};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::bank::Desk;
-use crate::house::{self, EVENTS, House};
+use crate::house::{self, EVENTS, House, NOTIFICATIONS};
 
 /// A desk whose bank has its ledger in this database.
 fn migrate(desk: &Desk, url: &str, more: &[(&str, &str)]) -> crate::bank::Done {
@@ -120,25 +122,54 @@ async fn what_one_process_takes_in_answers_a_poll_that_waits_at_another() {
     house.start();
     let tpp = house.subscriber("tpp-1").await;
     let beside = house.beside("internal");
-    let waiting = tokio::spawn(async move {
-        let body = json!({ "returnImmediately": false, "maxEvents": 10 });
-        tpp.post(EVENTS).json(&body).send().await
-    });
+    let body = json!({ "returnImmediately": false, "maxEvents": 10 });
+    let waiting = tpp.post(EVENTS).json(&body).send();
+    let mut waiting = pin!(waiting);
     let began = Instant::now();
     let publisher = house.colleague_at(beside.address("internal"), "publisher");
-    let (mut published, mut waiting) = (0, waiting);
+    let mut published = 0;
     let polled = loop {
-        // The poll has to be waiting before the news: until then it is told again.
+        if let Ok(polled) = timeout(Duration::from_millis(500), &mut waiting).await {
+            break polled;
+        }
+        // Whether it waits by now nobody can see: until it is answered there is more news.
         let item = house::item("tpp-1", "r-1", &format!("k-{published}"));
         assert_eq!(publisher.post("/v1/events", &item).await.status, 200);
         published += 1;
-        if let Ok(polled) = timeout(Duration::from_millis(500), &mut waiting).await {
-            break polled.unwrap();
-        }
     };
     assert!(!house::sets(&polled.json()).is_empty(), "{polled:?}");
     assert!(began.elapsed() < LONG_POLL, "{:?}", began.elapsed());
     drop(beside);
+    assert_eq!(house.stop(), 0);
+}
+
+// D-05, D-08
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_process_was_pushing_another_takes_over_in_time() {
+    let mut house = House::on_postgres(&[("OYEZ_STORE__TAKEOVER", "2s")]).await;
+    house.start();
+    let endpoint = Endpoint::start(&house.site().authority.server(&[])).await;
+    endpoint.behave(NOTIFICATIONS, Behaviour::accept());
+    house.pushed("tpp-1", &endpoint, &json!({})).await;
+    let beside = house.beside("internal,delivery");
+    let publisher = house.colleague_at(beside.address("internal"), "publisher");
+    let publish = async |key: &str| {
+        let item = house::item("tpp-1", "r-1", key);
+        assert_eq!(publisher.post("/v1/events", &item).await.status, 200);
+    };
+    publish("k-1").await;
+    endpoint.until_count(NOTIFICATIONS, 1).await;
+    // Whichever of them has the lane: both are killed in turn, and the other goes on.
+    house.kill();
+    publish("k-2").await;
+    endpoint.until_count(NOTIFICATIONS, 2).await;
+    house.start();
+    drop(beside);
+    let publisher = house.colleague("publisher");
+    let item = house::item("tpp-1", "r-1", "k-3");
+    assert_eq!(publisher.post("/v1/events", &item).await.status, 200);
+    endpoint.until_count(NOTIFICATIONS, 3).await;
+    assert_eq!(endpoint.inbox(NOTIFICATIONS).accepted().len(), 3);
     assert_eq!(house.stop(), 0);
 }
 

@@ -9,8 +9,7 @@ use oyez_domain::time::Timestamp;
 use oyez_store::Error;
 use tokio::time::Instant;
 
-use super::{Node, Told};
-use crate::SWEEP;
+use super::{Node, SWEEP, Told};
 use crate::door::{Claim, Door, Tenure, Title};
 use crate::lane;
 

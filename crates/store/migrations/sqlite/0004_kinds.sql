@@ -36,15 +36,17 @@ CREATE TABLE withdrawn_kinds (
 -- back.
 ALTER TABLE queues ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
 
-CREATE TEMP TABLE types_of AS
+-- Not temporary: those are kept in memory, and may be millions. The places of these in the file are taken by what comes next.
+CREATE TABLE types_of AS
     SELECT e.event, (
         SELECT json_group_array(type) FROM (
             SELECT DISTINCT h.value ->> '$.type' AS type FROM json_each(e.notice, '$.happenings') h ORDER BY 1)
     ) AS types
     FROM (SELECT event FROM outstanding UNION ALL SELECT event FROM failed) o CROSS JOIN events e USING (event);
 INSERT INTO kinds (types) SELECT DISTINCT types FROM types_of ORDER BY types;
-CREATE TEMP TABLE kind_of (event INTEGER PRIMARY KEY, kind INTEGER NOT NULL);
+CREATE TABLE kind_of (event INTEGER PRIMARY KEY, kind INTEGER NOT NULL);
 INSERT INTO kind_of SELECT t.event, k.kind FROM types_of t CROSS JOIN kinds k USING (types);
+DROP TABLE types_of;
 
 -- Anew with its kind, and without the column that `begun` took the place of.
 CREATE TABLE outstanding_with_kind (
@@ -99,5 +101,4 @@ ALTER TABLE failed_with_kind RENAME TO failed;
 CREATE UNIQUE INDEX failed_by_jti ON failed (jti);
 
 INSERT INTO queue_kinds SELECT tpp, kind, min(position) FROM outstanding GROUP BY tpp, kind;
-DROP TABLE types_of;
 DROP TABLE kind_of;

@@ -6,21 +6,19 @@ pub(super) use crate::error::contradiction;
 
 use crate::Error;
 
-/// Every statement's fault becomes one of ours; a row that does not read as what we write is a contradiction.
+/// What is asked of a row alone: one that does not read as what we write is a contradiction. Statements' faults are [`fault`]s.
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
-        let detail = described(&error);
-        if let Some(said) = error.as_db_error() {
-            return of_state(said.code(), detail);
-        }
-        // The driver tells its own faults apart by words alone; a broken connection has an io::Error below it, or is closed.
-        if error.is_closed() || has_io_error(&error) {
-            Self::Unavailable { detail }
-        } else if detail.contains("deserializing") || detail.contains("number of rows") {
-            Self::Inconsistent { detail }
-        } else {
-            Self::Unavailable { detail }
-        }
+        contradiction(described(&error))
+    }
+}
+
+/// A connection's or a statement's fault: what the server said, or that it said nothing any more.
+pub(super) fn fault(error: &tokio_postgres::Error) -> Error {
+    let detail = described(error);
+    match error.code() {
+        Some(code) => of_state(code, detail),
+        None => Error::Unavailable { detail },
     }
 }
 
@@ -100,15 +98,4 @@ fn said_by(said: &DbError) -> String {
         said.message(),
         detail.unwrap_or_default()
     )
-}
-
-fn has_io_error(error: &tokio_postgres::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if error.is::<std::io::Error>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }

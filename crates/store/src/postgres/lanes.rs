@@ -89,6 +89,7 @@ pub(super) async fn report(
         return Ok(vec![Reported::NotOwner; reports.len()]);
     }
     // Sent together, and done one after another in their order.
+    unit.db().prepare(&[REPORT_LANE]).await?;
     let reports = reports.iter().map(|report| report_one(unit, lease, report));
     try_join_all(reports).await
 }

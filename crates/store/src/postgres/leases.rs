@@ -46,7 +46,9 @@ pub(super) async fn hold(
 pub(super) async fn release(unit: &Unit, lease: &Lease) -> Result<(), Error> {
     let (name, epoch) = (lease.node_id.as_str(), count(lease.epoch));
     // An epoch that is over already is what was wanted.
-    unit.execute(RELEASE_LEASE, &[&name, &epoch]).await?;
+    let clock = clock(unit.db()).await?.unix_ms();
+    unit.execute(RELEASE_LEASE, &[&name, &epoch, &clock])
+        .await?;
     Ok(())
 }
 
@@ -97,4 +99,5 @@ const RENEW_LEASE: &str = "
     UPDATE nodes SET expires_at = $3 WHERE node_id = $1 AND epoch = $2 AND expires_at > $4
     RETURNING epoch";
 
-const RELEASE_LEASE: &str = "UPDATE nodes SET expires_at = 0 WHERE node_id = $1 AND epoch = $2";
+const RELEASE_LEASE: &str = "
+    UPDATE nodes SET expires_at = least(expires_at, $3) WHERE node_id = $1 AND epoch = $2";

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_postgres::{AsyncMessage, Notification};
 
+use super::errors::fault;
 use super::options::{Announcing, Options};
 use super::server::Server;
 use super::session::{Session, connect};
@@ -146,13 +147,15 @@ async fn listen_once(
     let (client, mut connection) = connect(server, options).await?;
     let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
     let ask = async {
-        client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
+        let asked = client.batch_execute(&format!("LISTEN {CHANNEL}")).await;
+        asked.map_err(|error| fault(&error))?;
         tasks.closing().await;
         Err::<(), Error>(closed())
     };
     let hear = async {
         while let Some(message) = messages.next().await {
-            if let AsyncMessage::Notification(notification) = message? {
+            let message = message.map_err(|error| fault(&error))?;
+            if let AsyncMessage::Notification(notification) = message {
                 room.hear(&notification);
             }
         }

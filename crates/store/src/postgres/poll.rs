@@ -4,6 +4,8 @@
 //! see cost it nothing, however many they are. As many are read as a choice may take, and one that it may not: that one says
 //! when the next falls due, and from where on later walks have to look.
 
+mod reading;
+
 use std::sync::Arc;
 
 use oyez_domain::event::Family;
@@ -14,22 +16,22 @@ use oyez_domain::life::Acknowledged;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
-use uuid::Uuid;
 
 use super::Shared;
 use super::changes::{Changes, ErrorEntry, Fate, Key, Polls, SetAside};
 use super::clock::{self, Noted};
-use super::columns::uuid;
 use super::group::{self, Known, Work as GroupWork};
 use super::line::{Kind, Request};
-use super::open::{Open, open_columns};
+use super::open::Open;
 use super::partitions::Span;
-use super::session::{Session, Values};
+use super::session::Session;
 use super::state::{FAMILIES, State, family};
 use super::waiting::Waiting;
-use super::work::{self, Candidate, candidates};
+use super::work::{self, Candidate};
 use crate::Error;
 use crate::codes::{TppId, family_code};
+use reading::{Bounds, Named, is_visible, read_set_back};
+pub(super) use reading::{FIRST_DUE, OLDEST};
 
 /// A poll, and when it came.
 pub(super) struct Polling {
@@ -194,108 +196,6 @@ impl GroupWork for Polling {
 
     fn waiting(shared: &Shared) -> &Waiting<Self> {
         &shared.waiting.poll
-    }
-}
-
-/// Adds to the candidates what waits for its turn only, and reads what falls due next.
-async fn read_set_back(
-    db: &Session,
-    (tpp, ask): (TppId, &Polling),
-    known: &Known,
-    nth: usize,
-    before: &mut Before,
-) -> Result<(), Error> {
-    let (families, rows_max) = (visible(&ask.poll), ask.rows_max());
-    let (gone, gone_jtis) = Named::of(&[ask], known).acknowledged;
-    let now = ask.now.unix_ms();
-    let values: Values<'_> = &[&tpp.0, &families, &rows_max, &gone, &gone_jtis, &now];
-    let mut found = vec![Vec::new()];
-    work::by_request(&db.rows(DUE_BUT_FOR_THE_CLOCK, values).await?, &mut found)?;
-    let candidates = &mut before.candidates[nth];
-    for more in found.into_iter().flatten() {
-        if !candidates.iter().any(|it| it.key() == more.key()) {
-            candidates.push(more);
-        }
-    }
-    candidates.sort_by_key(|it| (it.row.due_at, it.row.position));
-    for row in db.rows(NEXT_BUT_FOR_THE_CLOCK, values).await? {
-        before.named.push(Open::read(&row, 0)?);
-    }
-    Ok(())
-}
-
-impl Polling {
-    /// As many as can be chosen or fail, and another: two where the first alone says what is next.
-    fn rows_max(&self) -> i64 {
-        let poll = &self.poll;
-        let may_go = match poll.limits.order {
-            DeliveryOrder::Concurrent => i64::from(poll.events_max),
-            DeliveryOrder::Strict => 1,
-        };
-        let errors = poll.errors.iter();
-        let errors = errors.filter(|(_, error)| !error.is_duplicate_notice());
-        may_go + i64::try_from(errors.count()).unwrap_or(i64::MAX >> 1) + 1
-    }
-}
-
-/// The events that a group of polls names.
-struct Named {
-    tpps: Vec<i64>,
-    jtis: Vec<Uuid>,
-    /// Those that end by it.
-    acknowledged: (Vec<i64>, Vec<Uuid>),
-}
-
-impl Named {
-    fn of(group: &[&Polling], known: &Known) -> Self {
-        let mut named = Self {
-            tpps: Vec::new(),
-            jtis: Vec::new(),
-            acknowledged: (Vec::new(), Vec::new()),
-        };
-        for ask in group {
-            let Some(tpp) = known.get(&ask.poll.client_id) else {
-                continue;
-            };
-            let acks = ask.poll.acks.iter().map(|jti| (jti, true));
-            let errors = ask.poll.errors.iter();
-            let errors = errors.map(|(jti, error)| (jti, error.is_duplicate_notice()));
-            for (jti, ends) in acks.chain(errors) {
-                named.tpps.push(tpp.0);
-                named.jtis.push(uuid(*jti));
-                if ends {
-                    named.acknowledged.0.push(tpp.0);
-                    named.acknowledged.1.push(uuid(*jti));
-                }
-            }
-        }
-        named
-    }
-}
-
-/// The bounds of walks, by request; those of another order, and of TPPs that nobody knows, have none.
-struct Bounds {
-    tpps: Vec<Option<i64>>,
-    families: Vec<i32>,
-    rows_max: Vec<i64>,
-}
-
-impl Bounds {
-    fn of(group: &[&Polling], known: &Known, order: DeliveryOrder) -> Self {
-        let tpp = |ask: &&Polling| {
-            let is_meant = ask.poll.limits.order == order;
-            let tpp = known.get(&ask.poll.client_id).filter(|_| is_meant);
-            tpp.map(|tpp| tpp.0)
-        };
-        Self {
-            tpps: group.iter().map(tpp).collect(),
-            families: group.iter().map(|ask| visible(&ask.poll)).collect(),
-            rows_max: group.iter().map(|ask| ask.rows_max()).collect(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.tpps.iter().all(Option::is_none)
     }
 }
 
@@ -514,62 +414,3 @@ impl Walk {
         Ok(next)
     }
 }
-
-/// The families that a token may see, a bit each.
-fn visible(poll: &Poll) -> i32 {
-    let families = poll.families.iter();
-    families.fold(0, |bits, family| bits | 1 << family_code(*family))
-}
-
-fn is_visible(poll: &Poll, family: i16) -> bool {
-    visible(poll) >> family & 1 == 1
-}
-
-pub(super) const FIRST_DUE: &str = candidates!(
-    "unnest($1::bigint[], $2::integer[], $3::bigint[]) WITH ORDINALITY a (tpp, families, rows_max, nth)
-        JOIN queues q ON q.tpp = a.tpp
-        CROSS JOIN LATERAL (
-            SELECT d.* FROM generate_series(0, 3) f (family)
-                CROSS JOIN LATERAL (
-                    SELECT d.* FROM outstanding d
-                    WHERE d.tpp = a.tpp AND d.family = f.family::smallint AND d.due_at >= q.due_from[f.family + 1]
-                        AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[]))
-                    ORDER BY d.due_at, d.position LIMIT a.rows_max) d
-            WHERE a.families >> f.family & 1 = 1
-            ORDER BY d.due_at, d.position LIMIT a.rows_max) o",
-    "o.due_at, o.position"
-);
-
-pub(super) const OLDEST: &str = candidates!(
-    "unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY a (tpp, rows_max, nth)
-        JOIN queues q ON q.tpp = a.tpp
-        CROSS JOIN LATERAL (
-            SELECT d.* FROM outstanding d
-            WHERE d.tpp = a.tpp AND d.position >= q.first_position
-                AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($3::bigint[], $4::uuid[]))
-            ORDER BY d.position LIMIT a.rows_max) o",
-    "o.position"
-);
-
-const DUE_BUT_FOR_THE_CLOCK: &str = candidates!(
-    concat!(
-        "(VALUES (1::bigint)) a (nth) CROSS JOIN LATERAL (
-            SELECT d.* FROM outstanding d
-            WHERE d.tpp = $1::bigint AND $2::integer >> d.family & 1 = 1 AND d.due_at > $6::bigint
-                AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[])) AND ",
-        clock::but_for_it!("d.due_at"),
-        " <= $6::bigint ORDER BY d.due_at, d.position LIMIT $3::bigint) o"
-    ),
-    "o.due_at, o.position"
-);
-
-const NEXT_BUT_FOR_THE_CLOCK: &str = concat!(
-    "SELECT ",
-    open_columns!("d"),
-    " FROM outstanding d
-    WHERE d.tpp = $1::bigint AND $2::integer >> d.family & 1 = 1
-        AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[]))
-    ORDER BY ",
-    clock::but_for_it!("d.due_at"),
-    " LIMIT $3::bigint"
-);

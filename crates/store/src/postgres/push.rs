@@ -1,10 +1,10 @@
-//! Pushing: what to send next, and what was chosen and not tried (D-01 … D-10, P-14).
+//! Pushing: what to send next (D-01 … D-10, P-14).
 
 use std::sync::Arc;
 
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::Claim;
-use oyez_domain::ledger::push::{Choice, DueForPush};
+use oyez_domain::ledger::push::DueForPush;
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
@@ -14,7 +14,6 @@ use uuid::Uuid;
 use super::Shared;
 use super::changes::{Changes, Fate, Key};
 use super::clock::{self, Noted};
-use super::columns::uuid;
 use super::errors::expect_rows;
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
@@ -344,91 +343,6 @@ fn next_at(
         state.bounds.push_from = first.unwrap_or(now).unix_ms();
     }
     Ok(next)
-}
-
-/// What was chosen for pushing and not tried, and when that was said.
-pub(super) struct PutBack {
-    pub(super) client_id: ClientId,
-    pub(super) choices: Vec<Choice>,
-    pub(super) now: Timestamp,
-}
-
-impl Kind for PutBack {
-    type Ask = Self;
-    type Answer = u64;
-    const NAME: &'static str = "events put back";
-
-    fn rows(ask: &Self) -> usize {
-        ask.choices.len().max(1)
-    }
-
-    async fn serve(shared: &Arc<Shared>, group: Vec<Request<Self>>) {
-        group::serve(shared, group).await;
-    }
-}
-
-impl Work for PutBack {
-    type Read = Vec<Open>;
-    const READS: &'static [&'static str] = &[work::NAMED];
-
-    fn clients(ask: &Self) -> impl Iterator<Item = &ClientId> + Send {
-        std::iter::once(&ask.client_id)
-    }
-
-    async fn read(
-        _shared: &Shared,
-        db: &Session,
-        group: &[&Self],
-        known: &Known,
-    ) -> Result<Vec<Open>, Error> {
-        let (mut tpps, mut jtis) = (Vec::new(), Vec::new());
-        for ask in group {
-            if let Some(tpp) = known.get(&ask.client_id) {
-                tpps.extend(ask.choices.iter().map(|_| tpp.0));
-                jtis.extend(ask.choices.iter().map(|choice| uuid(choice.jti)));
-            }
-        }
-        work::named(db, &tpps, &jtis).await
-    }
-
-    fn decide(
-        changes: &mut Changes,
-        (_, ask): (usize, &Self),
-        known: &Known,
-        rows: &mut Vec<Open>,
-    ) -> Result<u64, Error> {
-        changes.take_in(rows.drain(..));
-        let Some(tpp) = known.get(&ask.client_id) else {
-            return Ok(0);
-        };
-        let mut put_back = 0;
-        let mut next_push_at: Option<Timestamp> = None;
-        for choice in &ask.choices {
-            let key = (*tpp, choice.jti);
-            let flies = changes
-                .outstanding(key)
-                .is_some_and(|row| row.flight_until == Some(choice.in_flight_until));
-            if !flies {
-                continue;
-            }
-            let push_at = changes.change(key, |row| {
-                let turn = row.turn();
-                row.land(Some(turn));
-                row.pushed_from(ask.now)
-            });
-            put_back += 1;
-            next_push_at = next_push_at.into_iter().chain(push_at.flatten()).min();
-        }
-        if put_back > 0 {
-            changes.polls_news(*tpp, &ask.client_id);
-        }
-        changes.came_back(*tpp, next_push_at, ask.now)?;
-        Ok(put_back)
-    }
-
-    fn waiting(shared: &Shared) -> &Waiting<Self> {
-        &shared.waiting.put_back
-    }
 }
 
 // In the TPP's own order, where it has one: $4 is the deployment's.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Connection, Row, Socket, Statement};
 
-use super::errors::{contradiction, is_conflict, is_cut, spoils};
+use super::errors::{contradiction, fault, is_conflict, is_cut, spoils};
 use super::options::Options;
 use super::server::{Handshake, Private, Server};
 use super::tasks::Tasks;
@@ -85,7 +85,7 @@ impl Session {
     pub(super) async fn rows(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Error> {
         let statement = self.statement(sql).await?;
         let rows = self.client.query(&statement, values).await;
-        rows.map_err(|error| self.fault(error))
+        rows.map_err(|error| self.fault(&error))
     }
 
     /// The row, if there is one.
@@ -103,13 +103,13 @@ impl Session {
     pub(super) async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64, Error> {
         let statement = self.statement(sql).await?;
         let changed = self.client.execute(&statement, values).await;
-        changed.map_err(|error| self.fault(error))
+        changed.map_err(|error| self.fault(&error))
     }
 
     /// Statements without values or answers, prepared nowhere.
     pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
         let done = self.client.batch_execute(sql).await;
-        done.map_err(|error| self.fault(error))
+        done.map_err(|error| self.fault(&error))
     }
 
     /// Begins a transaction; may be asked together with the first statements in it.
@@ -129,7 +129,7 @@ impl Session {
     pub(super) async fn commit(&self) -> Result<(), Error> {
         let done = self.client.batch_execute("COMMIT").await;
         if let Err(error) = done {
-            return Err(self.commit_fault(error));
+            return Err(self.commit_fault(&error));
         }
         self.is_open.store(false, Ordering::Relaxed);
         Ok(())
@@ -150,7 +150,7 @@ impl Session {
         // So few futures are asked in their order, which is the order they are sent in.
         let done = futures_util::future::try_join_all(flight).await;
         if let Err(error) = done {
-            return Err(self.commit_fault(error));
+            return Err(self.commit_fault(&error));
         }
         self.is_open.store(false, Ordering::Relaxed);
         Ok(())
@@ -177,7 +177,7 @@ impl Session {
             return Ok(statement.clone());
         }
         let statement = self.client.prepare(sql).await;
-        let statement = statement.map_err(|error| self.fault(error))?;
+        let statement = statement.map_err(|error| self.fault(&error))?;
         let mut prepared = self.prepared();
         if prepared.len() >= STATEMENTS_MAX {
             prepared.clear();
@@ -192,18 +192,18 @@ impl Session {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn commit_fault(&self, error: tokio_postgres::Error) -> Error {
-        let is_cut = is_cut(&error);
+    fn commit_fault(&self, error: &tokio_postgres::Error) -> Error {
+        let is_cut = is_cut(error);
         let fault = self.fault(error);
         if is_cut { in_doubt(&fault) } else { fault }
     }
 
-    fn fault(&self, error: tokio_postgres::Error) -> Error {
-        self.lost_race.store(is_conflict(&error), Ordering::Relaxed);
-        if spoils(&error) {
+    fn fault(&self, error: &tokio_postgres::Error) -> Error {
+        self.lost_race.store(is_conflict(error), Ordering::Relaxed);
+        if spoils(error) {
             self.is_spoilt.store(true, Ordering::Relaxed);
         }
-        Error::from(error)
+        fault(error)
     }
 }
 
@@ -219,9 +219,10 @@ pub(super) async fn connect(
     // The driver bounds each host's connect, but not what the host then says.
     let time_max = options.connect_time_max.saturating_mul(hosts + 1);
     let connected = timeout(time_max, config.connect(Handshake(server.secure.clone()))).await;
-    Ok(connected.map_err(|_| Error::Unavailable {
+    let connected = connected.map_err(|_| Error::Unavailable {
         detail: format!("no host answered within {} ms", time_max.as_millis()),
-    })??)
+    })?;
+    connected.map_err(|error| fault(&error))
 }
 
 /// A statement on its way.

@@ -26,7 +26,8 @@ use oyez_domain::version::ApiVersion;
 use super::accept::Accept;
 use super::attempts::Record;
 use super::poll::Polling;
-use super::push::{Due, PutBack};
+use super::push::Due;
+use super::put_back::PutBack;
 use super::recheck::Recheck;
 use super::sets::Keep;
 use super::unit::Unit;
@@ -59,7 +60,7 @@ impl Store for Ledger {
         profile: Profile,
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.write(
+        Box::pin(self.change(
             (actor, client_id, profile),
             move |unit, (actor, client_id, profile)| {
                 Box::pin(tpps::change(unit, actor, client_id, profile, now))
@@ -74,7 +75,7 @@ impl Store for Ledger {
         standing: Standing,
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.write(
+        Box::pin(self.change(
             (actor, client_id, standing),
             move |unit, (actor, client_id, standing)| {
                 Box::pin(tpps::set_standing(unit, actor, client_id, standing, now))
@@ -109,7 +110,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<Registrations, Refusal>> {
         Box::pin(
-            self.write((client_id, id, wish), move |unit, (client_id, id, wish)| {
+            self.change((client_id, id, wish), move |unit, (client_id, id, wish)| {
                 Box::pin(registrations::create(unit, client_id, id, wish, api, now))
             }),
         )
@@ -122,7 +123,7 @@ impl Store for Ledger {
         wish: Wish,
         now: Timestamp,
     ) -> Answer<'_, Result<(Registrations, Effect), Refusal>> {
-        Box::pin(self.write(
+        Box::pin(self.change(
             (client_id, target, wish),
             move |unit, (client_id, target, wish)| {
                 Box::pin(registrations::replace(unit, client_id, target, wish, now))
@@ -137,7 +138,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
         Box::pin(
-            self.write((client_id, target), move |unit, (client_id, target)| {
+            self.change((client_id, target), move |unit, (client_id, target)| {
                 Box::pin(registrations::delete(unit, client_id, target, now))
             }),
         )
@@ -151,7 +152,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
         Box::pin(
-            self.write((actor, client_id), move |unit, (actor, client_id)| {
+            self.change((actor, client_id), move |unit, (actor, client_id)| {
                 Box::pin(registrations::remove(unit, actor, client_id, kind, now))
             }),
         )
@@ -231,7 +232,7 @@ impl Store for Ledger {
         jtis: Vec<Jti>,
         now: Timestamp,
     ) -> Answer<'_, u64> {
-        Box::pin(self.write(
+        Box::pin(self.change(
             (actor, client_id, jtis),
             move |unit, (actor, client_id, jtis)| {
                 Box::pin(withdraw::named(unit, actor, client_id, jtis, now))
@@ -246,7 +247,7 @@ impl Store for Ledger {
         jtis: Vec<Jti>,
         now: Timestamp,
     ) -> Answer<'_, u64> {
-        Box::pin(self.write(
+        Box::pin(self.change(
             (actor, client_id, jtis),
             move |unit, (actor, client_id, jtis)| {
                 Box::pin(requeue::retry_pushes(unit, actor, client_id, jtis, now))
@@ -262,7 +263,7 @@ impl Store for Ledger {
         events_max: u32,
         now: Timestamp,
     ) -> Answer<'_, Vec<Jti>> {
-        Box::pin(self.write(
+        Box::pin(self.change(
             (actor, client_id, accepted),
             move |unit, (actor, client_id, accepted)| {
                 Box::pin(requeue::requeue_failed(
@@ -273,7 +274,7 @@ impl Store for Ledger {
     }
 
     fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64> {
-        Box::pin(self.write((actor, kid), move |unit, (actor, kid)| {
+        Box::pin(self.change((actor, kid), move |unit, (actor, kid)| {
             Box::pin(keys::disown(unit, actor, kid, now))
         }))
     }
@@ -345,7 +346,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, bool> {
         Box::pin(
-            self.write((actor, client_id), move |unit, (actor, client_id)| {
+            self.change((actor, client_id), move |unit, (actor, client_id)| {
                 Box::pin(endpoints::pause(unit, actor, client_id, now))
             }),
         )
@@ -358,7 +359,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, bool> {
         Box::pin(
-            self.write((actor, client_id), move |unit, (actor, client_id)| {
+            self.change((actor, client_id), move |unit, (actor, client_id)| {
                 Box::pin(endpoints::resume(unit, actor, client_id, now))
             }),
         )

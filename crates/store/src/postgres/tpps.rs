@@ -36,6 +36,7 @@ pub(super) async fn id(db: &Session, client_id: &ClientId) -> Result<Option<TppI
 /// or registrations changes. `None` if it is not known.
 pub(super) async fn hold(unit: &Unit, client_id: &ClientId) -> Result<Option<Known>, Error> {
     let (db, name) = (unit.db(), client_id.as_str());
+    db.prepare(&[LOCK, KNOW]).await?;
     // What is read by a statement of its own, after the lock was had, is what the lock's last holder left.
     let (_, row) = try_join!(async { db.row(LOCK, &[&name]).await }, async {
         db.row(KNOW, &[&name]).await

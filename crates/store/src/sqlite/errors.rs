@@ -73,3 +73,28 @@ pub(super) fn expect_rows(changed: usize, expected: usize, what: &str) -> Result
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // G-10, I-02
+    #[test]
+    fn a_commit_that_could_not_be_written_is_none_and_what_fails_after_that_leaves_it_in_doubt() {
+        let of = |code| of_commit(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        let cases = [
+            (ffi::SQLITE_FULL, "DiskFull"),
+            (ffi::SQLITE_BUSY, "Busy"),
+            (ffi::SQLITE_READONLY, "ReadOnly"),
+            (ffi::SQLITE_IOERR_WRITE, "Unavailable"),
+            (ffi::SQLITE_IOERR_FSYNC, "InDoubt"),
+            (ffi::SQLITE_IOERR_SHMSIZE, "InDoubt"),
+            (ffi::SQLITE_CORRUPT, "InDoubt"),
+            (ffi::SQLITE_NOMEM, "InDoubt"),
+        ];
+        for (code, expected) in cases {
+            let said = format!("{:?}", of(code));
+            assert!(said.starts_with(expected), "{code}: {said}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::codes::{from_json, to_json};
 use super::tpps::TppId;
+use super::withdraw;
 use super::writer::Unit;
 use crate::Error;
 
@@ -72,8 +73,13 @@ impl Kinds {
     }
 }
 
-/// From this position on, or an earlier one, there may be events of this kind.
+/// From this position on, or an earlier one, there may be events of this kind. Not while it is being withdrawn: the event would
+/// be, too. What was not wanted then is wanted now only if the server was started with other rules in between.
 pub(super) fn enter(unit: &Unit, tpp: TppId, kind: KindId, position: u64) -> Result<(), Error> {
+    let mut is_withdrawn = unit.db.prepare_cached(IS_WITHDRAWN)?;
+    if is_withdrawn.exists(params![tpp, kind])? {
+        return Err(withdraw::going_on());
+    }
     let mut statement = unit.db.prepare_cached(ENTER)?;
     statement.execute(params![tpp, kind, position])?;
     Ok(())
@@ -160,6 +166,8 @@ pub(super) const FIND: &str = "
     FROM kinds WHERE types = ?1";
 
 const MAKE: &str = "INSERT INTO kinds (types) VALUES (?1) RETURNING kind";
+
+const IS_WITHDRAWN: &str = "SELECT 1 FROM withdrawn_kinds WHERE tpp = ?1 AND kind = ?2";
 
 // What is queued again has an old position.
 const ENTER: &str = "

@@ -10,6 +10,8 @@ mod schema;
 mod withdrawals;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use oyez_domain::actor::Actor;
 use oyez_domain::event::Family;
@@ -23,8 +25,9 @@ use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_domain::version::ApiVersion;
 use tempfile::TempDir;
 
+use super::writer::Unit;
 use super::{Ledger, Options};
-use crate::Store;
+use crate::{Error, Store};
 use oyez_testkit::making::{
     self, DAWN, UPDATE, client, everything, interaction, notice, profile, submission,
 };
@@ -133,4 +136,26 @@ async fn balance(ledger: &Ledger) {
 
 fn tpp() -> ClientId {
     client("tpp")
+}
+
+/// Steps of SQLite's machine that some work takes.
+async fn steps_of<T: Send + 'static>(
+    ledger: &Ledger,
+    mut work: impl FnMut(&mut Unit) -> Result<T, Error> + Send + 'static,
+) -> u64 {
+    let steps = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&steps);
+    let count = ledger.write(move |unit| {
+        let counter = Arc::clone(&counter);
+        let count = move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        unit.db.progress_handler(1, Some(count))?;
+        let done = work(unit);
+        unit.db.progress_handler(0, None::<fn() -> bool>)?;
+        done
+    });
+    count.await.unwrap();
+    steps.load(Ordering::Relaxed)
 }

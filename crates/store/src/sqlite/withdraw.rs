@@ -55,12 +55,17 @@ pub(super) fn unwanted(
 /// Whether a TPP's registrations may be changed: one change is done with before the next.
 pub(super) fn refuse_while_going_on(known: Known) -> Result<(), Error> {
     if known.is_withdrawing {
-        return Err(Error::Busy {
-            detail: "what the last change of this TPP's registrations withdrew is being written"
-                .to_owned(),
-        });
+        return Err(going_on());
     }
     Ok(())
+}
+
+/// What cannot be done before a withdrawal is done with.
+pub(super) fn going_on() -> Error {
+    Error::Busy {
+        detail: "what the last change of this TPP's registrations withdrew is being written"
+            .to_owned(),
+    }
 }
 
 /// How far a withdrawal has come that was too much for one transaction; `None` if there is none.

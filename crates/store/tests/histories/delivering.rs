@@ -15,6 +15,9 @@ use super::{Company, Player, agree, both, whole};
 use crate::step::{Bytes, EventOf, Item, PollOf, VerdictOf};
 use oyez_testkit::claims::newest_claim;
 use oyez_testkit::making::{DAWN, UPDATE, interaction, keyed, notice, submission};
+use tokio::sync::Mutex;
+
+static CLAIMING: Mutex<()> = Mutex::const_new(());
 
 impl Player<'_> {
     pub(super) async fn accept(&mut self, items: Vec<Item>) {
@@ -160,6 +163,9 @@ impl Player<'_> {
             Company::Alone => self.now,
             Company::Among { .. } => Timestamp::MAX,
         };
+        // Those in company are one node, and a node makes its claims one after another: of two at once a ledger may let the one
+        // pass over what the other is just claiming.
+        let _alone = CLAIMING.lock().await;
         for (ledger, lease) in self.ledgers.into_iter().zip(leases) {
             let claimed = ledger.claim_lanes(lease, Wanted::Due, 1_000, claims_at);
             claimed.await.unwrap();

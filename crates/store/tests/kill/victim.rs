@@ -20,8 +20,8 @@ use oyez_domain::ledger::sets::{Kept, Look, Purpose, SetState, Signed, Work};
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{DeliveryOrder, Overrides};
 use oyez_domain::version::ApiVersion;
-use oyez_store::Store;
 use oyez_store::sqlite::{Ledger, Options};
+use oyez_store::{Error, Store};
 use tokio::task::JoinSet;
 
 use crate::promise::{How, Promise};
@@ -46,7 +46,12 @@ struct Victim {
 
 /// Runs until it is killed.
 pub(crate) async fn run(path: PathBuf, round: Round) {
-    let ledger = Ledger::open(&path, Options::default(), rules()).unwrap();
+    // So that deaths fall between the steps of a withdrawal.
+    let options = Options {
+        withdrawn_at_once_max: 1,
+        ..Options::default()
+    };
+    let ledger = Ledger::open(&path, options, rules()).unwrap();
     let victim = Arc::new(Victim {
         ledger,
         round: round.number,
@@ -370,6 +375,10 @@ impl Victim {
                         .ledger
                         .create_registration(client_id(), id, wish, api, self.now())
                         .await;
+                    if matches!(created, Err(Error::Busy { .. })) {
+                        // What the deletion withdrew is being written.
+                        continue;
+                    }
                     created.unwrap().unwrap();
                 }
             }

@@ -291,9 +291,7 @@ impl Pushing {
     }
 }
 
-const VARIABLES: [(&str, &str); 8] = [
-    // With its name it takes up its own lanes at once.
-    ("OYEZ_STORE__NODE", "the-only-one"),
+const VARIABLES: [(&str, &str); 7] = [
     ("OYEZ_PUSH__CONNECT_TIMEOUT", "1s"),
     ("OYEZ_PUSH__TOTAL_TIMEOUT", "1s"),
     ("OYEZ_PUSH__SLOW_PROBE", "1m"),

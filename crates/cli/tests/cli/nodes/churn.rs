@@ -96,7 +96,7 @@ fn tell(crowd: &Crowd, events: usize, slowest: Duration) {
 }
 
 const VARIABLES: [(&str, &str); 4] = [
-    ("OYEZ_PUSH__TAKE_OVER", "4s"),
+    ("OYEZ_STORE__TAKEOVER", "4s"),
     ("OYEZ_PUSH__TOTAL_TIMEOUT", "1s"),
     ("OYEZ_PUSH__CONNECT_TIMEOUT", "1s"),
     ("OYEZ_POLLING__REDELIVERY_DELAY", "1s"),

@@ -222,7 +222,6 @@ impl Work {
         assert!(answered, "no more answers: {}", house.log());
     }
 
-
     /// Everybody goes home.
     pub(crate) async fn end(mut self) {
         self.stop.cancel();

@@ -111,7 +111,7 @@ fn is_sleepers(seen: &Seen) -> bool {
 /// Its pushes are known by what they lack.
 const SLEEPER: &str = "export OYEZ_PUSH__FINANCIAL_ID=false";
 const VARIABLES: [(&str, &str); 3] = [
-    ("OYEZ_PUSH__TAKE_OVER", "3s"),
+    ("OYEZ_STORE__TAKEOVER", "3s"),
     ("OYEZ_PUSH__TOTAL_TIMEOUT", "20s"),
     ("OYEZ_PUSH__AT_ONCE_MAX", "4"),
 ];

@@ -39,14 +39,13 @@ async fn what_one_process_takes_in_leaves_by_another_that_does_not_hear_of_it() 
     endpoint.behave(NOTIFICATIONS, Behaviour::accept());
     house.pushed("tpp-1", &endpoint, &json!({})).await;
     let polling = house.subscriber("tpp-2").await;
-    for number in 0..5 {
+    for number in 0..3 {
         let jti = publish(&house, "tpp-1", number).await;
         let began = Instant::now();
         endpoint
             .until(NOTIFICATIONS, |inbox| !inbox.of(&jti).is_empty())
             .await;
-        eprintln!("push {:?}", began.elapsed());
-        assert!(began.elapsed() < LATE_MAX * 10, "{:?}", began.elapsed());
+        assert!(began.elapsed() < LATE_MAX, "{:?}", began.elapsed());
         let mut awaited = publish(&house, "tpp-2", number).await.to_string();
         let (began, mut ack) = (Instant::now(), Vec::new());
         while !awaited.is_empty() {
@@ -58,8 +57,7 @@ async fn what_one_process_takes_in_leaves_by_another_that_does_not_hear_of_it() 
             if sets.iter().any(|(jti, _)| *jti == awaited) {
                 awaited.clear();
             }
-            eprintln!("poll {:?}", began.elapsed());
-        ack = sets.into_iter().map(|(jti, _)| jti).collect();
+            ack = sets.into_iter().map(|(jti, _)| jti).collect();
         }
         let acknowledged = json!({ "ack": ack, "maxEvents": 0 });
         let answer = polling.post(EVENTS).json(&acknowledged).send().await;
@@ -78,5 +76,5 @@ async fn publish(house: &House, tpp: &str, number: usize) -> Jti {
     jti.parse().unwrap()
 }
 
-/// The others look by themselves once in a second.
-const LATE_MAX: Duration = Duration::from_secs(4);
+/// Who has a lane keeps it for five seconds with nothing to do, and others look by themselves once in a second.
+const LATE_MAX: Duration = Duration::from_secs(9);

@@ -7,15 +7,17 @@ use oyez_domain::event::EventType;
 use oyez_domain::ids::{NodeId, RegistrationId};
 use oyez_domain::ledger::history::EventFilter;
 use oyez_domain::ledger::lanes::{Claim, Wanted};
+use oyez_domain::ledger::poll::{Patience, Poll};
 use oyez_domain::ledger::push::DueForPush;
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::ledger::sets::Look;
 use oyez_domain::registration::SubscriptionWish;
 use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
-use oyez_testkit::making::{everything, pushed_to};
+use oyez_testkit::making::{DAWN, client, everything, pushed_to};
 
-use super::{Home, accept, at, jti, poll, subscribe, tpp};
+use super::{Home, accept, at, jti, poll, steps_of, subscribe, tpp};
+use crate::sqlite::poll::poll as choose;
 use crate::sqlite::{Ledger, Options, event_list};
 use crate::{Error, Store};
 
@@ -114,6 +116,23 @@ async fn nothing_overtakes_a_backlog_whose_oldest_wait_for_a_poll_while_it_is_li
     }
     let all: Vec<_> = (1_100..3_600).map(jti).collect();
     assert_eq!(chosen, all);
+}
+
+// D-09
+#[tokio::test]
+async fn by_a_clock_that_was_set_back_nobody_looks_at_all_that_others_have() {
+    let home = Home::with_tpp(Options::default(), &tpp()).await;
+    let ledger = &home.ledger;
+    let other = client("other");
+    subscribe(ledger, &other).await;
+    accept(ledger, &other, 0..3_000).await;
+    let waiting = Poll {
+        patience: Patience::WaitForDue,
+        ..poll(&tpp(), vec![], 9)
+    };
+    let before = Timestamp::from_unix_ms(DAWN.unix_ms() - 1);
+    let steps = steps_of(ledger, move |unit| choose(unit, &waiting, before)).await;
+    assert!(steps < 3_000, "{steps}");
 }
 
 /// A node joins and claims the TPP's lane.

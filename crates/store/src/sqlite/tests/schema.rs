@@ -145,9 +145,9 @@ fn what_was_outstanding_before_kinds_gets_its_kind_from_its_notice() {
             (4, types(&["urn:\"c\""])),
         ];
         assert_eq!(found, expected, "schema {schema}");
-        let may_be = "SELECT group_concat(from_position) FROM queue_kinds ORDER BY 1";
+        let may_be = "SELECT group_concat(from_position) FROM (SELECT from_position FROM queue_kinds ORDER BY 1)";
         let may_be: String = db.query_row(may_be, [], |row| row.get(0)).unwrap();
-        assert_eq!(may_be.len(), "1,2".len(), "schema {schema}: {may_be}");
+        assert_eq!(may_be, "1,2", "schema {schema}");
     }
 }
 

@@ -5,27 +5,31 @@
     reason = "a test has no lifecycle whose tracker it could spawn on"
 )]
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
 use oyez_domain::event::Family;
-use oyez_domain::ids::{InteractionId, Jti, RegistrationId};
+use oyez_domain::ids::{InteractionId, Jti, NodeId, RegistrationId};
+use oyez_domain::ledger::lanes::{Claim, Hold, LaneReport, Reported, Wanted};
 use oyez_domain::ledger::push::{Answer, Attempt, Ended, Peer, Recorded, Verdict};
 use oyez_domain::ledger::registering::{Kind, Target, Wish};
-use oyez_domain::ledger::sets::Kept;
+use oyez_domain::ledger::sets::{Kept, Look};
 use oyez_domain::life::{Outcome, State, Withdrawn};
 use oyez_domain::registration::SubscriptionWish;
 use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
-use oyez_testkit::making::{REVOKED, UPDATE, everything, notice, only, submission};
+use oyez_testkit::making::{REVOKED, UPDATE, everything, notice, only, pushed_to, submission};
 use rusqlite::Connection;
 
-use super::{Home, accept, at, balance, jti, open, poll, signed, tpp};
+use super::{Home, accept, at, balance, jti, open, poll, signed, steps_of, tpp};
+use crate::sqlite::accept::accept as take_in;
 use crate::sqlite::poll::poll as choose;
 use crate::sqlite::writer::Unit;
-use crate::sqlite::{Ledger, Options, attempts, registrations, requeue, retention, sets, withdraw};
+use crate::sqlite::{
+    Ledger, Options, attempts, claims, lanes, push, registrations, requeue, retention, sets,
+    withdraw,
+};
 use crate::{Error, Listen, News, Store};
 
 /// A batch is so small that whatever is withdrawn is too much for it.
@@ -187,6 +191,87 @@ async fn what_is_left_goes_out_when_the_rest_is_written_and_who_waits_is_told() 
     assert_eq!(handed_out, [jti(20)]);
 }
 
+// S-12, D-05
+#[tokio::test]
+async fn a_lane_that_found_nothing_meanwhile_is_woken_when_the_rest_is_written() {
+    let home = Home::with_tpp(in_small_steps(), &tpp()).await;
+    let ledger = &home.ledger;
+    let pushed = |wish| pushed_to("acme.example", wish);
+    replace(ledger, pushed(everything())).await.unwrap();
+    accept(ledger, &tpp(), 0..20).await;
+    accept_revoked(ledger, 20).await;
+    let node = NodeId::new("one").unwrap();
+    let lease = ledger.hold_lease(node, None, Duration::from_secs(60));
+    let lease = lease.await.unwrap().unwrap();
+    let holder = lease.clone();
+    // All of this is one request, so the writer gets to do nothing between.
+    let look = ledger.write(move |unit| {
+        assert_eq!(put(unit, pushed(only(&[REVOKED])))?, 20);
+        let (owner, now) = (tpp(), at(9));
+        let lane = claims::claim(unit, &holder, Wanted::Due, 9, now)?.remove(0);
+        let claim = Claim {
+            lease: holder.clone(),
+            number: lane.claim,
+        };
+        let due = push::due(unit, &claim, &owner, LOOK, now)?.unwrap();
+        assert_eq!((due.work, due.next_at), (vec![], None));
+        let report = LaneReport {
+            client_id: owner,
+            claim: lane.claim,
+            health: lane.health,
+            hold: Hold::LetGo { wake_at: None },
+        };
+        let reported = lanes::report(unit, &holder, &[report])?;
+        assert_eq!(reported, [Reported::Written]);
+        Ok(())
+    });
+    look.await.unwrap();
+    written(ledger).await;
+    let lanes = ledger.claim_lanes(lease.clone(), Wanted::Due, 9, at(9));
+    let number = lanes.await.unwrap()[0].claim;
+    let claim = Claim { lease, number };
+    let due = ledger.due_for_push(claim, tpp(), LOOK, at(9)).await;
+    let chosen: Vec<_> = due
+        .unwrap()
+        .unwrap()
+        .work
+        .iter()
+        .map(|work| work.jti)
+        .collect();
+    assert_eq!(chosen, [jti(20)]);
+}
+
+const LOOK: Look = Look {
+    events_max: 9,
+    in_flight_for: Duration::from_secs(10),
+};
+
+// S-05, D-08, P-10
+#[tokio::test]
+async fn what_other_rules_route_again_is_not_taken_in_before_the_rest_is_written() {
+    let home = Home::with_tpp(in_small_steps(), &tpp()).await;
+    let ledger = &home.ledger;
+    accept(ledger, &tpp(), 0..20).await;
+    let look = ledger.write(|unit| {
+        let (operator, now) = (Actor::System, at(9));
+        let removed = registrations::remove(unit, &operator, &tpp(), Kind::Subscription, now)?;
+        assert_eq!(removed.unwrap().withdrawn, 20);
+        // As if the server had been stopped here, and started with another configuration.
+        Arc::make_mut(&mut unit.rules)
+            .switches
+            .polling_requires_subscription = false;
+        let again = [submission(jti(20), notice(&tpp(), Family::Aisp, &[UPDATE]))];
+        let refused = take_in(unit, &again, now);
+        assert!(matches!(refused, Err(Error::Busy { .. })), "{refused:?}");
+        Ok(())
+    });
+    look.await.unwrap();
+    written(ledger).await;
+    accept(ledger, &tpp(), 20..21).await;
+    assert_eq!(end(ledger, jti(20)).await, State::Outstanding);
+    balance(ledger).await;
+}
+
 // S-05, D-08
 #[tokio::test]
 async fn a_withdrawal_that_is_interrupted_is_ended_after_the_next_start() {
@@ -228,22 +313,8 @@ async fn a_withdrawal_that_is_interrupted_is_ended_after_the_next_start() {
 }
 
 /// Steps of SQLite's machine that a change takes.
-async fn steps_of(ledger: &Ledger, wish: SubscriptionWish) -> u64 {
-    let steps = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&steps);
-    let count = ledger.write(move |unit| {
-        let counter = Arc::clone(&counter);
-        let count = move || {
-            counter.fetch_add(1, Ordering::Relaxed);
-            false
-        };
-        unit.db.progress_handler(1, Some(count))?;
-        let put = put(unit, wish.clone());
-        unit.db.progress_handler(0, None::<fn() -> bool>)?;
-        put
-    });
-    count.await.unwrap();
-    steps.load(Ordering::Relaxed)
+async fn steps_of_put(ledger: &Ledger, wish: SubscriptionWish) -> u64 {
+    steps_of(ledger, move |unit| put(unit, wish.clone())).await
 }
 
 // S-12, I-06
@@ -253,18 +324,18 @@ async fn changes_to_and_fro_look_at_what_is_outstanding_once() {
     let ledger = &home.ledger;
     accept_revoked(ledger, 0).await;
     accept(ledger, &tpp(), 1..3_000).await;
-    let first = steps_of(ledger, only(&[UPDATE])).await;
+    let first = steps_of_put(ledger, only(&[UPDATE])).await;
     assert!(first > 3_000, "{first}");
     for n in 3_000..3_003 {
         for wish in [everything(), only(&[UPDATE]), everything()] {
-            let steps = steps_of(ledger, wish).await;
+            let steps = steps_of_put(ledger, wish).await;
             assert!(steps < 2_000, "nothing is unwanted: {steps}");
         }
         accept_revoked(ledger, n).await;
-        let steps = steps_of(ledger, only(&[UPDATE])).await;
+        let steps = steps_of_put(ledger, only(&[UPDATE])).await;
         assert!(steps < 2_000, "one, and nothing behind it: {steps}");
         assert!(matches!(end(ledger, jti(n)).await, State::Settled(_)));
-        steps_of(ledger, everything()).await;
+        steps_of_put(ledger, everything()).await;
     }
     assert_eq!(ledger.counts(tpp()).await.unwrap().withdrawn, 4);
 }
