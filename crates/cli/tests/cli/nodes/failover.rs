@@ -5,11 +5,13 @@ use std::time::Duration;
 use oyez_testkit::dice::Dice;
 use oyez_testkit::postgres::{Cluster, Durability};
 use oyez_testkit::scale;
-use tokio::time::sleep;
+use serde_json::json;
+use tokio::task::block_in_place;
+use tokio::time::{Instant, sleep};
 
-use super::Nodes;
 use super::crowd::Crowd;
-use crate::house::House;
+use super::{Nodes, PATIENCE};
+use crate::house::{self, EVENTS, House};
 use crate::kill::load::Refusals;
 
 /// `./test --quick` leaves these out.
@@ -23,6 +25,54 @@ mod slow {
         for _ in 0..scale::rounds(ROUNDS) {
             fail_over(&mut dice).await;
         }
+    }
+
+    // G-10, I-01, I-02, P-03
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn nothing_is_answered_with_success_that_the_standby_does_not_have() {
+        let primary = Cluster::start(Durability::Full);
+        let mut standby = primary.standby();
+        let url = format!(
+            "postgresql://postgres@127.0.0.1:{}/postgres",
+            primary.port()
+        );
+        let mut variables = VARIABLES.to_vec();
+        // What runs for longer the database stops, but not its wait for the standby.
+        variables.push(("OYEZ_STORE__STATEMENT_TIMEOUT", "1s"));
+        variables.push(("OYEZ_STORE__URL", &url));
+        let mut house = House::new(&variables);
+        block_in_place(|| house.start());
+        let tpp = house.subscriber("tpp-1").await;
+        let publisher = house.colleague("publisher");
+        let item = |key: &str| house::item("tpp-1", "r-1", key);
+        let taken = publisher.post("/v1/events", &item("k-1")).await;
+        assert_eq!(taken.status, 200, "{taken:?}");
+        let jti = taken.json()["outcomes"][0]["jti"].clone();
+        standby.kill();
+        for _ in 0..2 {
+            let refused = publisher.post("/v1/events", &item("k-2")).await;
+            assert_eq!(refused.status, 503, "{refused:?}");
+            assert!(refused.header("retry-after").is_some(), "{refused:?}");
+            let acknowledging = json!({ "ack": [jti], "maxEvents": 0 });
+            let refused = tpp.post(EVENTS).json(&acknowledging).send().await;
+            assert_eq!(refused.status, 503, "{refused:?}");
+        }
+        primary.set("synchronous_standby_names", "");
+        let begun = Instant::now();
+        loop {
+            let answer = publisher.post("/v1/events", &item("k-2")).await;
+            if answer.status == 200 {
+                let outcome = &answer.json()["outcomes"][0]["outcome"];
+                assert_eq!(
+                    outcome, "duplicate",
+                    "it was done when its answer was not known"
+                );
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{}", house.log());
+            sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(block_in_place(|| house.stop()), 0);
     }
 
     async fn fail_over(dice: &mut Dice) {
