@@ -127,7 +127,8 @@ impl Session {
     /// All rows.
     pub(super) async fn rows(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Error> {
         let statement = self.statement(sql).await?;
-        self.answered(self.client.query(&statement, values)).await
+        let rows = Box::pin(self.client.query(&statement, values));
+        self.answered(rows).await
     }
 
     /// The row, if there is one.
@@ -144,12 +145,14 @@ impl Session {
     /// How many rows were changed.
     pub(super) async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64, Error> {
         let statement = self.statement(sql).await?;
-        self.answered(self.client.execute(&statement, values)).await
+        let changed = Box::pin(self.client.execute(&statement, values));
+        self.answered(changed).await
     }
 
     /// Statements without values or answers, prepared nowhere.
     pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
-        self.answered(self.client.batch_execute(sql)).await
+        self.answered(Box::pin(self.client.batch_execute(sql)))
+            .await
     }
 
     /// Begins a transaction; may be asked together with the first statements in it.
@@ -209,7 +212,7 @@ impl Session {
         if let Some(statement) = self.prepared().get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.answered(self.client.prepare(sql)).await?;
+        let statement = self.answered(Box::pin(self.client.prepare(sql))).await?;
         let mut prepared = self.prepared();
         if prepared.len() >= STATEMENTS_MAX {
             prepared.clear();
