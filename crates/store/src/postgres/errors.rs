@@ -6,7 +6,8 @@ pub(super) use crate::error::contradiction;
 
 use crate::Error;
 
-/// What is asked of a row alone: one that does not read as what we write is a contradiction. Statements' faults are [`fault`]s.
+/// What is asked of a row alone: one that does not read as what we write is a contradiction. Statements' faults are read by
+/// `fault`.
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         contradiction(described(&error))

@@ -110,22 +110,14 @@ pub(super) async fn serve_with<K: Work>(
                 }
             }
         }
-        Err(Failed { error, .. }) if group.len() == 1 => {
-            for request in group {
-                request.answer(Err(error.clone()));
-            }
-        }
-        Err(Failed {
-            error,
-            is_ones: false,
-        }) => {
-            for request in group {
-                request.answer(Err(error.clone()));
-            }
-        }
-        Err(_) => {
+        Err(failed) if failed.is_ones && group.len() > 1 => {
             for request in group {
                 Box::pin(serve_with(shared, vec![request], locking)).await;
+            }
+        }
+        Err(Failed { error, .. }) => {
+            for request in group {
+                request.answer(Err(error.clone()));
             }
         }
     }
@@ -173,7 +165,7 @@ async fn attempt<K: Work>(
         }
         shared.partitions.forget();
         if !lost_race || tries_left == 0 {
-            let is_ones = matches!(error, Error::Inconsistent { .. } | Error::Busy { .. });
+            let is_ones = matches!(error, Error::Inconsistent { .. });
             return Err(Failed {
                 error: shared.named(error),
                 is_ones,

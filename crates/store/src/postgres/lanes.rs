@@ -88,10 +88,17 @@ pub(super) async fn report(
     if !is_live {
         return Ok(vec![Reported::NotOwner; reports.len()]);
     }
-    // Sent together, and done one after another in their order.
-    unit.db().prepare(&[REPORT_LANE]).await?;
+    // Sent together, and done one after another in their order. Lanes are locked in the order of TPPs first, as whoever has news
+    // of several does.
+    unit.db().prepare(&[LOCK_LANES, REPORT_LANE]).await?;
+    let names = reports.iter().map(|report| report.client_id.as_str());
+    let names: Vec<&str> = names.collect();
     let reports = reports.iter().map(|report| report_one(unit, lease, report));
-    try_join_all(reports).await
+    let (_, reported) = futures_util::try_join!(
+        async { Ok(unit.rows(LOCK_LANES, &[&names]).await?) },
+        try_join_all(reports)
+    )?;
+    Ok(reported)
 }
 
 async fn report_one(unit: &Unit, lease: &Lease, report: &LaneReport) -> Result<Reported, Error> {
@@ -315,6 +322,10 @@ const SLEEPERS: &str = "
 const WAKE: &str = "
     INSERT INTO lanes (tpp, wake_at) VALUES ($1, $2)
     ON CONFLICT (tpp) DO UPDATE SET wake_at = excluded.wake_at";
+
+const LOCK_LANES: &str = "
+    SELECT 1 FROM lanes l JOIN tpps t USING (tpp) WHERE t.client_id = ANY($1::text[])
+    ORDER BY l.tpp FOR UPDATE OF l";
 
 // A lane that is let go sleeps until its owner's moment, or until news it may not have seen: at once if its endpoint is well,
 // at its probe if it is held back. least() passes over NULL.

@@ -304,7 +304,11 @@ fn choose(
     let next_at = match order {
         DeliveryOrder::Strict => {
             let oldest = keys.iter().find_map(|key| changes.outstanding(*key));
-            oldest.and_then(|oldest| may_go(order, oldest, ask.now))
+            let next = oldest.and_then(|oldest| may_go(order, oldest, ask.now));
+            if let Some(position) = oldest.map(|oldest| oldest.position) {
+                changes.state(tpp)?.bounds.first_position = position;
+            }
+            next
         }
         DeliveryOrder::Concurrent => next_at(changes, tpp, beyond, ask.now)?,
     };

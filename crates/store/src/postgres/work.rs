@@ -33,7 +33,7 @@ enum Bytes {
 }
 
 impl Candidate {
-    /// From the number of its request in the group, the columns of an open event, and what [`bytes_of`] adds.
+    /// From the number of its request in the group, the columns of an open event, and what [`candidates`] adds.
     pub(super) fn read(row: &Row) -> Result<(usize, Self), Error> {
         let nth: i64 = row.try_get(0)?;
         let nth = usize::try_from(nth).map_err(|_| contradiction("a request before the first"))?;
@@ -116,7 +116,10 @@ pub(super) async fn failed(
     tpps: &[i64],
     jtis: &[Uuid],
 ) -> Result<Vec<(Key, SetAside)>, Error> {
-    let rows = db.rows(FAILED, &[&tpps, &jtis]).await?;
+    let mut of: Vec<i64> = tpps.to_vec();
+    of.sort_unstable();
+    of.dedup();
+    let rows = db.rows(FAILED, &[&of, &tpps, &jtis]).await?;
     let read = |row: &Row| -> Result<(Key, SetAside), Error> {
         let key = (TppId(row.try_get(0)?), jti(row, 2)?);
         let aside = SetAside {
@@ -138,11 +141,11 @@ macro_rules! candidates {
         concat!(
             "SELECT a.nth - 1, ",
             $crate::postgres::open::open_columns!("o"),
-            ", s.jws, e.notice FROM ",
+            ", s.jws, CASE WHEN s.jws IS NULL THEN (
+                SELECT e.notice FROM events e WHERE e.tpp = o.tpp AND e.jti = o.jti) END
+            FROM ",
             $from,
             " LEFT JOIN LATERAL (SELECT s.jws FROM sets s WHERE s.tpp = o.tpp AND s.jti = o.jti) s ON true
-            LEFT JOIN LATERAL (
-                SELECT e.notice FROM events e WHERE s.jws IS NULL AND e.tpp = o.tpp AND e.jti = o.jti) e ON true
             ORDER BY a.nth, ",
             $order
         )
@@ -156,8 +159,13 @@ pub(super) const NAMED: &str = concat!(
     " FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti) JOIN outstanding o ON o.tpp = a.tpp AND o.jti = a.jti"
 );
 
+// In this order: a TPP that has none set aside costs one look, however many events are named.
 pub(super) const FAILED: &str = "
     SELECT f.tpp, f.position, f.jti, f.accepted_at, f.kind, f.ends, f.family
-    FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti)
-        JOIN queues q ON q.tpp = a.tpp AND q.failed > 0
-        JOIN failed f ON f.tpp = a.tpp AND f.jti = a.jti";
+    FROM (
+            SELECT q.tpp FROM unnest($1::bigint[]) t (tpp) JOIN queues q ON q.tpp = t.tpp
+            WHERE q.failed > 0 OFFSET 0) t
+        CROSS JOIN LATERAL (
+            SELECT f.* FROM unnest($2::bigint[], $3::uuid[]) a (tpp, jti)
+                JOIN failed f ON f.tpp = a.tpp AND f.jti = a.jti
+            WHERE a.tpp = t.tpp OFFSET 0) f";
