@@ -95,7 +95,7 @@ pub(super) async fn report(
     let names: Vec<&str> = names.collect();
     let reports = reports.iter().map(|report| report_one(unit, lease, report));
     let (_, reported) = futures_util::try_join!(
-        async { Ok(unit.rows(LOCK_LANES, &[&names]).await?) },
+        async { unit.rows(LOCK_LANES, &[&names]).await },
         try_join_all(reports)
     )?;
     Ok(reported)
