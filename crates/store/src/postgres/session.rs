@@ -172,7 +172,7 @@ impl Session {
 
     /// Ends it. What went before must have gone well: the server would roll it back without a word.
     pub(super) async fn commit(&self) -> Result<(), Error> {
-        self.committed(self.client.batch_execute(COMMIT)).await
+        self.committed(self.client.batch_execute("COMMIT")).await
     }
 
     /// Sends all of these and COMMIT in one message. Whatever fails, nothing is committed; where the connection breaks, nobody
@@ -186,7 +186,7 @@ impl Session {
                 done.map(drop)
             }));
         }
-        flight.push(Box::pin(self.client.batch_execute(COMMIT)));
+        flight.push(Box::pin(self.client.batch_execute("COMMIT")));
         // So few futures are asked in their order, which is the order they are sent in.
         self.committed(futures_util::future::try_join_all(flight))
             .await
@@ -243,8 +243,8 @@ impl Session {
         }
     }
 
-    /// What ends with COMMIT. Whoever waits for too long is told that nobody knows; the session goes on waiting
-    /// ([`Session::hear`]).
+    /// What ends with COMMIT. No bound of the database's ends its wait for a standby that is away, and none should. Whoever
+    /// waits for too long is told that nobody knows; the session goes on waiting ([`Session::hear`]).
     async fn committed<T>(
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
@@ -322,10 +322,6 @@ pub(super) fn settings(options: &Options) -> String {
         ms(IDLE_IN_TRANSACTION_MAX),
     )
 }
-
-/// Without a bound of the database's: where it commits only with its standby, and that is away, a bound would have it answer
-/// with success what the standby does not have.
-const COMMIT: &str = "SET LOCAL statement_timeout = 0; COMMIT";
 
 /// What the database's own views call us.
 const APPLICATION_NAME: &str = "oyez";

@@ -37,7 +37,7 @@ mod slow {
             primary.port()
         );
         let mut variables = VARIABLES.to_vec();
-        // What runs for longer the database stops, but not its wait for the standby.
+        // So long, and a little, whoever asks waits for an answer. The database's wait for its standby has no end.
         variables.push(("OYEZ_STORE__STATEMENT_TIMEOUT", "1s"));
         variables.push(("OYEZ_STORE__URL", &url));
         let mut house = House::new(&variables);
