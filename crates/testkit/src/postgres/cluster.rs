@@ -268,8 +268,7 @@ fn spawn(programs: &Programs, directory: &Path, port: u16, settings: &[String]) 
     for setting in settings {
         server.arg("-c").arg(setting);
     }
-    // A terminal's ^C is for whoever started us: we stop the server ourselves.
-    server.process_group(0);
+    // In our own process group: what ends us all, such as a terminal's ^C or a runner's patience, ends it too.
     server.stdin(Stdio::null());
     server.stdout(log.try_clone().unwrap()).stderr(log);
     server.spawn().unwrap()
