@@ -119,5 +119,5 @@ const AT_ONCE: usize = 4;
 /// Less than is configured: one look of another's may fall into it.
 const LEASE: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_millis(100);
-const EVENTS: usize = 800;
+const EVENTS: usize = 500;
 const BATCH: usize = 100;
