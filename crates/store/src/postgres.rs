@@ -29,6 +29,7 @@ mod open;
 mod options;
 mod partitions;
 mod parts;
+mod patience;
 mod poll;
 mod pool;
 mod push;

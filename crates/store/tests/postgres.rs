@@ -9,6 +9,8 @@
 
 #[path = "postgres/away.rs"]
 mod away;
+#[path = "postgres/clocks.rs"]
+mod clocks;
 #[path = "postgres/migrating.rs"]
 mod migrating;
 #[path = "postgres/nodes.rs"]

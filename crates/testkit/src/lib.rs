@@ -29,6 +29,7 @@ pub mod model_store;
 pub mod names;
 pub mod notebook;
 pub mod postgres;
+pub mod proxy;
 pub mod scale;
 pub mod tokens;
 pub mod tpp;

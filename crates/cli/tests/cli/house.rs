@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -31,6 +32,8 @@ pub(crate) struct House {
     /// What the server's shell runs in.
     world: &'static [&'static str],
     server: Option<Server>,
+    /// Where its internal API is called, if it has several servers.
+    internal_at: Option<String>,
     /// Where its ledger lives, if that is not in a file. It goes after the server.
     _database: Option<Database>,
 }
@@ -79,6 +82,7 @@ impl House {
             variables: own.iter().chain(variables).map(text).collect(),
             world: &[],
             server: None,
+            internal_at: None,
             _database: None,
         }
     }
@@ -131,6 +135,17 @@ impl House {
         self.announced(self.spawn_with(own_name, &format!("--roles {roles}")))
     }
 
+    /// The same with all roles, in a shell that does something first.
+    pub(crate) fn beside_after(&self, preparation: &str) -> Server {
+        self.announced(self.spawn(preparation))
+    }
+
+    /// It is called there from now on, whatever servers it has.
+    pub(crate) fn is_called_at(&mut self, tpp: SocketAddr, internal: SocketAddr) {
+        self.site.moved_to(tpp);
+        self.internal_at = Some(internal.to_string());
+    }
+
     fn announced(&self, mut child: Child) -> Server {
         let mut line = String::new();
         let stdout = child.stdout.take().unwrap();
@@ -174,15 +189,11 @@ impl House {
 
     /// Stops it in good order, and answers its exit code.
     pub(crate) fn stop(&mut self) -> i32 {
-        self.signal("TERM");
-        let mut server = self.server.take().expect("it runs");
-        server.child.wait().unwrap().code().unwrap()
+        self.server.take().expect("it runs").stop()
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.process_id().to_string();
-        let kill = Command::new("kill").args(["-s", name, &id]).status();
-        assert!(kill.unwrap().success());
+        self.server().signal(name);
     }
 
     pub(crate) fn process_id(&self) -> u32 {
@@ -199,7 +210,10 @@ impl House {
 
     /// Host and port of the internal API.
     pub(crate) fn internal(&self) -> &str {
-        self.server().address("internal")
+        match &self.internal_at {
+            Some(address) => address,
+            None => self.server().address("internal"),
+        }
     }
 
     /// Somebody of the bank, by the token of a role.
@@ -252,8 +266,17 @@ impl House {
         endpoint: &Endpoint,
         overrides: &Value,
     ) -> Caller {
+        self.pushed_at(
+            client_id,
+            &format!("https://{}{NOTIFICATIONS}", endpoint.address()),
+            overrides,
+        )
+        .await
+    }
+
+    /// The same, pushed to at this address.
+    pub(crate) async fn pushed_at(&self, client_id: &str, url: &str, overrides: &Value) -> Caller {
         let caller = self.tpp_with(client_id, overrides).await;
-        let url = format!("https://{}{NOTIFICATIONS}", endpoint.address());
         subscribe(&caller, &json!({ "CallbackUrl": url, "Version": "4.0" })).await;
         caller
     }
@@ -295,6 +318,23 @@ impl House {
 }
 
 impl Server {
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Whether it goes on, whatever happened to it.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Stops it in good order, and answers its exit code.
+    pub(crate) fn stop(mut self) -> i32 {
+        self.signal("TERM");
+        self.child.wait().unwrap().code().unwrap()
+    }
+
     pub(crate) fn address(&self, name: &str) -> &str {
         let url = self.addresses[name].as_str().unwrap();
         url.split_once("://").unwrap().1

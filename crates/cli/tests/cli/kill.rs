@@ -7,8 +7,8 @@
 //!
 //! `polling` has the server answer as much as it can. `pushing` has it push meanwhile, to endpoints that survive it.
 
-mod books;
-mod load;
+pub(crate) mod books;
+pub(crate) mod load;
 mod polling;
 mod pushing;
 mod receivers;
@@ -31,21 +31,26 @@ use books::{Batch, Books};
 use load::{Habits, Load};
 
 /// A server that dies again and again, and those who use it.
-struct Campaign {
-    house: House,
+pub(crate) struct Campaign {
+    pub(crate) house: House,
     /// Whom events are for, by number.
-    tpps: BTreeMap<usize, Caller>,
+    pub(crate) tpps: BTreeMap<usize, Caller>,
     /// Those of them who poll.
     polling: Vec<usize>,
     habits: Habits,
-    books: Arc<Mutex<Books>>,
+    pub(crate) books: Arc<Mutex<Books>>,
     /// Events of each TPP that were audited already.
     audited: BTreeMap<usize, u64>,
-    kills: Vec<Instant>,
+    pub(crate) kills: Vec<Instant>,
 }
 
 impl Campaign {
-    fn new(house: House, tpps: BTreeMap<usize, Caller>, polling: &[usize], habits: Habits) -> Self {
+    pub(crate) fn new(
+        house: House,
+        tpps: BTreeMap<usize, Caller>,
+        polling: &[usize],
+        habits: Habits,
+    ) -> Self {
         Self {
             house,
             audited: tpps.keys().map(|tpp| (*tpp, 0)).collect(),
@@ -90,7 +95,7 @@ impl Campaign {
         }
     }
 
-    fn load(&self, answers: watch::Sender<usize>, round: u64) -> Load {
+    pub(crate) fn load(&self, answers: watch::Sender<usize>, round: u64) -> Load {
         Load {
             books: Arc::clone(&self.books),
             answers,
@@ -118,7 +123,7 @@ impl Campaign {
     }
 
     /// A publisher that heard nothing asks again with the same keys: each batch was taken whole, or not at all (I-02).
-    async fn repeat_what_was_not_answered(&self) {
+    pub(crate) async fn repeat_what_was_not_answered(&self) {
         let unanswered = self.books.lock().unwrap().unanswered();
         for batch in unanswered {
             self.publish(&batch).await;
@@ -126,7 +131,7 @@ impl Campaign {
     }
 
     /// Hands a batch over, and enters what became of it.
-    async fn publish(&self, batch: &Batch) -> Value {
+    pub(crate) async fn publish(&self, batch: &Batch) -> Value {
         self.books.lock().unwrap().publishes(batch);
         let publisher = self.house.colleague("publisher");
         let answer = publisher.post("/v1/events", &load::body(batch)).await;
@@ -139,7 +144,7 @@ impl Campaign {
 
 /// What the server says after it was started again, held against the books.
 impl Campaign {
-    async fn audit(&mut self, dice: &mut Dice) {
+    pub(crate) async fn audit(&mut self, dice: &mut Dice) {
         self.audit_registration().await;
         let viewer = self.house.colleague("viewer");
         for (tpp, audited) in self.audited.clone() {
@@ -169,7 +174,7 @@ impl Campaign {
     }
 
     /// What the ledger counts for a TPP, which adds up.
-    async fn counts(&self, viewer: &Colleague, tpp: usize) -> Value {
+    pub(crate) async fn counts(&self, viewer: &Colleague, tpp: usize) -> Value {
         let path = format!("/v1/tpps/{}", client_of(tpp));
         let counts = ask(viewer, &path).await["counts"].take();
         let ended = ["acknowledged", "failed", "expired", "withdrawn"];
@@ -266,7 +271,7 @@ impl Campaign {
     }
 
     /// Everything that was ever accepted is listed.
-    async fn audit_all(&self) -> Vec<Value> {
+    pub(crate) async fn audit_all(&self) -> Vec<Value> {
         let viewer = self.house.colleague("viewer");
         let all = self.list(&viewer, "", usize::MAX).await;
         let listed: std::collections::BTreeSet<&str> = all
@@ -303,11 +308,11 @@ async fn ask(colleague: &Colleague, path: &str) -> Value {
     answer.json()
 }
 
-fn count(counts: &Value, name: &str) -> usize {
+pub(crate) fn count(counts: &Value, name: &str) -> usize {
     usize::try_from(counts[name].as_u64().unwrap()).unwrap()
 }
 
-fn client_of(tpp: usize) -> String {
+pub(crate) fn client_of(tpp: usize) -> String {
     format!("tpp-{tpp}")
 }
 

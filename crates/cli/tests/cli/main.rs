@@ -18,6 +18,7 @@ mod init;
 mod keys;
 mod kill;
 mod migrate;
+mod nodes;
 mod publish;
 mod renewal;
 mod serve;

@@ -47,8 +47,7 @@ pub(super) async fn apply(server: &Server, options: &Options, tasks: &Tasks) -> 
         return Ok(found);
     }
     // A step may take what it takes, and so may the node that is at it while we wait.
-    db.run("SET statement_timeout = 0; SET lock_timeout = 0")
-        .await?;
+    db.take_any_time().await?;
     db.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     let found = version(&db).await?;
     refuse_newer(found)?;

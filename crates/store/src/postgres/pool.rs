@@ -42,7 +42,7 @@ struct Outage {
 pub(super) struct Held {
     session: Option<Session>,
     pool: Arc<Pool>,
-    _place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Pool {
@@ -76,7 +76,7 @@ impl Pool {
         Ok(Held {
             session: Some(session),
             pool: Arc::clone(self),
-            _place: place,
+            place: Some(place),
         })
     }
 
@@ -122,6 +122,24 @@ impl Pool {
         opened
     }
 
+    fn put_back(&self, session: Session) {
+        if session.is_sound() && !self.places.is_closed() {
+            self.state().idle.push(session);
+        }
+    }
+
+    /// Waits for the answer to a COMMIT that nobody else waits for any more.
+    async fn listen_to(&self, session: Session) {
+        tokio::select! {
+            _ = timeout(UNHEARD_MAX, session.hear()) => {}
+            () = self.tasks.closing() => {}
+        }
+        if session.is_unheard() {
+            session.hang_up();
+        }
+        self.put_back(session);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,11 +157,19 @@ impl Deref for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let session = self.session.take();
-        if let Some(session) = session.filter(Session::is_sound)
-            && !self.pool.places.is_closed()
-        {
-            self.pool.state().idle.push(session);
+        let (Some(session), place) = (self.session.take(), self.place.take()) else {
+            return;
+        };
+        if session.is_unheard() {
+            // It keeps its place: however long the database waits for its standby, no more wait with it than have sessions.
+            let pool = Arc::clone(&self.pool);
+            let listening = async move {
+                pool.listen_to(session).await;
+                drop(place);
+            };
+            self.pool.tasks.connection(listening);
+        } else {
+            self.pool.put_back(session);
         }
     }
 }
@@ -154,6 +180,9 @@ fn distance(failures: u32) -> Duration {
     doubled.min(AGAIN_AFTER_MAX)
 }
 
+/// A standby that is away for longer is its operators' to see. A session of a primary that froze is of no use any more, and
+/// others are wanted for the one that took over.
+const UNHEARD_MAX: Duration = Duration::from_secs(60);
 /// A restart of the database takes seconds; the first tries are for a connection that was merely cut.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// A database that is back is found within this time.

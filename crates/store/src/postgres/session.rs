@@ -13,9 +13,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Connection, Row, Socket, Statement};
+use tokio_util::sync::CancellationToken;
 
 use super::errors::{contradiction, fault, is_conflict, is_cut, spoils};
 use super::options::Options;
+use super::patience::Patience;
 use super::server::{Handshake, Private, Server};
 use super::tasks::Tasks;
 use super::writing::Write;
@@ -32,8 +34,13 @@ pub(super) struct Session {
     is_open: AtomicBool,
     /// It is of no use any more.
     is_spoilt: AtomicBool,
+    /// COMMIT was sent, and nothing was heard of it so far.
+    is_unheard: AtomicBool,
     /// The last fault was a lost race.
     lost_race: AtomicBool,
+    patience: Patience,
+    /// Cancelled, the connection ends, whatever is on its way.
+    hang_up: CancellationToken,
 }
 
 impl Session {
@@ -44,24 +51,24 @@ impl Session {
         tasks: &Tasks,
     ) -> Result<Self, Error> {
         let (client, connection) = connect(server, options).await?;
+        let hang_up = CancellationToken::new();
+        let hung_up = hang_up.clone();
         tasks.connection(async move {
             // Whoever asks on it hears that it ended, and why.
-            connection.await.ok();
+            hung_up.run_until_cancelled(connection).await;
         });
-        let session = Self::of(client);
-        session.run(&settings(options)).await?;
-        Ok(session)
-    }
-
-    /// A connection whose messages somebody else reads.
-    pub(super) fn of(client: Client) -> Self {
-        Self {
+        let session = Self {
             client,
             statements: Mutex::default(),
             is_open: AtomicBool::new(false),
             is_spoilt: AtomicBool::new(false),
+            is_unheard: AtomicBool::new(false),
             lost_race: AtomicBool::new(false),
-        }
+            patience: Patience::of(options),
+            hang_up,
+        };
+        session.run(&settings(options)).await?;
+        Ok(session)
     }
 
     /// Whether another request may use it.
@@ -71,9 +78,45 @@ impl Session {
             || self.is_spoilt.load(Ordering::Relaxed))
     }
 
-    /// Whether a transaction was begun and its end not heard.
+    /// Whether a transaction was begun that may still be rolled back.
     pub(super) fn is_in_transaction(&self) -> bool {
-        self.is_open.load(Ordering::Relaxed)
+        self.is_open.load(Ordering::Relaxed) && !self.is_unheard() && !self.client.is_closed()
+    }
+
+    /// Whether COMMIT was sent and nothing heard of it: the database may be waiting for its standby.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.is_unheard.load(Ordering::Relaxed)
+    }
+
+    /// Waits until what was sent is answered, and says whether the session can go on.
+    pub(super) async fn hear(&self) -> bool {
+        let heard = self.client.batch_execute("ROLLBACK").await.is_ok();
+        self.is_unheard.store(!heard, Ordering::Relaxed);
+        self.is_open.store(!heard, Ordering::Relaxed);
+        heard
+    }
+
+    /// Ends the connection, whatever is on its way.
+    pub(super) fn hang_up(&self) {
+        self.is_spoilt.store(true, Ordering::Relaxed);
+        self.hang_up.cancel();
+    }
+
+    /// The statements of this transaction may run for so long.
+    pub(super) async fn take_its_time(&self, time_max: Duration) -> Result<(), Error> {
+        self.patience.grow(time_max);
+        self.run(&format!(
+            "SET LOCAL statement_timeout = {}",
+            time_max.as_millis()
+        ))
+        .await
+    }
+
+    /// All statements may take what they take, and wait for what they wait for.
+    pub(super) async fn take_any_time(&self) -> Result<(), Error> {
+        self.patience.never_end();
+        self.run("SET statement_timeout = 0; SET lock_timeout = 0")
+            .await
     }
 
     /// Whether the last fault was a race that another transaction won; asking clears it.
@@ -84,8 +127,8 @@ impl Session {
     /// All rows.
     pub(super) async fn rows(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Error> {
         let statement = self.statement(sql).await?;
-        let rows = self.client.query(&statement, values).await;
-        rows.map_err(|error| self.fault(&error))
+        let rows = Box::pin(self.client.query(&statement, values));
+        self.answered(rows).await
     }
 
     /// The row, if there is one.
@@ -102,24 +145,26 @@ impl Session {
     /// How many rows were changed.
     pub(super) async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64, Error> {
         let statement = self.statement(sql).await?;
-        let changed = self.client.execute(&statement, values).await;
-        changed.map_err(|error| self.fault(&error))
+        let changed = Box::pin(self.client.execute(&statement, values));
+        self.answered(changed).await
     }
 
     /// Statements without values or answers, prepared nowhere.
     pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
-        let done = self.client.batch_execute(sql).await;
-        done.map_err(|error| self.fault(&error))
+        self.answered(Box::pin(self.client.batch_execute(sql)))
+            .await
     }
 
     /// Begins a transaction; may be asked together with the first statements in it.
     pub(super) async fn begin(&self) -> Result<(), Error> {
+        self.patience.begin_anew();
         self.is_open.store(true, Ordering::Relaxed);
         self.run("BEGIN").await
     }
 
     /// Begins to read what stands at this moment, whatever others write meanwhile.
     pub(super) async fn begin_snapshot(&self) -> Result<(), Error> {
+        self.patience.begin_anew();
         self.is_open.store(true, Ordering::Relaxed);
         self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
@@ -127,12 +172,7 @@ impl Session {
 
     /// Ends it. What went before must have gone well: the server would roll it back without a word.
     pub(super) async fn commit(&self) -> Result<(), Error> {
-        let done = self.client.batch_execute("COMMIT").await;
-        if let Err(error) = done {
-            return Err(self.commit_fault(&error));
-        }
-        self.is_open.store(false, Ordering::Relaxed);
-        Ok(())
+        self.committed(self.client.batch_execute("COMMIT")).await
     }
 
     /// Sends all of these and COMMIT in one message. Whatever fails, nothing is committed; where the connection breaks, nobody
@@ -148,12 +188,8 @@ impl Session {
         }
         flight.push(Box::pin(self.client.batch_execute("COMMIT")));
         // So few futures are asked in their order, which is the order they are sent in.
-        let done = futures_util::future::try_join_all(flight).await;
-        if let Err(error) = done {
-            return Err(self.commit_fault(&error));
-        }
-        self.is_open.store(false, Ordering::Relaxed);
-        Ok(())
+        self.committed(futures_util::future::try_join_all(flight))
+            .await
     }
 
     /// Prepares statements that are to be sent together: one that was not would be overtaken by those that are.
@@ -166,7 +202,7 @@ impl Session {
 
     /// Ends it as if it had not been. Where that fails the connection goes, and the transaction with it.
     pub(super) async fn roll_back(&self) {
-        if self.run("ROLLBACK").await.is_ok() {
+        if self.is_in_transaction() && self.run("ROLLBACK").await.is_ok() {
             self.is_open.store(false, Ordering::Relaxed);
         }
     }
@@ -176,8 +212,7 @@ impl Session {
         if let Some(statement) = self.prepared().get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(sql).await;
-        let statement = statement.map_err(|error| self.fault(&error))?;
+        let statement = self.answered(Box::pin(self.client.prepare(sql))).await?;
         let mut prepared = self.prepared();
         if prepared.len() >= STATEMENTS_MAX {
             prepared.clear();
@@ -190,6 +225,43 @@ impl Session {
         self.statements
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was asked, answered in time.
+    async fn answered<T>(
+        &self,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
+        match self.patience.wait(asked).await {
+            Ok(answer) => answer.map_err(|error| self.fault(&error)),
+            Err(silence) => {
+                self.hang_up();
+                Err(Error::Unavailable {
+                    detail: silence.to_string(),
+                })
+            }
+        }
+    }
+
+    /// What ends with COMMIT. No bound of the database's ends its wait for a standby that is away, and none should. Whoever
+    /// waits for too long is told that nobody knows; the session goes on waiting ([`Session::hear`]).
+    async fn committed<T>(
+        &self,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<(), Error> {
+        match self.patience.wait(asked).await {
+            Ok(Ok(_)) => {
+                self.is_open.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.commit_fault(&error)),
+            Err(silence) => {
+                self.is_unheard.store(true, Ordering::Relaxed);
+                Err(Error::InDoubt {
+                    detail: silence.to_string(),
+                })
+            }
+        }
     }
 
     fn commit_fault(&self, error: &tokio_postgres::Error) -> Error {

@@ -3,6 +3,7 @@
 //! What it counts and whom it concerns is gathered and written, or told, at its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use oyez_domain::rules::Rules;
 use tokio_postgres::Row;
@@ -44,7 +45,7 @@ impl Unit {
 
     /// A rare statement over much: it may run for longer than others. It holds the locks of this request alone.
     pub(super) async fn take_its_time(&self) -> Result<(), Error> {
-        self.db.run(TAKE_ITS_TIME).await
+        self.db.take_its_time(LONG).await
     }
 
     /// All rows.
@@ -83,4 +84,4 @@ impl Unit {
 }
 
 /// Some millions of events can be ended in it.
-const TAKE_ITS_TIME: &str = "SET LOCAL statement_timeout = '10min'";
+const LONG: Duration = Duration::from_secs(600);

@@ -1,6 +1,8 @@
 //! A PostgreSQL of our own: made in a temporary directory, on a socket there and a free port of this machine, gone when it is
 //! dropped. The server refuses to run as root, so there it runs as Debian's user `postgres`.
 
+mod standby;
+
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -61,24 +63,13 @@ impl Cluster {
     /// The same, which over TCP speaks TLS alone, with this certificate, and asks for [`PASSWORD`].
     pub fn start_secured(certified: &Certified) -> Self {
         let cluster = Self::make(Durability::None, Some(certified));
-        let mut psql = cluster.programs.command("psql", cluster.directory.path());
-        psql.arg("-h").arg(cluster.directory.path());
-        psql.arg("-p").arg(cluster.port.to_string());
-        psql.args(["-U", USER, "-qc"]);
-        psql.arg(format!("ALTER USER {USER} PASSWORD '{PASSWORD}'"));
-        assert!(psql.status().unwrap().success());
+        cluster.ask(&format!("ALTER USER {USER} PASSWORD '{PASSWORD}'"));
         cluster
     }
 
     fn make(durability: Durability, secured: Option<&Certified>) -> Self {
         let programs = Programs::find();
-        let directory = tempfile::Builder::new()
-            .prefix("oyez-pg-")
-            .tempdir()
-            .unwrap();
-        if let Some((user, group)) = programs.user {
-            chown(directory.path(), Some(user), Some(group)).unwrap();
-        }
+        let directory = programs.directory();
         let data = directory.path().join("data");
         let mut initdb = programs.command("initdb", directory.path());
         initdb
@@ -98,7 +89,6 @@ impl Cluster {
             "initdb: {}",
             String::from_utf8_lossy(&made.stderr)
         );
-        let port = free_port();
         let mut settings = durability.settings();
         if let Some(certified) = secured {
             settings.push("ssl=on".to_owned());
@@ -110,6 +100,12 @@ impl Cluster {
                 programs.write(&data.join(name), &text);
             }
         }
+        Self::over(programs, directory, settings)
+    }
+
+    /// A server over data that is there.
+    fn over(programs: Programs, directory: TempDir, settings: Vec<String>) -> Self {
+        let port = free_port();
         let server = spawn(&programs, directory.path(), port, &settings);
         let cluster = Self {
             server,
@@ -148,6 +144,27 @@ impl Cluster {
             &self.settings,
         );
         self.await_readiness();
+    }
+
+    /// Runs a statement; answers its rows as text, one a line.
+    pub fn ask(&self, statement: &str) -> String {
+        let mut psql = self.programs.command("psql", self.directory.path());
+        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-U", USER, "-h"]);
+        psql.arg(self.directory.path());
+        psql.arg("-p").arg(self.port.to_string());
+        let asked = psql.args(["-c", statement]).output().unwrap();
+        assert!(
+            asked.status.success(),
+            "{statement}: {}",
+            String::from_utf8_lossy(&asked.stderr)
+        );
+        String::from_utf8(asked.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Sets one of its settings; sessions that are open follow.
+    pub fn set(&self, setting: &str, value: &str) {
+        self.ask(&format!("ALTER SYSTEM SET {setting} = '{value}'"));
+        self.ask("SELECT pg_reload_conf()");
     }
 
     fn control(&self, mode: &str) -> bool {
@@ -207,6 +224,16 @@ impl Programs {
             folder: folders.pop().unwrap_or_default(),
             user: is_root().then(user),
         }
+    }
+
+    /// A directory that the server may write to.
+    fn directory(&self) -> TempDir {
+        let directory = tempfile::Builder::new().prefix("oyez-pg-").tempdir();
+        let directory = directory.unwrap();
+        if let Some((user, group)) = self.user {
+            chown(directory.path(), Some(user), Some(group)).unwrap();
+        }
+        directory
     }
 
     /// A file that the server alone may read.

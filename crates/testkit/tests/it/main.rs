@@ -5,4 +5,5 @@
 mod bank;
 mod callers;
 mod endpoint;
+mod proxy;
 mod tokens;

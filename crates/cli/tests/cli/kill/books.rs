@@ -34,6 +34,7 @@ pub(crate) struct Accepted {
     pub(crate) tpp: usize,
     pub(crate) resource: String,
     pub(crate) key: String,
+    pub(crate) answered_at: Instant,
     at: u64,
 }
 
@@ -96,7 +97,7 @@ impl Books {
     pub(crate) fn published(&mut self, batch: &Batch, answer: &Value) {
         self.answers += 1;
         self.unanswered.remove(&batch.resource);
-        let at = self.tick();
+        let (at, answered_at) = (self.tick(), Instant::now());
         let outcomes = answer["outcomes"].as_array().unwrap();
         assert_eq!(outcomes.len(), batch.tpps.len(), "{answer}");
         let mut kinds = BTreeSet::new();
@@ -111,6 +112,7 @@ impl Books {
                         tpp: *tpp,
                         resource: batch.resource.clone(),
                         key: batch.key(index),
+                        answered_at,
                         at,
                     };
                     let jti = outcome["jti"].as_str().unwrap().to_owned();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use oyez_outbound::Method;
 use oyez_testkit::colleague::Colleague;
 use oyez_testkit::dice::Dice;
-use oyez_testkit::tpp::Caller;
+use oyez_testkit::tpp::{Caller, Response};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -34,6 +34,7 @@ pub(crate) struct Habits {
     /// What publishers and polls wait between two requests.
     pub(crate) pause: Duration,
     pub(crate) errors: Errors,
+    pub(crate) refusals: Refusals,
     /// The most answers that a server lives for.
     pub(crate) answers_max: usize,
 }
@@ -47,7 +48,25 @@ pub(crate) enum Errors {
     None,
 }
 
+/// Whether the ledger may be away, so that requests are told to come back later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusals {
+    Some,
+    None,
+}
+
 impl Load {
+    /// Whether the ledger was away, which whoever asked is told properly.
+    fn is_refused(&self, answer: &Response) -> bool {
+        let is_refused = answer.status == 503 && self.habits.refusals == Refusals::Some;
+        assert!(is_refused || answer.status == 200, "{answer:?}");
+        assert!(
+            !is_refused || answer.header("retry-after").is_some(),
+            "{answer:?}"
+        );
+        is_refused
+    }
+
     /// Writes down what was answered, and tells who counts answers.
     fn enter<T>(&self, entry: impl FnOnce(&mut Books) -> T) -> T {
         let mut books = self.books.lock().unwrap();
@@ -74,8 +93,9 @@ impl Load {
             let body = body(&batch);
             let answer = publisher.try_send(Method::POST, "/v1/events", Some(&body));
             let Ok(answer) = answer.await else { return };
-            assert_eq!(answer.status, 200, "{answer:?}");
-            self.enter(|books| books.published(&batch, &answer.json()));
+            if !self.is_refused(&answer) {
+                self.enter(|books| books.published(&batch, &answer.json()));
+            }
             self.pause().await;
         }
     }
@@ -106,8 +126,9 @@ impl Load {
                 .json(&request)
                 .try_send_on(&mut connection);
             let Ok(answer) = answer.await else { return };
-            assert_eq!(answer.status, 200, "{answer:?}");
-            in_hand.extend(self.enter(|books| books.polled(began, &ask, &answer.json())));
+            if !self.is_refused(&answer) {
+                in_hand.extend(self.enter(|books| books.polled(began, &ask, &answer.json())));
+            }
             self.pause().await;
         }
     }

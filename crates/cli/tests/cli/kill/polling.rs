@@ -6,7 +6,7 @@ use std::time::Duration;
 use oyez_testkit::dice::Dice;
 use oyez_testkit::scale;
 
-use super::load::{Errors, Habits};
+use super::load::{Errors, Habits, Refusals};
 use super::{CHANGING, Campaign, client_of};
 use crate::house::House;
 
@@ -58,6 +58,7 @@ async fn begin(mut house: House) -> Campaign {
         publishers: 3,
         pause: Duration::ZERO,
         errors: Errors::Some,
+        refusals: Refusals::None,
         answers_max: 300,
     };
     Campaign::new(house, tpps, &TPPS, habits)

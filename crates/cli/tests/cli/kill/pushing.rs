@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::books::Batch;
-use super::load::{Errors, Habits};
+use super::load::{Errors, Habits, Refusals};
 use super::receivers::{
     ATTEMPT_MAX, ATTEMPTS_MAX, DEAD, MOODY, Promised, REFUSING, Receivers, SLACK, STRICT,
     Standings, WELL,
@@ -77,6 +77,7 @@ impl Pushing {
             publishers: 1,
             pause: Duration::from_millis(50),
             errors: Errors::None,
+            refusals: Refusals::None,
             answers_max: 60,
         };
         Self {

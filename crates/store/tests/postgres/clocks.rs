@@ -1,0 +1,81 @@
+//! Nodes whose clocks are five minutes apart (D-05, D-08).
+
+use std::time::Duration;
+
+use oyez_domain::actor::Actor;
+use oyez_domain::event::Family;
+use oyez_domain::ids::{ClientId, NodeId, RegistrationId};
+use oyez_domain::ledger::lanes::{Lease, Wanted};
+use oyez_domain::ledger::registering::Wish;
+use oyez_domain::time::Timestamp;
+use oyez_domain::version::ApiVersion;
+use oyez_store::Store;
+use oyez_store::postgres::{Ledger, Options};
+use oyez_testkit::making::{
+    DAWN, Jtis, UPDATE, client, everything, notice, profile, pushed_to, submission,
+};
+use oyez_testkit::postgres::Database;
+
+use super::{node, until};
+
+/// A TPP that is pushed to.
+async fn pushed(ledger: &Ledger, name: &str) -> ClientId {
+    let id = client(name);
+    let actor = Actor::Operator("ada".to_owned());
+    let known = ledger.register_tpp(actor, id.clone(), profile(Default::default()), DAWN);
+    assert!(known.await.unwrap().is_some());
+    let registration = RegistrationId::new(format!("of-{name}")).unwrap();
+    let wish = Wish::Subscription(pushed_to("acme.example", everything()));
+    let created =
+        ledger.create_registration(id.clone(), registration, wish, ApiVersion::V4_0, DAWN);
+    created.await.unwrap().unwrap();
+    id
+}
+
+async fn accept(ledger: &Ledger, id: &ClientId, jtis: &Jtis, now: Timestamp) {
+    let notice = notice(id, Family::Aisp, &[UPDATE]);
+    let batch = vec![submission(jtis.next(now), notice)];
+    ledger.accept(batch, now).await.unwrap();
+}
+
+async fn lease(ledger: &Ledger, name: &str, ttl: Duration) -> Lease {
+    let lease = ledger.hold_lease(NodeId::new(name).unwrap(), None, ttl);
+    lease.await.unwrap().unwrap()
+}
+
+async fn claims(ledger: &Ledger, lease: &Lease, wanted: Wanted, now: Timestamp) -> Vec<String> {
+    let lanes = ledger.claim_lanes(lease.clone(), wanted, 100, now);
+    let lanes = lanes.await.unwrap().into_iter();
+    lanes.map(|lane| lane.client_id.to_string()).collect()
+}
+
+// D-05, D-08
+#[tokio::test]
+async fn leases_go_by_the_databases_clock_however_far_apart_those_of_nodes_are() {
+    for by in [1, -1] {
+        let database = Database::new().await;
+        let right = node(&database, Options::default()).await.unwrap();
+        let wrong = node(&database, Options::default()).await.unwrap();
+        let elsewhere = if by > 0 { DAWN + APART } else { DAWN - APART };
+        let acme = pushed(&right, "acme").await;
+        accept(&right, &acme, &Jtis::from(1), DAWN).await;
+        let of_right = lease(&right, "right", SHORT).await;
+        assert_eq!(claims(&right, &of_right, Wanted::Due, DAWN).await, ["acme"]);
+        let of_wrong = lease(&wrong, "wrong", LONG).await;
+        let taken = claims(&wrong, &of_wrong, Wanted::All, elsewhere).await;
+        assert_eq!(taken, Vec::<String>::new());
+        let renewed = right.hold_lease(of_right.node_id.clone(), Some(of_right.epoch), SHORT);
+        assert!(renewed.await.unwrap().is_some());
+        until("the lease runs out", async || {
+            claims(&wrong, &of_wrong, Wanted::All, elsewhere).await == ["acme"]
+        })
+        .await;
+        let renewed = right.hold_lease(of_right.node_id.clone(), Some(of_right.epoch), SHORT);
+        assert!(renewed.await.unwrap().is_none());
+    }
+}
+
+const APART: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_secs(60);
+/// Long enough for what is asked while it holds.
+const SHORT: Duration = Duration::from_secs(3);
