@@ -61,7 +61,7 @@ section! {
         node: Option<NodeId> = optional("\"node-1\"", parsed("a name of 1 to 128 characters"));
         /// PostgreSQL: what a process that dies was pushing is taken over by another within about this time.
         takeover: Duration = default(TAKEOVER, Span(SECOND..=5 * MINUTE));
-        /// PostgreSQL: settled events may be kept for so much longer than [retention] says, so that four weeks of them can go
+        /// PostgreSQL: settled events may be kept for so much longer than the retention says, so that four weeks of them can go
         /// at once; "0s" removes each at its time, row by row, which costs the database far more.
         retention_slack: Duration = default(RETENTION_SLACK, Span(Duration::ZERO..=400 * DAY));
         /// PostgreSQL: where processes listen to each other's news, if the URL leads to a pooler of transactions, which does
