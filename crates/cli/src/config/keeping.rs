@@ -64,8 +64,8 @@ section! {
         /// PostgreSQL: settled events may be kept for so much longer than the retention says, so that four weeks of them can go
         /// at once; "0s" removes each at its time, row by row, which costs the database far more.
         retention_slack: Duration = default(RETENTION_SLACK, Span(Duration::ZERO..=400 * DAY));
-        /// PostgreSQL: where processes listen to each other's news, if the URL leads to a pooler of transactions, which does
-        /// not carry that; with the same user and password.
+        /// PostgreSQL: where processes listen to each other's news, if the URL leads to a pooler that does not carry it; with
+        /// the same user and password.
         listen_url: Option<DatabaseUrl> = optional("\"postgresql://oyez@db1.bank.example:5432/oyez\"", parsed(DATABASE));
     }
 }
