@@ -1,8 +1,10 @@
 //! A group of requests as one short transaction: lock, read, decide, write.
 //!
-//! A group takes the locks of its TPPs that are free and waits for none, so that no TPP's long transaction delays another TPP's
-//! request, and two nodes' groups never wait for each other. Requests of a TPP whose lock somebody else has leave the group and
-//! stand in a line of that TPP ([`super::waiting`]), where its later requests join them in their order.
+//! A group takes the locks of its TPPs that are free and waits for none, so that two nodes' groups never wait for each other, and
+//! no TPP's long transaction delays those who stand in a group with it. Requests of a TPP whose lock somebody else has leave the
+//! group and stand in a line of that TPP ([`super::waiting`]), where its later requests join them in their order. There they
+//! wait for all their locks in the order of TPPs; a batch for several TPPs holds those before the one it waits for, `lock_timeout`
+//! at most.
 //!
 //! What one request does wrong is its own fault: then each request of the group is done again alone.
 

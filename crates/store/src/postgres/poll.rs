@@ -165,7 +165,10 @@ impl GroupWork for Polling {
                 before.moved_back.push(state.tpp);
             }
             let is_strict = ask.poll.limits.order == DeliveryOrder::Strict;
-            if !is_strict && state.was_set_back(ask.now) {
+            let candidates = &before.candidates[*nth];
+            let enough_due =
+                work::has_enough_due(candidates, ask.rows_max(), |row| row.due_at <= ask.now);
+            if !is_strict && !enough_due && state.was_set_back(ask.now) {
                 read_set_back(db, (state.tpp, ask), known, *nth, before).await?;
             }
         }

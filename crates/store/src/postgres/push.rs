@@ -129,7 +129,11 @@ impl Work for Due {
                 changes.take_in(clock::pushable(db, tpp, (&[], &[]), 1).await?);
                 clock::tell(changes, tpp, ask.now)?;
             }
-            if order == DeliveryOrder::Concurrent && was_set_back {
+            let candidates = &before.candidates[*nth];
+            let enough_due = work::has_enough_due(candidates, ask.rows_max(), |row| {
+                row.push_at.is_some_and(|at| at <= ask.now)
+            });
+            if order == DeliveryOrder::Concurrent && !enough_due && was_set_back {
                 set_back(db, changes, (tpp, ask), &mut before.candidates[*nth]).await?;
             }
         }

@@ -158,6 +158,7 @@ impl Session {
     /// Begins a transaction; may be asked together with the first statements in it.
     pub(super) async fn begin(&self) -> Result<(), Error> {
         self.patience.begin_anew();
+        self.lost_race.store(false, Ordering::Relaxed);
         self.is_open.store(true, Ordering::Relaxed);
         self.run("BEGIN").await
     }
@@ -165,6 +166,7 @@ impl Session {
     /// Begins to read what stands at this moment, whatever others write meanwhile.
     pub(super) async fn begin_snapshot(&self) -> Result<(), Error> {
         self.patience.begin_anew();
+        self.lost_race.store(false, Ordering::Relaxed);
         self.is_open.store(true, Ordering::Relaxed);
         self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
@@ -316,7 +318,7 @@ pub(super) fn settings(options: &Options) -> String {
          SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; SET jit = off;
          SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
          SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_memoize = off;
-         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')",
         ms(options.statement_time_max),
         ms(options.lock_time_max),
         ms(IDLE_IN_TRANSACTION_MAX),

@@ -25,6 +25,17 @@ pub(super) struct Candidate {
     bytes: Bytes,
 }
 
+/// Whether a walk found as many as it may, all of them due: then nothing that it did not come to goes before them, whatever the
+/// clock says.
+pub(super) fn has_enough_due(
+    candidates: &[Candidate],
+    rows_max: i64,
+    is_due: impl Fn(&Open) -> bool,
+) -> bool {
+    let due = candidates.iter().filter(|it| is_due(&it.row)).count();
+    i64::try_from(due).is_ok_and(|due| due >= rows_max)
+}
+
 /// What there is of its SET.
 enum Bytes {
     Kept(String),

@@ -1,22 +1,25 @@
-//! Nodes whose clocks are five minutes apart (D-05, D-08).
+//! Nodes whose clocks differ: by minutes, and by the moment that they always do (D-05, D-08, D-09).
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
 use oyez_domain::event::Family;
 use oyez_domain::ids::{ClientId, NodeId, RegistrationId};
 use oyez_domain::ledger::lanes::{Lease, Wanted};
+use oyez_domain::ledger::poll::{Limits, Patience, Poll};
 use oyez_domain::ledger::registering::Wish;
 use oyez_domain::time::Timestamp;
+use oyez_domain::tpp::DeliveryOrder;
 use oyez_domain::version::ApiVersion;
 use oyez_store::Store;
 use oyez_store::postgres::{Ledger, Options};
 use oyez_testkit::making::{
-    DAWN, Jtis, UPDATE, client, everything, notice, profile, pushed_to, submission,
+    DAWN, Jtis, UPDATE, client, everything, interaction, notice, profile, pushed_to, submission,
 };
 use oyez_testkit::postgres::Database;
 
-use super::{node, until};
+use super::{node, subscriber, until};
 
 /// A TPP that is pushed to.
 async fn pushed(ledger: &Ledger, name: &str) -> ClientId {
@@ -79,3 +82,63 @@ const APART: Duration = Duration::from_secs(300);
 const LONG: Duration = Duration::from_secs(60);
 /// Long enough for what is asked while it holds.
 const SHORT: Duration = Duration::from_secs(3);
+
+// D-09
+#[tokio::test]
+async fn what_another_node_accepted_a_moment_ahead_makes_nobody_walk_a_backlog() {
+    let database = Database::new().await;
+    let ledger = node(&database, Options::default()).await.unwrap();
+    let (tpp, jtis) = (subscriber(&ledger, "behind").await, Jtis::from(1));
+    let batch =
+        (0..BACKLOG).map(|_| submission(jtis.next(DAWN), notice(&tpp, Family::Aisp, &[UPDATE])));
+    ledger.accept(batch.collect(), DAWN).await.unwrap();
+    let ahead = DAWN + Duration::from_secs(2);
+    let one_more = vec![submission(
+        jtis.next(ahead),
+        notice(&tpp, Family::Aisp, &[UPDATE]),
+    )];
+    ledger.accept(one_more, ahead).await.unwrap();
+    let before = looked_at(&database, ledger).await;
+
+    let ledger = node(&database, Options::default()).await.unwrap();
+    let poll = Poll {
+        client_id: tpp,
+        acks: Vec::new(),
+        errors: Vec::new(),
+        families: Family::ALL.to_vec(),
+        events_max: 10,
+        patience: Patience::WaitForDue,
+        interaction_id: interaction("behind"),
+        limits: Limits {
+            redelivery_delay: Duration::from_secs(60),
+            error_cap: NonZeroU32::MIN,
+            hand_out_cap: None,
+            order: DeliveryOrder::Concurrent,
+        },
+    };
+    let polled = ledger
+        .poll(poll, DAWN + Duration::from_secs(1))
+        .await
+        .unwrap();
+    assert_eq!((polled.work.len(), polled.more_available), (10, true));
+    let looked_at = looked_at(&database, ledger).await - before;
+    assert!(
+        (10..200).contains(&looked_at),
+        "{looked_at} rows for 10 events"
+    );
+}
+
+/// How many rows of outstanding events were ever read. A session tells of it when it ends, at the latest.
+async fn looked_at(database: &Database, ledger: Ledger) -> i64 {
+    ledger.close().await.unwrap();
+    until("its sessions end", async || {
+        database.connections().await == 0
+    })
+    .await;
+    database.number(ROWS_READ).await
+}
+
+const BACKLOG: usize = 2_000;
+
+const ROWS_READ: &str = "
+    SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_user_tables WHERE relname = 'outstanding'";
