@@ -229,6 +229,12 @@ impl Session {
         Ok(statement)
     }
 
+    /// Whether a statement is prepared.
+    #[cfg(test)]
+    pub(super) fn has_prepared(&self, sql: &str) -> bool {
+        self.prepared().contains_key(sql)
+    }
+
     fn prepared(&self) -> std::sync::MutexGuard<'_, HashMap<String, Statement>> {
         self.statements
             .lock()
@@ -339,4 +345,4 @@ const APPLICATION_NAME: &str = "oyez";
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(10);
 
 /// More than we have, counting each way to list events; a bound for what is put together from pieces.
-const STATEMENTS_MAX: usize = 512;
+pub(super) const STATEMENTS_MAX: usize = 512;

@@ -205,7 +205,7 @@ impl State {
     }
 
     /// Whether something may be outstanding that was accepted, by this clock, in the future.
-    pub(super) fn was_set_back(&self, now: Timestamp) -> bool {
+    pub(super) fn is_behind(&self, now: Timestamp) -> bool {
         self.accepted_until > now
     }
 

@@ -129,4 +129,4 @@ pub(super) enum Undone {
 }
 
 /// Some millions of events can be ended in it.
-const LONG: Duration = Duration::from_secs(600);
+pub(super) const LONG: Duration = Duration::from_secs(600);
