@@ -148,7 +148,7 @@ async fn nor_does_it_make_anybody_walk_what_is_held_and_walks_begin_behind_that(
 async fn a_clock_that_was_set_back_takes_the_time_it_takes_and_delays_no_other_tpp() {
     let database = Database::new().await;
     let brisk = Options {
-        statement_time_max: Duration::from_millis(300),
+        statement_time_max: Duration::from_millis(700),
         ..Options::default()
     };
     let ledger = node(&database, brisk).await.unwrap();
@@ -196,9 +196,9 @@ const DELAY: Duration = Duration::from_secs(60);
 
 /// From now on whatever changes outstanding events takes so long.
 const SLOW_UPDATES: &str = "
-    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END';
+    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NULL; END';
     CREATE TRIGGER slowly AFTER UPDATE ON outstanding FOR EACH STATEMENT EXECUTE FUNCTION slowly()";
-const SLOW: Duration = Duration::from_secs(1);
+const SLOW: Duration = Duration::from_secs(2);
 
 /// How many rows of outstanding events were ever read. A session tells of it when it ends, at the latest.
 async fn looked_at(database: &Database, ledger: Ledger) -> i64 {

@@ -86,4 +86,4 @@ fn poll(tpp: &ClientId) -> Poll {
     }
 }
 
-const ONE_WAY: Duration = Duration::from_millis(300);
+const ONE_WAY: Duration = Duration::from_millis(600);
