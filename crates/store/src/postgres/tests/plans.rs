@@ -10,22 +10,18 @@ use oyez_domain::ledger::registering::Wish;
 use oyez_domain::tpp::Overrides;
 use oyez_domain::version::ApiVersion;
 use oyez_testkit::making::{self, DAWN, Jtis, UPDATE, client, everything, notice, submission};
-use oyez_testkit::postgres::{Database, runtime};
+use oyez_testkit::postgres::Database;
 
+use super::node;
 use crate::Store;
 use crate::postgres::{
-    Ledger, Options, Server, accept, attempts, poll, push, recheck, session, sets, state, work,
-    writing,
+    Options, accept, attempts, poll, push, recheck, session, sets, state, work, writing,
 };
 
 /// A database with some outstanding events of the TPP that has number 1, and the parts of history that they need.
 async fn with_outstanding(events: usize) -> Database {
     let database = Database::new().await;
-    let (address, name) = database.place();
-    let server = Server::parse(&address).unwrap().database(name);
-    let options = Options::default();
-    let ledger = Ledger::open(server, options, making::rules(), runtime().handle());
-    let ledger = ledger.await.unwrap();
+    let ledger = node(&database, Options::default()).await;
     let tpp = client("acme");
     let profile = making::profile(Overrides::default());
     let made = ledger.register_tpp(Actor::System, tpp.clone(), profile, DAWN);
@@ -122,6 +118,14 @@ async fn hot_statements_use_their_indexes_and_no_others() {
                 "sets_pkey",
                 "tpps_pkey",
             ],
+        ),
+        (
+            poll::TURNS,
+            &["events_pkey", "outstanding_due", "sets_pkey"],
+        ),
+        (
+            push::TURNS,
+            &["events_pkey", "outstanding_push", "sets_pkey"],
         ),
         (push::LIST, &["outstanding_pkey"]),
         (sets::OPEN_AND_KEPT, &["outstanding_of_tpp", "sets_pkey"]),
