@@ -38,6 +38,7 @@ mod recheck;
 mod registrations;
 mod requeue;
 mod retention;
+mod rights;
 mod roster;
 mod server;
 mod session;
@@ -56,7 +57,6 @@ mod writing;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::ledger::sets::Kept;
 use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
@@ -68,12 +68,13 @@ use self::attempts::Record;
 use self::line::Line;
 use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
-use self::partitions::{Partitions, Span};
+use self::partitions::Partitions;
 use self::poll::Polling;
 use self::pool::{Held, Pool};
 use self::push::Due;
 use self::put_back::PutBack;
 use self::recheck::Recheck;
+pub use self::rights::Lack;
 use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
@@ -151,6 +152,10 @@ pub struct Inspection {
     pub tpps: u64,
     /// Events neither acknowledged nor given up.
     pub outstanding: u64,
+    /// What its user may not do there, though a server has to.
+    pub lacks: Vec<Lack>,
+    /// What its clock says.
+    pub clock: Timestamp,
 }
 
 /// Work on a ledger, under way.
@@ -166,6 +171,7 @@ impl Ledger {
     ) -> Result<Self, Error> {
         let tasks = Tasks::on(runtime);
         migrations::apply(&server, &options, &tasks).await?;
+        rights::hold_to(&server, &options, &tasks).await?;
         let newsroom = Arc::new(Newsroom::new(options.announcing));
         newsroom::open(&newsroom, &server, options, &tasks);
         let pool = Arc::new(Pool::new(server, options, tasks.clone()));
@@ -217,7 +223,8 @@ impl Ledger {
                 &[],
             )
             .await?;
-        let (tpps, outstanding) = if schema == 0 {
+        let lacks = rights::lacks(&db).await?;
+        let (tpps, outstanding) = if schema == 0 || rights::keep_from_reading(&lacks) {
             (0, 0)
         } else {
             let counted = db.one(COUNTED, &[]).await?;
@@ -231,6 +238,8 @@ impl Ledger {
             bytes: natural(row.try_get(1)?),
             tpps: natural(tpps),
             outstanding: natural(outstanding),
+            lacks,
+            clock: leases::clock(&db).await?,
         })
     }
 
@@ -270,38 +279,8 @@ impl Ledger {
         F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let wait_max = shared.options.wait_max;
-            let place = tokio::time::timeout(wait_max, shared.blocked.acquire()).await;
-            // Nobody closes it.
-            let _place = place.map_err(|_| Error::Busy {
-                detail: "too many requests wait for locks".to_owned(),
-            })?;
-            shared.write(&ask, &work).await
-        })
-        .await
-    }
-
-    /// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.
-    async fn sweep_parts(&self, retention: Retention, now: Timestamp) -> Result<Swept, Error> {
-        let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let span = Span::of(now);
-            let db = shared.pool.take().await?;
-            shared.partitions.make(&db, [span, span.next()]).await?;
-            drop(db);
-            let ask = retention::Sweep {
-                retention,
-                late_max: shared.options.kept_longer_max,
-                now,
-            };
-            let gone = shared.write(&ask, &retention::sweep).await?;
-            if gone.a_part {
-                shared.partitions.forget();
-            }
-            Ok(gone.swept)
-        })
-        .await
+        self.run(async move { shared.change(&ask, &work).await })
+            .await
     }
 
     /// A read, on a session of its own.
@@ -387,6 +366,20 @@ impl Shared {
     /// Tells those who listen on this node, and then the other nodes.
     fn tell(&self, news: &[News]) {
         self.newsroom.tell(news);
+    }
+
+    /// See [`Ledger::change`].
+    async fn change<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
+    where
+        A: Sync,
+        F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Sync,
+    {
+        let place = tokio::time::timeout(self.options.wait_max, self.blocked.acquire()).await;
+        // Nobody closes it.
+        let _place = place.map_err(|_| Error::Busy {
+            detail: "too many requests wait for locks".to_owned(),
+        })?;
+        self.write(ask, work).await
     }
 
     async fn write<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>

@@ -11,12 +11,16 @@
 mod away;
 #[path = "postgres/clocks.rs"]
 mod clocks;
+#[path = "postgres/disowning.rs"]
+mod disowning;
 #[path = "postgres/migrating.rs"]
 mod migrating;
 #[path = "postgres/nodes.rs"]
 mod nodes;
 #[path = "postgres/passing.rs"]
 mod passing;
+#[path = "postgres/rights.rs"]
+mod rights;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //! it done. Who may not change the schema can still open one that is up to date.
 
 use super::options::Options;
+use super::rights;
 use super::server::Server;
 use super::session::Session;
 use super::tasks::Tasks;
@@ -88,6 +89,7 @@ async fn apply_step(db: &Session, step: u32) -> Result<(), Error> {
     let version = i32::try_from(step + 1).expect("a step is a small number");
     let applied = async {
         db.begin().await?;
+        rights::act_as_owner(db).await?;
         db.run(NUMBERS).await?;
         db.run(migration.sql).await?;
         db.execute(
