@@ -142,7 +142,7 @@ pub struct Migrated {
 pub struct Inspection {
     /// The version of its server.
     pub server: String,
-    /// Its schema; 0 if there is no ledger.
+    /// Its schema; 0 if there is no ledger, or none that may be read.
     pub schema: u32,
     /// The newest schema that this binary knows; it migrates older ones when it opens them.
     pub schema_newest: u32,
@@ -158,6 +158,13 @@ pub struct Inspection {
     pub clock: Timestamp,
 }
 
+impl Inspection {
+    /// Why a server cannot use the ledger, if it may not do all it has to.
+    pub fn refusal(&self) -> Option<Error> {
+        rights::refusal(&self.lacks)
+    }
+}
+
 /// Work on a ledger, under way.
 type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
@@ -171,7 +178,6 @@ impl Ledger {
     ) -> Result<Self, Error> {
         let tasks = Tasks::on(runtime);
         migrations::apply(&server, &options, &tasks).await?;
-        rights::hold_to(&server, &options, &tasks).await?;
         let newsroom = Arc::new(Newsroom::new(options.announcing));
         newsroom::open(&newsroom, &server, options, &tasks);
         let pool = Arc::new(Pool::new(server, options, tasks.clone()));
@@ -216,15 +222,20 @@ impl Ledger {
     ) -> Result<Inspection, Error> {
         let tasks = Tasks::on(runtime);
         let db = Session::open(server, &options, &tasks).await?;
-        let schema = migrations::version(&db).await?;
+        let lacks = rights::lacks(&db).await?;
+        let may_read = !rights::keep_from_reading(&lacks);
+        let schema = if may_read {
+            migrations::version(&db).await?
+        } else {
+            0
+        };
         let row = db
             .one(
                 "SELECT current_setting('server_version'), pg_database_size(current_database())",
                 &[],
             )
             .await?;
-        let lacks = rights::lacks(&db).await?;
-        let (tpps, outstanding) = if schema == 0 || rights::keep_from_reading(&lacks) {
+        let (tpps, outstanding) = if schema == 0 {
             (0, 0)
         } else {
             let counted = db.one(COUNTED, &[]).await?;

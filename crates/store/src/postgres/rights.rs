@@ -5,10 +5,7 @@
 //! made them, and the next user of the ledger can drop them. What is missing is said at the start, not weeks later when a part is
 //! due.
 
-use super::options::Options;
-use super::server::Server;
 use super::session::Session;
-use super::tasks::Tasks;
 use crate::Error;
 
 /// Something that our user may not do, and has to.
@@ -29,21 +26,20 @@ pub(super) async fn act_as_owner(db: &Session) -> Result<(), Error> {
 }
 
 /// Refuses a database that does not let us do everything.
-pub(super) async fn hold_to(
-    server: &Server,
-    options: &Options,
-    tasks: &Tasks,
-) -> Result<(), Error> {
-    let db = Session::open(server, options, tasks).await?;
-    let lacks = lacks(&db).await?;
-    if lacks.is_empty() {
-        return Ok(());
+pub(super) async fn hold_to(db: &Session) -> Result<(), Error> {
+    match refusal(&lacks(db).await?) {
+        None => Ok(()),
+        Some(refusal) => Err(refusal),
     }
+}
+
+/// Why a ledger is of no use to whoever lacks this.
+pub(super) fn refusal(lacks: &[Lack]) -> Option<Error> {
     let lacks: Vec<String> = lacks
-        .into_iter()
+        .iter()
         .map(|Lack { what, mend, .. }| format!("{what}: {mend};"))
         .collect();
-    Err(Error::ReadOnly {
+    (!lacks.is_empty()).then(|| Error::ReadOnly {
         detail: lacks.join(" "),
     })
 }

@@ -44,7 +44,9 @@ fn of_database(store: &Store) -> Vec<Finding> {
             "set both by the same source (NTP)",
         ));
     }
-    findings.push(of_schema(subject, &found, difference));
+    if found.refusal().is_none() {
+        findings.push(of_schema(subject, &found, difference));
+    }
     findings
 }
 
