@@ -68,6 +68,9 @@ async fn a_full_disk(campaign: &str, stored: Stored) {
     story.until_full().await;
     let said = story.cluster.log();
     assert!(said.contains("No space left on device"), "{said}");
+    if stored == Stored::Log {
+        assert!(said.contains("PANIC"), "{said}");
+    }
     block_in_place(|| {
         disk.relieve();
         story.cluster.recover();
