@@ -9,6 +9,8 @@
 
 #[path = "postgres/away.rs"]
 mod away;
+#[path = "postgres/backlogs.rs"]
+mod backlogs;
 #[path = "postgres/clocks.rs"]
 mod clocks;
 #[path = "postgres/migrating.rs"]
@@ -17,6 +19,8 @@ mod migrating;
 mod nodes;
 #[path = "postgres/passing.rs"]
 mod passing;
+#[path = "postgres/trips.rs"]
+mod trips;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,6 +17,7 @@ use super::Shared;
 use super::changes::Changes;
 use super::line::{Kind, Request};
 use super::mishap::Mishap;
+use super::pool::Held;
 use super::session::Session;
 use super::state::{self, Locking, State};
 use super::waiting::Waiting;
@@ -61,7 +62,8 @@ pub(super) trait Work: Kind {
         false
     }
 
-    /// Reads more, or prepares the ground, where what was read says that it takes that: rare.
+    /// Reads more, or prepares the ground, where what was read says that it takes that: rare. What it writes is committed with
+    /// a TPP's state, which it marks as changed.
     fn read_more(
         _shared: &Shared,
         _db: &Session,
@@ -108,7 +110,7 @@ pub(super) async fn serve_with<K: Work>(
     let fate = attempt::<K>(shared, &asks, locking).await;
     let faulty = match &fate {
         Err(Failed::By(error)) if group.len() > 1 && may_be_ones(error) => error.clone(),
-        _ => return tell(shared, group, fate, locking),
+        _ => return tell(shared, group, fate, locking).await,
     };
     let mut too_slow = 0;
     for request in group {
@@ -120,26 +122,28 @@ pub(super) async fn serve_with<K: Work>(
         if matches!(fate, Err(Failed::By(Error::TimedOut { .. }))) {
             too_slow += 1;
         }
-        tell(shared, vec![request], fate, locking);
+        tell(shared, vec![request], fate, locking).await;
     }
 }
 
-/// Answers a group, or has it wait.
-fn tell<K: Work>(
+/// Answers a group, or has it wait. Where nothing was written the answers go before their transaction has ended: that would be
+/// another way to the database and back.
+async fn tell<K: Work>(
     shared: &Arc<Shared>,
     group: Vec<Request<K>>,
-    fate: Result<Vec<Done<K::Answer>>, Failed>,
+    fate: Result<Served<K::Answer>, Failed>,
     locking: Locking<'_>,
 ) {
     let waiting = K::waiting(shared);
     match (fate, locking) {
-        (Ok(answers), _) => {
-            for (request, answer) in group.into_iter().zip(answers) {
-                match answer {
+        (Ok(Served { done, db }), _) => {
+            for (request, done) in group.into_iter().zip(done) {
+                match done {
                     Done::Answered(answer) => request.answer(Ok(answer)),
                     Done::Elsewhere(client_id) => waiting.wait(shared, client_id, request),
                 }
             }
+            db.roll_back().await;
         }
         (Err(Failed::Locked(_)), Locking::WaitFor(client_id)) => {
             waiting.go_on_waiting(client_id, group);
@@ -150,6 +154,12 @@ fn tell<K: Work>(
             }
         }
     }
+}
+
+/// A group that was done, and its session, whose transaction is still open if nothing was written.
+struct Served<A> {
+    done: Vec<Done<A>>,
+    db: Held,
 }
 
 /// What became of a request.
@@ -177,13 +187,13 @@ async fn attempt<K: Work>(
     shared: &Arc<Shared>,
     group: &[&K::Ask],
     locking: Locking<'_>,
-) -> Result<Vec<Done<K::Answer>>, Failed> {
+) -> Result<Served<K::Answer>, Failed> {
     let mut tries_left = TRIES_MAX;
     loop {
         let db = shared.pool.take().await.map_err(Failed::By)?;
         tries_left -= 1;
         let error = match run::<K>(shared, &db, group, locking).await {
-            Ok(done) => return Ok(done),
+            Ok(done) => return Ok(Served { done, db }),
             Err(error) => error,
         };
         let mishap = db.mishap();

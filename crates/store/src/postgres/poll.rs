@@ -30,9 +30,9 @@ use super::waiting::Waiting;
 use super::work::{self, Candidate};
 use crate::Error;
 use crate::codes::{TppId, family_code};
-use reading::{Bounds, Named, is_visible};
 #[cfg(test)]
 pub(super) use reading::TURNS;
+use reading::{Bounds, Named, is_visible};
 pub(super) use reading::{FIRST_DUE, OLDEST};
 
 /// A poll, and when it came.

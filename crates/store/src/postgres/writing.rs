@@ -34,10 +34,13 @@ impl Write {
     }
 }
 
-/// Writes everything and commits; answers whom it concerns.
+/// Writes everything and commits; answers whom it concerns. Where there is nothing to write nothing is committed yet: nobody
+/// needs to wait for the end of that.
 pub(super) async fn commit(mut changes: Changes, db: &Session) -> Result<Vec<News>, Error> {
     let writes = writes(&mut changes);
-    db.commit_with(&writes).await?;
+    if !writes.is_empty() {
+        db.commit_with(&writes).await?;
+    }
     Ok(changes.news.take())
 }
 
