@@ -201,11 +201,11 @@ impl<K: Work> SeenTo<K> {
             is_over: false,
             kind: PhantomData,
         };
-        drop(shared.tasks.work(seen_to.to_the_end()));
+        drop(shared.tasks.work(seen_to.see_to()));
     }
 
     /// Does what stands in the line, until it is empty.
-    async fn to_the_end(mut self) {
+    async fn see_to(mut self) {
         let (shared, client_id) = (&self.shared, &self.client_id);
         let waiting = K::waiting(shared);
         let of = (&shared.options, client_id);

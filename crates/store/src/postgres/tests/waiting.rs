@@ -331,3 +331,26 @@ async fn few_may_take_long_at_once_and_the_others_are_told_soon() {
     drop(some);
     assert!(doors.leisure().await.is_ok());
 }
+
+// I-01
+#[tokio::test]
+async fn what_takes_long_waits_for_leave_without_any_lock_and_is_done_then() {
+    let scene = scene(Options::default(), &["leave"]).await;
+    let doors = &scene.ledger.shared.doors;
+    let others = [doors.leisure_now().unwrap(), doors.leisure_now().unwrap()];
+    let ledger = Arc::clone(&scene.ledger);
+    let long = runtime().spawn(async move {
+        let work = ledger.change(client("leave"), (), |unit, ()| {
+            Box::pin(async {
+                unit.rows(LOCK_BY_NAME, &[&"leave"]).await?;
+                unit.take_its_time().await
+            })
+        });
+        work.await
+    });
+    // Whether it has tried by now or not, it is in nobody's way.
+    answer(scene.ask(Manner::Well, &["leave"])).await.unwrap();
+    assert!(!long.is_finished());
+    drop(others);
+    answer(long).await.unwrap();
+}
