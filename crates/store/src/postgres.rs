@@ -12,6 +12,7 @@ mod audit;
 mod changes;
 mod clock;
 mod columns;
+mod doors;
 mod endpoints;
 mod ends;
 mod errors;
@@ -24,6 +25,7 @@ mod lanes;
 mod leases;
 mod line;
 mod migrations;
+mod mishap;
 mod newsroom;
 mod open;
 mod options;
@@ -57,7 +59,7 @@ mod writing;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use oyez_domain::ledger::sets::Kept;
+use oyez_domain::ids::ClientId;
 use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
 use tokio::runtime::Handle;
@@ -65,7 +67,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use self::accept::Accept;
 use self::attempts::Record;
+use self::doors::{Concerns, Doors};
 use self::line::Line;
+use self::mishap::Mishap;
 use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
 use self::partitions::Partitions;
@@ -73,14 +77,13 @@ use self::poll::Polling;
 use self::pool::{Held, Pool};
 use self::push::Due;
 use self::put_back::PutBack;
-use self::recheck::Recheck;
 pub use self::rights::Lack;
 use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
 use self::sets::Keep;
 use self::tasks::{Tasks, closed};
-use self::unit::Unit;
+use self::unit::{Undone, Unit};
 use self::waiting::Waiting;
 use crate::{Error, News};
 
@@ -113,8 +116,8 @@ struct Shared {
     kinds: Kinds,
     partitions: Partitions,
     waiting: WaitingLines,
-    /// Sessions that may wait for TPPs' locks: half of them, so that the others never do.
-    blocked: Semaphore,
+    /// Where requests stand that may wait for locks.
+    doors: Arc<Doors>,
 }
 
 /// Where requests wait whose TPP's lock somebody else has.
@@ -191,7 +194,7 @@ impl Ledger {
             kinds: Kinds::default(),
             partitions: Partitions::default(),
             waiting: WaitingLines::default(),
-            blocked: Semaphore::new((options.sessions / 2).max(1)),
+            doors: Arc::new(Doors::of(options.sessions, options.wait_max)),
         });
         Ok(Self {
             lines: Lines::new(&shared),
@@ -277,21 +280,23 @@ impl Ledger {
         F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.run(async move { shared.write(&ask, &work).await })
+        self.run(async move { shared.write(Concerns::Nobody, &ask, &work).await })
             .await
     }
 
-    /// As [`Ledger::write`], under the lock of a TPP that somebody else may have: such requests take half of the sessions at most,
-    /// so that the others are never all waiting.
-    async fn change<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
+    /// As [`Ledger::write`], under the lock of a TPP that somebody else may have.
+    async fn change<A, T, F>(&self, client_id: ClientId, ask: A, work: F) -> Result<T, Error>
     where
         A: Send + Sync + 'static,
         T: Send + 'static,
         F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.run(async move { shared.change(&ask, &work).await })
-            .await
+        self.run(async move {
+            let concerns = Concerns::One(&client_id);
+            shared.write(concerns, &ask, &work).await
+        })
+        .await
     }
 
     /// A read, on a session of its own.
@@ -302,22 +307,8 @@ impl Ledger {
         F: for<'a> Fn(&'a Held, &'a A) -> Work<'a, T> + Send + Sync + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let db = shared.pool.take().await?;
-            work(&db, &ask).await.map_err(|error| shared.named(error))
-        })
-        .await
-    }
-
-    /// See [`crate::Store::recheck`].
-    async fn recheck_now(&self, ask: Recheck) -> Result<Option<Vec<Kept>>, Error> {
-        let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let db = shared.pool.take().await?;
-            let kept = recheck::recheck(&shared, &db, &ask).await;
-            kept.map_err(|error| shared.named(error))
-        })
-        .await
+        self.run(async move { shared.read(&ask, &work).await })
+            .await
     }
 
     async fn run<T: Send + 'static>(
@@ -379,41 +370,55 @@ impl Shared {
         self.newsroom.tell(news);
     }
 
-    /// See [`Ledger::change`].
-    async fn change<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
+    async fn write<A, T, F>(&self, concerns: Concerns<'_>, ask: &A, work: &F) -> Result<T, Error>
     where
         A: Sync,
         F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Sync,
     {
-        let place = tokio::time::timeout(self.options.wait_max, self.blocked.acquire()).await;
-        // Nobody closes it.
-        let _place = place.map_err(|_| Error::Busy {
-            detail: "too many requests wait for locks".to_owned(),
-        })?;
-        self.write(ask, work).await
-    }
-
-    async fn write<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
-    where
-        A: Sync,
-        F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Sync,
-    {
+        let mut leisure = None;
         let mut tries_left = TRIES_MAX;
         loop {
-            let mut unit = Unit::begin(self.pool.take().await?, Arc::clone(&self.rules)).await?;
             tries_left -= 1;
-            match work(&mut unit, ask).await {
+            let door = self.doors.enter_soon(concerns).await?;
+            let (rules, doors) = (Arc::clone(&self.rules), Arc::clone(&self.doors));
+            let db = self.pool.take().await?;
+            let mut unit = Unit::begin(db, rules, doors, leisure.take()).await?;
+            let done = match work(&mut unit, ask).await {
+                Ok(answer) => unit.finish().await.map(|()| answer),
+                failed => failed,
+            };
+            let error = match done {
                 Ok(answer) => {
                     let news = unit.commit().await?;
                     self.tell(&news);
                     return Ok(answer);
                 }
-                Err(error) => {
-                    let may_try_again = unit.roll_back().await && tries_left > 0;
-                    if !may_try_again {
-                        return Err(self.named(error));
-                    }
+                Err(error) => error,
+            };
+            match unit.roll_back().await {
+                Undone::WantsLeisure if tries_left > 0 => {
+                    drop(door);
+                    leisure = Some(self.doors.leisure().await?);
                 }
+                Undone::MayGoThrough if tries_left > 0 => {}
+                _ => return Err(self.named(error)),
+            }
+        }
+    }
+
+    async fn read<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
+    where
+        A: Sync,
+        F: for<'a> Fn(&'a Held, &'a A) -> Work<'a, T> + Sync,
+    {
+        let mut tries_left = TRIES_MAX;
+        loop {
+            let db = self.pool.take().await?;
+            tries_left -= 1;
+            match work(&db, ask).await {
+                Ok(answer) => return Ok(answer),
+                Err(_) if db.mishap() == Mishap::Stale && tries_left > 0 => {}
+                Err(error) => return Err(self.named(error)),
             }
         }
     }

@@ -9,6 +9,8 @@
 
 #[path = "postgres/away.rs"]
 mod away;
+#[path = "postgres/backlogs.rs"]
+mod backlogs;
 #[path = "postgres/clocks.rs"]
 mod clocks;
 #[path = "postgres/disowning.rs"]
@@ -21,6 +23,8 @@ mod nodes;
 mod passing;
 #[path = "postgres/rights.rs"]
 mod rights;
+#[path = "postgres/trips.rs"]
+mod trips;
 
 use std::sync::Arc;
 use std::time::Duration;

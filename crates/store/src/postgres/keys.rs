@@ -14,6 +14,7 @@ use oyez_domain::time::Timestamp;
 
 use super::audit::{self, Change};
 use super::columns::{moment, natural};
+use super::doors::Concerns;
 use super::errors::expect_rows;
 use super::pool::Held;
 use super::state;
@@ -30,7 +31,7 @@ pub(super) async fn disown(
     now: Timestamp,
 ) -> Result<u64, Error> {
     let ask = Disowning { actor, kid, now };
-    match shared.write(&ask, &begin).await? {
+    match shared.write(Concerns::Nobody, &ask, &begin).await? {
         Before::Over => Ok(0),
         Before::UnderWay => supersede_all(shared, ask.kid).await,
     }
@@ -99,7 +100,7 @@ fn begin<'a>(unit: &'a mut Unit, ask: &'a Disowning) -> Work<'a, Before> {
 
 async fn supersede_all(shared: &Shared, kid: String) -> Result<u64, Error> {
     loop {
-        match shared.change(&kid, &supersede_some).await? {
+        match shared.write(Concerns::Many, &kid, &supersede_some).await? {
             Step::More => {}
             Step::Over(superseded) => return Ok(superseded),
         }

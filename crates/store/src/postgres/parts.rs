@@ -12,6 +12,7 @@ use oyez_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::columns::natural;
+use super::doors::Concerns;
 use super::partitions::{MAKING, Of, Span, TABLES};
 use super::unit::Unit;
 use super::{Shared, Work, rights};
@@ -31,7 +32,8 @@ pub(super) async fn drop_oldest(
             break;
         }
     }
-    let polls = unless_later(shared.write(&(), &detach_polls).await)?.unwrap_or(0);
+    let polls =
+        unless_later(shared.write(Concerns::Nobody, &(), &detach_polls).await)?.unwrap_or(0);
     if dropped.is_some() || polls > 0 {
         shared.partitions.forget();
         remove_files(shared).await?;
@@ -66,13 +68,13 @@ async fn old_spans(shared: &Shared, ended_before: Timestamp) -> Result<Vec<Span>
 }
 
 async fn drop_part(shared: &Shared, part: &Part) -> Result<Option<u64>, Error> {
-    if !shared.write(part, &may_go).await? {
+    if !shared.write(Concerns::Nobody, part, &may_go).await? {
         return Ok(None);
     }
     // What failed in it can be queued again no more.
-    shared.write(part, &forget_failed).await?;
-    let events = shared.write(part, &count).await?;
-    let is_gone = shared.write(part, &detach).await?;
+    shared.write(Concerns::Nobody, part, &forget_failed).await?;
+    let events = shared.write(Concerns::Nobody, part, &count).await?;
+    let is_gone = shared.write(Concerns::Nobody, part, &detach).await?;
     Ok(is_gone.then_some(events))
 }
 
@@ -207,7 +209,7 @@ async fn remove_files(shared: &Shared) -> Result<(), Error> {
             part.is_some_and(|part| Span::of_part(table, part).is_some())
         });
         if is_ours {
-            unless_later(shared.write(&name, &remove).await)?;
+            unless_later(shared.write(Concerns::Nobody, &name, &remove).await)?;
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ use oyez_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::columns::jti;
+use super::doors::Concerns;
 use super::ends::{self, End};
 use super::leases;
 use super::partitions::Span;
@@ -81,13 +82,19 @@ pub(super) async fn sweep(
     };
     let late = past(retention.settled_for + shared.options.kept_longer_max);
     let swept = Swept {
-        events: shared.write(&late, &sweep_events).await?,
-        keys: shared.write(&past(retention.keys_for), &sweep_keys).await?,
+        events: shared.write(Concerns::Nobody, &late, &sweep_events).await?,
+        keys: shared
+            .write(Concerns::Nobody, &past(retention.keys_for), &sweep_keys)
+            .await?,
         minutes: shared
-            .write(&past(retention.minutes_for), &sweep_minutes)
+            .write(
+                Concerns::Nobody,
+                &past(retention.minutes_for),
+                &sweep_minutes,
+            )
             .await?,
     };
-    shared.write(&(), &forget_nodes).await?;
+    shared.write(Concerns::Nobody, &(), &forget_nodes).await?;
     let part = parts::drop_oldest(shared, settled_before).await?;
     keys::go_on(shared).await?;
     Ok(Swept {

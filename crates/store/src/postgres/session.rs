@@ -15,7 +15,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Connection, Row, Socket, Statement};
 use tokio_util::sync::CancellationToken;
 
-use super::errors::{contradiction, fault, is_conflict, is_cut, spoils};
+use super::errors::{contradiction, fault, is_cut, spoils};
+use super::mishap::{LastMishap, Mishap};
 use super::options::Options;
 use super::patience::Patience;
 use super::server::{Handshake, Private, Server};
@@ -36,8 +37,8 @@ pub(super) struct Session {
     is_spoilt: AtomicBool,
     /// COMMIT was sent, and nothing was heard of it so far.
     is_unheard: AtomicBool,
-    /// The last fault was a lost race.
-    lost_race: AtomicBool,
+    /// What its last fault was.
+    mishap: LastMishap,
     patience: Patience,
     /// Cancelled, the connection ends, whatever is on its way.
     hang_up: CancellationToken,
@@ -63,7 +64,7 @@ impl Session {
             is_open: AtomicBool::new(false),
             is_spoilt: AtomicBool::new(false),
             is_unheard: AtomicBool::new(false),
-            lost_race: AtomicBool::new(false),
+            mishap: LastMishap::default(),
             patience: Patience::of(options),
             hang_up,
         };
@@ -119,9 +120,18 @@ impl Session {
             .await
     }
 
-    /// Whether the last fault was a race that another transaction won; asking clears it.
-    pub(super) fn lost_race(&self) -> bool {
-        self.lost_race.swap(false, Ordering::Relaxed)
+    /// What its last fault was, since its last transaction began.
+    pub(super) fn mishap(&self) -> Mishap {
+        self.mishap.read()
+    }
+
+    /// Lets go of statements if they are many. Not while somebody works with them: what was prepared to be sent together must
+    /// still be there when it is.
+    pub(super) fn tidy(&self) {
+        let mut prepared = self.prepared();
+        if prepared.len() > STATEMENTS_MAX {
+            prepared.clear();
+        }
     }
 
     /// All rows.
@@ -158,7 +168,7 @@ impl Session {
     /// Begins a transaction; may be asked together with the first statements in it.
     pub(super) async fn begin(&self) -> Result<(), Error> {
         self.patience.begin_anew();
-        self.lost_race.store(false, Ordering::Relaxed);
+        self.mishap.note(Mishap::Plain);
         self.is_open.store(true, Ordering::Relaxed);
         self.run("BEGIN").await
     }
@@ -166,7 +176,7 @@ impl Session {
     /// Begins to read what stands at this moment, whatever others write meanwhile.
     pub(super) async fn begin_snapshot(&self) -> Result<(), Error> {
         self.patience.begin_anew();
-        self.lost_race.store(false, Ordering::Relaxed);
+        self.mishap.note(Mishap::Plain);
         self.is_open.store(true, Ordering::Relaxed);
         self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
@@ -215,12 +225,14 @@ impl Session {
             return Ok(statement.clone());
         }
         let statement = self.answered(Box::pin(self.client.prepare(sql))).await?;
-        let mut prepared = self.prepared();
-        if prepared.len() >= STATEMENTS_MAX {
-            prepared.clear();
-        }
-        prepared.insert(sql.to_owned(), statement.clone());
+        self.prepared().insert(sql.to_owned(), statement.clone());
         Ok(statement)
+    }
+
+    /// Whether a statement is prepared.
+    #[cfg(test)]
+    pub(super) fn has_prepared(&self, sql: &str) -> bool {
+        self.prepared().contains_key(sql)
     }
 
     fn prepared(&self) -> std::sync::MutexGuard<'_, HashMap<String, Statement>> {
@@ -273,8 +285,9 @@ impl Session {
     }
 
     fn fault(&self, error: &tokio_postgres::Error) -> Error {
-        self.lost_race.store(is_conflict(error), Ordering::Relaxed);
-        if spoils(error) {
+        let mishap = Mishap::of(error);
+        self.mishap.note(mishap);
+        if mishap == Mishap::Stale || spoils(error) {
             self.is_spoilt.store(true, Ordering::Relaxed);
         }
         fault(error)
@@ -332,4 +345,4 @@ const APPLICATION_NAME: &str = "oyez";
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(10);
 
 /// More than we have, counting each way to list events; a bound for what is put together from pieces.
-const STATEMENTS_MAX: usize = 512;
+pub(super) const STATEMENTS_MAX: usize = 512;

@@ -23,11 +23,11 @@ use crate::health::HealthColumns;
 
 /// What is done about a TPP's lock that somebody else has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Locking {
+pub(super) enum Locking<'a> {
     /// Nothing: its requests wait, and no other TPP's.
     Skip,
-    /// It is waited for.
-    Wait,
+    /// This TPP's is waited for, before there is any other: who waits for one holds none.
+    WaitFor(&'a ClientId),
 }
 
 /// A TPP whose lock is held.
@@ -48,9 +48,9 @@ pub(super) struct State {
     /// From this position on events may stand outside the order of pushes.
     pub(super) unlisted_from: Option<i64>,
     /// The latest moment of an acceptance.
-    accepted_until: Timestamp,
+    pub(super) accepted_until: Timestamp,
     /// Up to this position some stand behind what was accepted long after them.
-    unordered_to: i64,
+    pub(super) unordered_to: i64,
     /// About when it was given events last.
     pub(super) seen_at: Timestamp,
     pub(super) bounds: Bounds,
@@ -94,23 +94,32 @@ struct Owner {
     claim: i64,
 }
 
-/// Locks these TPPs and reads them. What is missing is locked by somebody else.
+/// Locks these TPPs and reads them. What is missing is locked by somebody else. One of them may be waited for, first.
 pub(super) async fn lock(
     db: &Session,
     tpps: &[i64],
-    locking: Locking,
+    awaited: Option<TppId>,
 ) -> Result<HashMap<TppId, State>, Error> {
-    let lock = match locking {
-        Locking::Skip => LOCK_FREE,
-        Locking::Wait => LOCK,
-    };
-    let tpps = tpps.to_vec();
-    let (locked, states) =
-        futures_util::try_join!(async { db.rows(lock, &[&tpps]).await }, async {
-            db.rows(STATES, &[&tpps]).await
-        })?;
-    let locked: Vec<i64> = locked
+    let all = tpps.to_vec();
+    let awaited: Vec<i64> = awaited.map(|tpp| tpp.0).into_iter().collect();
+    let others: Vec<i64> = all
         .iter()
+        .copied()
+        .filter(|tpp| !awaited.contains(tpp))
+        .collect();
+    let locked = async |lock, tpps: &Vec<i64>| {
+        if tpps.is_empty() {
+            return Ok(Vec::new());
+        }
+        db.rows(lock, &[tpps]).await
+    };
+    let (one, some, states) =
+        futures_util::try_join!(locked(LOCK, &awaited), locked(LOCK_FREE, &others), async {
+            db.rows(STATES, &[&all]).await
+        })?;
+    let locked: Vec<i64> = one
+        .iter()
+        .chain(&some)
         .map(|row| row.try_get(0))
         .collect::<Result<_, _>>()?;
     let mut found = HashMap::with_capacity(locked.len());
@@ -210,13 +219,8 @@ impl State {
         self.totals.accepted
     }
 
-    /// For writing: until when it was accepted for, and up to which position out of order.
-    pub(super) const fn acceptances(&self) -> (Timestamp, i64) {
-        (self.accepted_until, self.unordered_to)
-    }
-
     /// Whether something may be outstanding that was accepted, by this clock, in the future.
-    pub(super) fn was_set_back(&self, now: Timestamp) -> bool {
+    pub(super) fn is_behind(&self, now: Timestamp) -> bool {
         self.accepted_until > now
     }
 

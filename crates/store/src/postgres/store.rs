@@ -32,8 +32,8 @@ use super::recheck::Recheck;
 use super::sets::Keep;
 use super::unit::Unit;
 use super::{
-    Ledger, audit, endpoints, event_list, history, keys, lanes, leases, registrations, requeue,
-    retention, tpps, withdraw,
+    Ledger, audit, endpoints, event_list, history, keys, lanes, leases, recheck, registrations,
+    requeue, retention, tpps, withdraw,
 };
 use crate::{Answer, Error, Listen, Store};
 
@@ -61,6 +61,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, profile),
             move |unit, (actor, client_id, profile)| {
                 Box::pin(tpps::change(unit, actor, client_id, profile, now))
@@ -76,6 +77,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, standing),
             move |unit, (actor, client_id, standing)| {
                 Box::pin(tpps::set_standing(unit, actor, client_id, standing, now))
@@ -109,11 +111,13 @@ impl Store for Ledger {
         api: ApiVersion,
         now: Timestamp,
     ) -> Answer<'_, Result<Registrations, Refusal>> {
-        Box::pin(
-            self.change((client_id, id, wish), move |unit, (client_id, id, wish)| {
+        Box::pin(self.change(
+            client_id.clone(),
+            (client_id, id, wish),
+            move |unit, (client_id, id, wish)| {
                 Box::pin(registrations::create(unit, client_id, id, wish, api, now))
-            }),
-        )
+            },
+        ))
     }
 
     fn replace_registration(
@@ -124,6 +128,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<(Registrations, Effect), Refusal>> {
         Box::pin(self.change(
+            client_id.clone(),
             (client_id, target, wish),
             move |unit, (client_id, target, wish)| {
                 Box::pin(registrations::replace(unit, client_id, target, wish, now))
@@ -137,11 +142,13 @@ impl Store for Ledger {
         target: Target,
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
-        Box::pin(
-            self.change((client_id, target), move |unit, (client_id, target)| {
+        Box::pin(self.change(
+            client_id.clone(),
+            (client_id, target),
+            move |unit, (client_id, target)| {
                 Box::pin(registrations::delete(unit, client_id, target, now))
-            }),
-        )
+            },
+        ))
     }
 
     fn remove_registration(
@@ -151,11 +158,13 @@ impl Store for Ledger {
         kind: Kind,
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
-        Box::pin(
-            self.change((actor, client_id), move |unit, (actor, client_id)| {
+        Box::pin(self.change(
+            client_id.clone(),
+            (actor, client_id),
+            move |unit, (actor, client_id)| {
                 Box::pin(registrations::remove(unit, actor, client_id, kind, now))
-            }),
-        )
+            },
+        ))
     }
 
     fn accept(&self, batch: Vec<Submission>, now: Timestamp) -> Answer<'_, Vec<Acceptance>> {
@@ -196,7 +205,11 @@ impl Store for Ledger {
             client_id,
             jtis,
         };
-        Box::pin(self.recheck_now(ask))
+        Box::pin(
+            self.read((Arc::clone(&self.shared), ask), |db, (shared, ask)| {
+                Box::pin(recheck::recheck(shared, db, ask))
+            }),
+        )
     }
 
     fn record_attempts(
@@ -233,6 +246,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, u64> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, jtis),
             move |unit, (actor, client_id, jtis)| {
                 Box::pin(withdraw::named(unit, actor, client_id, jtis, now))
@@ -248,6 +262,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, u64> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, jtis),
             move |unit, (actor, client_id, jtis)| {
                 Box::pin(requeue::retry_pushes(unit, actor, client_id, jtis, now))
@@ -264,6 +279,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Vec<Jti>> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, accepted),
             move |unit, (actor, client_id, accepted)| {
                 Box::pin(requeue::requeue_failed(
@@ -344,11 +360,11 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(
-            self.change((actor, client_id), move |unit, (actor, client_id)| {
-                Box::pin(endpoints::pause(unit, actor, client_id, now))
-            }),
-        )
+        Box::pin(self.change(
+            client_id.clone(),
+            (actor, client_id),
+            move |unit, (actor, client_id)| Box::pin(endpoints::pause(unit, actor, client_id, now)),
+        ))
     }
 
     fn resume_endpoint(
@@ -357,11 +373,13 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(
-            self.change((actor, client_id), move |unit, (actor, client_id)| {
+        Box::pin(self.change(
+            client_id.clone(),
+            (actor, client_id),
+            move |unit, (actor, client_id)| {
                 Box::pin(endpoints::resume(unit, actor, client_id, now))
-            }),
-        )
+            },
+        ))
     }
 
     fn listen(&self, listener: Weak<dyn Listen>) {

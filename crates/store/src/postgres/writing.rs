@@ -34,10 +34,13 @@ impl Write {
     }
 }
 
-/// Writes everything and commits; answers whom it concerns.
+/// Writes everything and commits; answers whom it concerns. Where there is nothing to write nothing is committed yet: nobody
+/// needs to wait for the end of that.
 pub(super) async fn commit(mut changes: Changes, db: &Session) -> Result<Vec<News>, Error> {
     let writes = writes(&mut changes);
-    db.commit_with(&writes).await?;
+    if !writes.is_empty() {
+        db.commit_with(&writes).await?;
+    }
     Ok(changes.news.take())
 }
 
@@ -248,7 +251,7 @@ fn queues(changes: &Changes, writes: &mut Vec<Write>) {
             column(&states, |it| array(it.kinds.iter().map(|(kind, _)| kind))),
             column(&states, |it| array(it.kinds.iter().map(|(_, from)| from))),
             column(&states, |it| it.unlisted_from),
-            column(&states, |it| it.acceptances().0.unix_ms()),
+            column(&states, |it| it.accepted_until.unix_ms()),
             column(&states, |it| it.seen_at.unix_ms()),
             column(&states, |it| it.bounds.first_position),
             due_from(0),
@@ -256,7 +259,7 @@ fn queues(changes: &Changes, writes: &mut Vec<Write>) {
             due_from(2),
             due_from(3),
             column(&states, |it| it.bounds.push_from),
-            column(&states, |it| it.acceptances().1),
+            column(&states, |it| it.unordered_to),
             count(&states),
         ],
     });

@@ -19,6 +19,8 @@ use oyez_testkit::making::{
 };
 use oyez_testkit::postgres::Database;
 
+use tokio::time::Instant;
+
 use super::{node, subscriber, until};
 
 /// A TPP that is pushed to.
@@ -101,25 +103,8 @@ async fn what_another_node_accepted_a_moment_ahead_makes_nobody_walk_a_backlog()
     let before = looked_at(&database, ledger).await;
 
     let ledger = node(&database, Options::default()).await.unwrap();
-    let poll = Poll {
-        client_id: tpp,
-        acks: Vec::new(),
-        errors: Vec::new(),
-        families: Family::ALL.to_vec(),
-        events_max: 10,
-        patience: Patience::WaitForDue,
-        interaction_id: interaction("behind"),
-        limits: Limits {
-            redelivery_delay: Duration::from_secs(60),
-            error_cap: NonZeroU32::MIN,
-            hand_out_cap: None,
-            order: DeliveryOrder::Concurrent,
-        },
-    };
-    let polled = ledger
-        .poll(poll, DAWN + Duration::from_secs(1))
-        .await
-        .unwrap();
+    let behind = DAWN + Duration::from_secs(1);
+    let polled = ledger.poll(poll(&tpp, 10), behind).await.unwrap();
     assert_eq!((polled.work.len(), polled.more_available), (10, true));
     let looked_at = looked_at(&database, ledger).await - before;
     assert!(
@@ -127,6 +112,93 @@ async fn what_another_node_accepted_a_moment_ahead_makes_nobody_walk_a_backlog()
         "{looked_at} rows for 10 events"
     );
 }
+
+// D-09
+#[tokio::test]
+async fn nor_does_it_make_anybody_walk_what_is_held_and_walks_begin_behind_that() {
+    let database = Database::new().await;
+    let ledger = node(&database, Options::default()).await.unwrap();
+    let (tpp, jtis) = (subscriber(&ledger, "held").await, Jtis::from(1));
+    let item = |at| submission(jtis.next(at), notice(&tpp, Family::Aisp, &[UPDATE]));
+    let batch = (0..BACKLOG).map(|_| item(DAWN)).collect();
+    ledger.accept(batch, DAWN).await.unwrap();
+    let all = u32::try_from(BACKLOG).unwrap();
+    let held = ledger.poll(poll(&tpp, all), DAWN).await.unwrap();
+    assert_eq!(held.work.len(), BACKLOG);
+    let ahead = DAWN + Duration::from_secs(2);
+    ledger.accept(vec![item(ahead)], ahead).await.unwrap();
+    let before = looked_at(&database, ledger).await;
+
+    let ledger = node(&database, Options::default()).await.unwrap();
+    let behind = DAWN + Duration::from_secs(1);
+    let polled = ledger.poll(poll(&tpp, 10), behind).await.unwrap();
+    assert_eq!((polled.work.len(), polled.more_available), (1, false));
+    assert_eq!(polled.next_due_at, Some(DAWN + DELAY));
+    let looked_at = looked_at(&database, ledger).await - before;
+    assert!(
+        (1..200).contains(&looked_at),
+        "{looked_at} rows for 1 event"
+    );
+    let least = database.number(WALKS_BEGIN).await;
+    assert_eq!(least, (DAWN + DELAY).unix_ms());
+}
+
+// P-14
+#[tokio::test]
+async fn a_clock_that_was_set_back_takes_the_time_it_takes_and_delays_no_other_tpp() {
+    let database = Database::new().await;
+    let brisk = Options {
+        statement_time_max: Duration::from_millis(300),
+        ..Options::default()
+    };
+    let ledger = node(&database, brisk).await.unwrap();
+    let (long, other) = (
+        subscriber(&ledger, "long").await,
+        subscriber(&ledger, "other").await,
+    );
+    accept(&ledger, &long, &Jtis::from(1), DAWN).await;
+    for tpp in [&long, &other] {
+        ledger.poll(poll(tpp, 1), DAWN).await.unwrap();
+    }
+    database.run(SLOW_UPDATES).await;
+    let back = DAWN - Duration::from_secs(3_600);
+    let began = Instant::now();
+    let (of_long, of_other) = tokio::join!(ledger.poll(poll(&long, 1), back), async {
+        let polled = ledger.poll(poll(&other, 1), DAWN).await;
+        (polled, began.elapsed())
+    });
+    // Its hold was moved back with the clock.
+    assert_eq!(of_long.unwrap().next_due_at, Some(back + DELAY));
+    let (polled, after) = of_other;
+    assert_eq!(polled.unwrap().next_due_at, None);
+    assert!(began.elapsed() >= SLOW && after < SLOW, "{after:?}");
+}
+
+fn poll(tpp: &ClientId, events_max: u32) -> Poll {
+    Poll {
+        client_id: tpp.clone(),
+        acks: Vec::new(),
+        errors: Vec::new(),
+        families: Family::ALL.to_vec(),
+        events_max,
+        patience: Patience::WaitForDue,
+        interaction_id: interaction("behind"),
+        limits: Limits {
+            redelivery_delay: DELAY,
+            error_cap: NonZeroU32::MIN,
+            hand_out_cap: None,
+            order: DeliveryOrder::Concurrent,
+        },
+    }
+}
+
+const DELAY: Duration = Duration::from_secs(60);
+
+/// From now on whatever changes outstanding events takes so long.
+const SLOW_UPDATES: &str = "
+    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END';
+    CREATE TRIGGER slowly AFTER UPDATE ON outstanding FOR EACH STATEMENT EXECUTE FUNCTION slowly()";
+const SLOW: Duration = Duration::from_secs(1);
 
 /// How many rows of outstanding events were ever read. A session tells of it when it ends, at the latest.
 pub(super) async fn looked_at(database: &Database, ledger: Ledger) -> i64 {
@@ -142,3 +214,6 @@ const BACKLOG: usize = 2_000;
 
 const ROWS_READ: &str = "
     SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_user_tables WHERE relname = 'outstanding'";
+
+const WALKS_BEGIN: &str = "
+    SELECT max(due) FROM queues CROSS JOIN unnest(due_from) due";
