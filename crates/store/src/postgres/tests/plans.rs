@@ -137,11 +137,21 @@ const INDEXES: &[(&str, &[&str])] = &[
     ),
     (
         poll::TURNS,
-        &["events_pkey", "outstanding_due", "sets_pkey"],
+        &[
+            "disowned_keys_unfinished",
+            "events_pkey",
+            "outstanding_due",
+            "sets_pkey",
+        ],
     ),
     (
         push::TURNS,
-        &["events_pkey", "outstanding_push", "sets_pkey"],
+        &[
+            "disowned_keys_unfinished",
+            "events_pkey",
+            "outstanding_push",
+            "sets_pkey",
+        ],
     ),
     (push::LIST, &["outstanding_pkey"]),
     (
