@@ -40,6 +40,7 @@ mod recheck;
 mod registrations;
 mod requeue;
 mod retention;
+mod rights;
 mod roster;
 mod server;
 mod session;
@@ -59,7 +60,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use oyez_domain::ids::ClientId;
-use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
 use tokio::runtime::Handle;
@@ -72,11 +72,12 @@ use self::line::Line;
 use self::mishap::Mishap;
 use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
-use self::partitions::{Partitions, Span};
+use self::partitions::Partitions;
 use self::poll::Polling;
 use self::pool::{Held, Pool};
 use self::push::Due;
 use self::put_back::PutBack;
+pub use self::rights::Lack;
 use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
@@ -144,7 +145,7 @@ pub struct Migrated {
 pub struct Inspection {
     /// The version of its server.
     pub server: String,
-    /// Its schema; 0 if there is no ledger.
+    /// Its schema; 0 if there is no ledger, or none that may be read.
     pub schema: u32,
     /// The newest schema that this binary knows; it migrates older ones when it opens them.
     pub schema_newest: u32,
@@ -154,6 +155,17 @@ pub struct Inspection {
     pub tpps: u64,
     /// Events neither acknowledged nor given up.
     pub outstanding: u64,
+    /// What its user may not do there, though a server has to.
+    pub lacks: Vec<Lack>,
+    /// What its clock says.
+    pub clock: Timestamp,
+}
+
+impl Inspection {
+    /// Why a server cannot use the ledger, if it may not do all it has to.
+    pub fn refusal(&self) -> Option<Error> {
+        rights::refusal(&self.lacks)
+    }
 }
 
 /// Work on a ledger, under way.
@@ -213,7 +225,13 @@ impl Ledger {
     ) -> Result<Inspection, Error> {
         let tasks = Tasks::on(runtime);
         let db = Session::open(server, &options, &tasks).await?;
-        let schema = migrations::version(&db).await?;
+        let lacks = rights::lacks(&db).await?;
+        let may_read = !rights::keep_from_reading(&lacks);
+        let schema = if may_read {
+            migrations::version(&db).await?
+        } else {
+            0
+        };
         let row = db
             .one(
                 "SELECT current_setting('server_version'), pg_database_size(current_database())",
@@ -234,6 +252,8 @@ impl Ledger {
             bytes: natural(row.try_get(1)?),
             tpps: natural(tpps),
             outstanding: natural(outstanding),
+            lacks,
+            clock: leases::clock(&db).await?,
         })
     }
 
@@ -275,42 +295,6 @@ impl Ledger {
         self.run(async move {
             let concerns = Concerns::One(&client_id);
             shared.write(concerns, &ask, &work).await
-        })
-        .await
-    }
-
-    /// As [`Ledger::write`], under the locks of several TPPs.
-    async fn change_many<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-        F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
-    {
-        let shared = Arc::clone(&self.shared);
-        self.run(async move { shared.write(Concerns::Many, &ask, &work).await })
-            .await
-    }
-
-    /// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.
-    async fn sweep_parts(&self, retention: Retention, now: Timestamp) -> Result<Swept, Error> {
-        let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let span = Span::of(now);
-            let db = shared.pool.take().await?;
-            shared.partitions.make(&db, [span, span.next()]).await?;
-            drop(db);
-            let ask = retention::Sweep {
-                retention,
-                late_max: shared.options.kept_longer_max,
-                now,
-            };
-            let gone = shared
-                .write(Concerns::Nobody, &ask, &retention::sweep)
-                .await?;
-            if gone.a_part {
-                shared.partitions.forget();
-            }
-            Ok(gone.swept)
         })
         .await
     }

@@ -13,12 +13,16 @@ mod away;
 mod backlogs;
 #[path = "postgres/clocks.rs"]
 mod clocks;
+#[path = "postgres/disowning.rs"]
+mod disowning;
 #[path = "postgres/migrating.rs"]
 mod migrating;
 #[path = "postgres/nodes.rs"]
 mod nodes;
 #[path = "postgres/passing.rs"]
 mod passing;
+#[path = "postgres/rights.rs"]
+mod rights;
 #[path = "postgres/trips.rs"]
 mod trips;
 

@@ -88,6 +88,9 @@ fn foresee(path: &Path) -> Result<Reply, Failure> {
 
 fn foresee_shared(store: &Store) -> Result<Reply, Failure> {
     let (place, found) = inspect(store)?;
+    if let Some(refusal) = found.refusal() {
+        return Err(place.failure(&refusal));
+    }
     Ok(foreseen(&place, found.schema, found.schema_newest))
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Steps are only ever added, and a step leaves the binaries that know the one before it at work: it expands; what nobody
 //! needs any more goes in a later one. Any number of nodes may start at once: one migrates, the others wait for it and find
-//! it done. Who may not change the schema can still open one that is up to date.
+//! it done. Each step is done in the name of whoever owns the tables.
 
 use super::options::Options;
+use super::rights;
 use super::server::Server;
 use super::session::Session;
 use super::tasks::Tasks;
@@ -41,6 +42,7 @@ pub(super) fn fingerprint() -> u64 {
 /// Brings a database up to date; answers which schema it had.
 pub(super) async fn apply(server: &Server, options: &Options, tasks: &Tasks) -> Result<u32, Error> {
     let db = Session::open(server, options, tasks).await?;
+    rights::hold_to(&db).await?;
     let found = version(&db).await?;
     refuse_newer(found)?;
     if found == newest() {
@@ -88,6 +90,7 @@ async fn apply_step(db: &Session, step: u32) -> Result<(), Error> {
     let version = i32::try_from(step + 1).expect("a step is a small number");
     let applied = async {
         db.begin().await?;
+        rights::act_as_owner(db).await?;
         db.run(NUMBERS).await?;
         db.run(migration.sql).await?;
         db.execute(

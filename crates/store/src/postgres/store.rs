@@ -290,9 +290,8 @@ impl Store for Ledger {
     }
 
     fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64> {
-        Box::pin(self.change_many((actor, kid), move |unit, (actor, kid)| {
-            Box::pin(keys::disown(unit, actor, kid, now))
-        }))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(self.run(async move { keys::disown(&shared, actor, kid, now).await }))
     }
 
     fn keys_in_use(&self) -> Answer<'_, Vec<KeyUse>> {
@@ -435,6 +434,12 @@ impl Store for Ledger {
         Box::pin(self.write((), move |unit, _| Box::pin(prove_writable(unit))))
     }
 
+    fn shared_clock(&self) -> Answer<'_, Option<Timestamp>> {
+        Box::pin(self.read((), move |db, _| {
+            Box::pin(async { leases::clock(db).await.map(Some) })
+        }))
+    }
+
     fn expire(
         &self,
         accepted_before: Timestamp,
@@ -447,7 +452,8 @@ impl Store for Ledger {
     }
 
     fn sweep(&self, retention: Retention, now: Timestamp) -> Answer<'_, Swept> {
-        Box::pin(self.sweep_parts(retention, now))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(self.run(async move { retention::sweep(&shared, retention, now).await }))
     }
 }
 

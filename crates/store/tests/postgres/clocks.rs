@@ -201,7 +201,7 @@ const SLOW_UPDATES: &str = "
 const SLOW: Duration = Duration::from_secs(2);
 
 /// How many rows of outstanding events were ever read. A session tells of it when it ends, at the latest.
-async fn looked_at(database: &Database, ledger: Ledger) -> i64 {
+pub(super) async fn looked_at(database: &Database, ledger: Ledger) -> i64 {
     ledger.close().await.unwrap();
     until("its sessions end", async || {
         database.connections().await == 0
