@@ -36,6 +36,7 @@ mod push;
 mod put_back;
 mod recheck;
 mod registrations;
+mod replica;
 mod requeue;
 mod retention;
 mod roster;
@@ -74,6 +75,7 @@ use self::pool::{Held, Pool};
 use self::push::Due;
 use self::put_back::PutBack;
 use self::recheck::Recheck;
+use self::replica::Replica;
 use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
@@ -104,6 +106,8 @@ struct Lines {
 /// What everything here works with.
 struct Shared {
     pool: Arc<Pool>,
+    /// Where lists are read, if there is one.
+    replica: Option<Replica>,
     options: Options,
     rules: Arc<Rules>,
     newsroom: Arc<Newsroom>,
@@ -145,12 +149,25 @@ pub struct Inspection {
     pub schema: u32,
     /// The newest schema that this binary knows; it migrates older ones when it opens them.
     pub schema_newest: u32,
+    /// The oldest schema whose binaries may serve it.
+    pub serves_from: u32,
     /// Bytes of the database.
     pub bytes: u64,
     /// TPPs known.
     pub tpps: u64,
     /// Events neither acknowledged nor given up.
     pub outstanding: u64,
+}
+
+impl Inspection {
+    /// Why this binary may not serve it, if that is so: a newer one left it behind.
+    pub fn refusal(&self) -> Option<Error> {
+        let found = migrations::Found {
+            version: self.schema,
+            serves_from: self.serves_from,
+        };
+        migrations::refuse_strangers(found, self.schema_newest).err()
+    }
 }
 
 /// Work on a ledger, under way.
@@ -165,12 +182,14 @@ impl Ledger {
         runtime: &Handle,
     ) -> Result<Self, Error> {
         let tasks = Tasks::on(runtime);
-        migrations::apply(&server, &options, &tasks).await?;
+        migrations::apply(migrations::MIGRATIONS, &server, &options, &tasks).await?;
         let newsroom = Arc::new(Newsroom::new(options.announcing));
         newsroom::open(&newsroom, &server, options, &tasks);
+        let replica = Replica::of(&server, &options, &tasks);
         let pool = Arc::new(Pool::new(server, options, tasks.clone()));
         let shared = Arc::new(Shared {
             pool,
+            replica,
             options,
             rules,
             newsroom,
@@ -195,10 +214,11 @@ impl Ledger {
         runtime: &Handle,
     ) -> Result<Migrated, Error> {
         let tasks = Tasks::on(runtime);
-        let from = migrations::apply(server, &options, &tasks).await?;
+        let from = migrations::apply(migrations::MIGRATIONS, server, &options, &tasks).await?;
         Ok(Migrated {
             from,
-            to: migrations::newest(),
+            // A newer binary may have been here, and this one still serve.
+            to: migrations::newest().max(from),
         })
     }
 
@@ -210,7 +230,8 @@ impl Ledger {
     ) -> Result<Inspection, Error> {
         let tasks = Tasks::on(runtime);
         let db = Session::open(server, &options, &tasks).await?;
-        let schema = migrations::version(&db).await?;
+        let found = migrations::found(&db).await?;
+        let schema = found.version;
         let row = db
             .one(
                 "SELECT current_setting('server_version'), pg_database_size(current_database())",
@@ -228,6 +249,7 @@ impl Ledger {
             server: row.try_get(0)?,
             schema,
             schema_newest: migrations::newest(),
+            serves_from: found.serves_from,
             bytes: natural(row.try_get(1)?),
             tpps: natural(tpps),
             outstanding: natural(outstanding),
@@ -245,6 +267,9 @@ impl Ledger {
         self.shared.tasks.close();
         self.shared.tasks.worked().await;
         self.shared.pool.close();
+        if let Some(replica) = &self.shared.replica {
+            replica.close();
+        }
         self.shared.tasks.hung_up().await;
         Ok(())
     }
@@ -313,6 +338,27 @@ impl Ledger {
     {
         let shared = Arc::clone(&self.shared);
         self.run(async move {
+            let db = shared.pool.take().await?;
+            work(&db, &ask).await.map_err(|error| shared.named(error))
+        })
+        .await
+    }
+
+    /// A read for people, who may be shown what stood some seconds ago: at the replica, if there is one that can tell. Nothing is
+    /// decided by what it answers.
+    async fn list<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a Held, &'a A) -> Work<'a, T> + Send + Sync + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move {
+            if let Some(replica) = &shared.replica
+                && let Some(answer) = replica.ask(&shared.pool, &ask, &work).await
+            {
+                return Ok(answer);
+            }
             let db = shared.pool.take().await?;
             work(&db, &ask).await.map_err(|error| shared.named(error))
         })

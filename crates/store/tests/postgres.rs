@@ -17,6 +17,8 @@ mod migrating;
 mod nodes;
 #[path = "postgres/passing.rs"]
 mod passing;
+#[path = "postgres/reading.rs"]
+mod reading;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,4 @@
 //! What only the backend itself can see: its statements' plans, and what history costs them.
 
 mod plans;
+mod upgrading;

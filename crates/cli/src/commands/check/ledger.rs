@@ -22,6 +22,9 @@ fn of_database(store: &Store) -> Finding {
         Ok(found) => found,
         Err(failure) => return Finding::failed("store.url", failure),
     };
+    if let Some(error) = found.refusal() {
+        return Finding::failed("store.url", place.failure(&error));
+    }
     let what = format!(
         "schema {} of {}, {} KiB, on PostgreSQL {}; TPPs: {}; events outstanding: {}",
         found.schema,
