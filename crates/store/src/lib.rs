@@ -317,6 +317,11 @@ pub trait Store: Send + Sync + 'static {
     /// Writes what changes nothing, durably: what this says of the ledger holds for every other write.
     fn prove_writable(&self) -> Answer<'_, ()>;
 
+    /// The moment by the clock that all processes of this ledger share; `None` where one process has it alone.
+    fn shared_clock(&self) -> Answer<'_, Option<Timestamp>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     // --- time passes (I-06)
 
     /// Expires outstanding events accepted before a moment, a small batch of the oldest; answers how many.

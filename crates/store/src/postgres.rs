@@ -39,6 +39,7 @@ mod registrations;
 mod replica;
 mod requeue;
 mod retention;
+mod rights;
 mod roster;
 mod server;
 mod session;
@@ -57,7 +58,6 @@ mod writing;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::ledger::sets::Kept;
 use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
@@ -69,13 +69,14 @@ use self::attempts::Record;
 use self::line::Line;
 use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
-use self::partitions::{Partitions, Span};
+use self::partitions::Partitions;
 use self::poll::Polling;
 use self::pool::{Held, Pool};
 use self::push::Due;
 use self::put_back::PutBack;
 use self::recheck::Recheck;
 use self::replica::Replica;
+pub use self::rights::Lack;
 use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
@@ -145,7 +146,7 @@ pub struct Migrated {
 pub struct Inspection {
     /// The version of its server.
     pub server: String,
-    /// Its schema; 0 if there is no ledger.
+    /// Its schema; 0 if there is no ledger, or none that may be read.
     pub schema: u32,
     /// The newest schema that this binary knows; it migrates older ones when it opens them.
     pub schema_newest: u32,
@@ -157,11 +158,21 @@ pub struct Inspection {
     pub tpps: u64,
     /// Events neither acknowledged nor given up.
     pub outstanding: u64,
+    /// What its user may not do there, though a server has to.
+    pub lacks: Vec<Lack>,
+    /// What its clock says.
+    pub clock: Timestamp,
 }
 
 impl Inspection {
-    /// Why this binary may not serve it, if that is so: a newer one left it behind.
+    /// Why a server of this binary cannot use the ledger: a newer one left it behind, or it may not do all it has to.
     pub fn refusal(&self) -> Option<Error> {
+        let left_behind = self.left_behind();
+        left_behind.or_else(|| rights::refusal(&self.lacks))
+    }
+
+    /// Why this binary may not serve the schema, if a newer one left it behind.
+    pub fn left_behind(&self) -> Option<Error> {
         let found = migrations::Found {
             version: self.schema,
             serves_from: self.serves_from,
@@ -230,15 +241,19 @@ impl Ledger {
     ) -> Result<Inspection, Error> {
         let tasks = Tasks::on(runtime);
         let db = Session::open(server, &options, &tasks).await?;
-        let found = migrations::found(&db).await?;
-        let schema = found.version;
+        let lacks = rights::lacks(&db).await?;
+        let mut found = migrations::Found::default();
+        if !rights::keep_from_reading(&lacks) {
+            found = migrations::found(&db).await?;
+        }
         let row = db
             .one(
                 "SELECT current_setting('server_version'), pg_database_size(current_database())",
                 &[],
             )
             .await?;
-        let (tpps, outstanding) = if schema == 0 {
+        let is_read = (1..=migrations::newest()).contains(&found.serves_from);
+        let (tpps, outstanding) = if !is_read {
             (0, 0)
         } else {
             let counted = db.one(COUNTED, &[]).await?;
@@ -247,12 +262,14 @@ impl Ledger {
         let natural = |number: i64| u64::try_from(number).unwrap_or_default();
         Ok(Inspection {
             server: row.try_get(0)?,
-            schema,
+            schema: found.version,
             schema_newest: migrations::newest(),
             serves_from: found.serves_from,
             bytes: natural(row.try_get(1)?),
             tpps: natural(tpps),
             outstanding: natural(outstanding),
+            lacks,
+            clock: leases::clock(&db).await?,
         })
     }
 
@@ -295,38 +312,8 @@ impl Ledger {
         F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let wait_max = shared.options.wait_max;
-            let place = tokio::time::timeout(wait_max, shared.blocked.acquire()).await;
-            // Nobody closes it.
-            let _place = place.map_err(|_| Error::Busy {
-                detail: "too many requests wait for locks".to_owned(),
-            })?;
-            shared.write(&ask, &work).await
-        })
-        .await
-    }
-
-    /// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.
-    async fn sweep_parts(&self, retention: Retention, now: Timestamp) -> Result<Swept, Error> {
-        let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let span = Span::of(now);
-            let db = shared.pool.take().await?;
-            shared.partitions.make(&db, [span, span.next()]).await?;
-            drop(db);
-            let ask = retention::Sweep {
-                retention,
-                late_max: shared.options.kept_longer_max,
-                now,
-            };
-            let gone = shared.write(&ask, &retention::sweep).await?;
-            if gone.a_part {
-                shared.partitions.forget();
-            }
-            Ok(gone.swept)
-        })
-        .await
+        self.run(async move { shared.change(&ask, &work).await })
+            .await
     }
 
     /// A read, on a session of its own.
@@ -433,6 +420,20 @@ impl Shared {
     /// Tells those who listen on this node, and then the other nodes.
     fn tell(&self, news: &[News]) {
         self.newsroom.tell(news);
+    }
+
+    /// See [`Ledger::change`].
+    async fn change<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
+    where
+        A: Sync,
+        F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Sync,
+    {
+        let place = tokio::time::timeout(self.options.wait_max, self.blocked.acquire()).await;
+        // Nobody closes it.
+        let _place = place.map_err(|_| Error::Busy {
+            detail: "too many requests wait for locks".to_owned(),
+        })?;
+        self.write(ask, work).await
     }
 
     async fn write<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>

@@ -11,6 +11,8 @@
 mod away;
 #[path = "postgres/clocks.rs"]
 mod clocks;
+#[path = "postgres/disowning.rs"]
+mod disowning;
 #[path = "postgres/migrating.rs"]
 mod migrating;
 #[path = "postgres/nodes.rs"]
@@ -19,6 +21,8 @@ mod nodes;
 mod passing;
 #[path = "postgres/reading.rs"]
 mod reading;
+#[path = "postgres/rights.rs"]
+mod rights;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -192,6 +192,7 @@ pass_on! {
     minutes(client_id: Option<ClientId>, range: Range<Timestamp>) -> Vec<Minute>;
     list_audit(client_id: Option<ClientId>, before: Option<u64>, rows_max: u32) -> Page<AuditEntry, u64>;
     prove_writable() -> ();
+    shared_clock() -> Option<Timestamp>;
     expire(accepted_before: Timestamp, events_max: u32, now: Timestamp) -> u64;
     sweep(retention: Retention, now: Timestamp) -> Swept;
 }

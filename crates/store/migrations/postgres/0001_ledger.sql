@@ -44,6 +44,7 @@ CREATE TABLE queues (
     kinds_from    bigint[]  NOT NULL DEFAULT '{}',
     unlisted_from bigint,                    -- from this position on events may have no push_at, though there is an address
     accepted_until bigint NOT NULL DEFAULT 0, -- the latest moment of an acceptance: after now, if a clock was set back
+    unordered_to  bigint NOT NULL DEFAULT 0, -- up to this position some stand behind what was accepted minutes after them
     seen_at       bigint NOT NULL DEFAULT 0, -- about when it was given events last: whoever comes much earlier has a clock set back
     -- Lower bounds, that a walk along an index begins at: entries of rows that are gone lie before them, and stay in the
     -- index until it is vacuumed. A bound may be too low, never too high. Whoever makes a row of `outstanding` due sooner, or
@@ -237,11 +238,19 @@ CREATE TABLE polls (
 ) PARTITION BY RANGE (at);
 CREATE INDEX polls_by_interaction ON polls (interaction_id);
 
--- Keys that were compromised: nothing that they sign is kept.
+-- Keys that were compromised: nothing that they sign is kept, and nothing that they signed is sent. What they signed is
+-- superseded TPP by TPP; how far that has come stands here, so that anybody can go on with it.
 CREATE TABLE disowned_keys (
-    kid         text   PRIMARY KEY,
-    disowned_at bigint NOT NULL
+    kid             text    PRIMARY KEY,
+    disowned_at     bigint  NOT NULL,
+    actor           text    NOT NULL,
+    superseded      bigint  NOT NULL DEFAULT 0, -- SETs so far
+    walked_tpp      bigint  NOT NULL DEFAULT 0,
+    walked_position bigint  NOT NULL DEFAULT 0, -- of that TPP
+    is_over         boolean NOT NULL DEFAULT false
 );
+-- Whoever reads a SET to send it asks for these: there are none but in the seconds after a key was disowned.
+CREATE INDEX disowned_keys_unfinished ON disowned_keys (kid) WHERE NOT is_over;
 
 CREATE TABLE idempotency (
     tpp         bigint NOT NULL,

@@ -43,6 +43,8 @@ pub(super) struct Changes {
     pub(super) superseded: Vec<(Key, i32)>,
     pub(super) events: Vec<NewEvent>,
     pub(super) remembered: Vec<Remembered>,
+    /// Events whose SET gives way to one that another key signs.
+    pub(super) superseded_sets: Vec<Key>,
     pub(super) sets: Vec<(Key, Signed, Timestamp)>,
     pub(super) polls: Vec<PollEntry>,
     pub(super) hand_outs: Vec<(Key, i64, Timestamp)>,
@@ -151,6 +153,7 @@ impl Changes {
             superseded: Vec::new(),
             events: Vec::new(),
             remembered: Vec::new(),
+            superseded_sets: Vec::new(),
             sets: Vec::new(),
             polls: Vec::new(),
             hand_outs: Vec::new(),

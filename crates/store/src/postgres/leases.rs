@@ -55,8 +55,9 @@ pub(super) async fn release(unit: &Unit, lease: &Lease) -> Result<(), Error> {
 /// Forgets nodes that have long been gone: one without a name of its own comes back as another. Their lanes are free already,
 /// and stay so if the name is used again.
 pub(super) async fn forget_old(unit: &Unit) -> Result<(), Error> {
-    let long_ago = clock(unit.db()).await? - FORGOTTEN_AFTER;
-    unit.execute(FORGET_OLD, &[&long_ago.unix_ms()]).await?;
+    let long_ago = (clock(unit.db()).await? - FORGOTTEN_AFTER).unix_ms();
+    unit.execute(FREE_LANES, &[&long_ago]).await?;
+    unit.execute(FORGET_OLD, &[&long_ago]).await?;
     Ok(())
 }
 
@@ -80,9 +81,19 @@ pub(super) async fn judge(db: &Session, lease: &Lease) -> Result<(Timestamp, boo
 /// Long after any node would renew.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+// In the order of TPPs, as everybody locks lanes; those that are locked just now are left to the next round, and so is their node.
+const FREE_LANES: &str = "
+    WITH free AS (
+        SELECT l.tpp FROM nodes n JOIN lanes l ON l.owner = n.node_id
+        WHERE n.expires_at < $1 ORDER BY l.tpp FOR UPDATE OF l SKIP LOCKED)
+    UPDATE lanes l SET owner = NULL, epoch = NULL FROM free f WHERE l.tpp = f.tpp";
+
 const FORGET_OLD: &str = "
-    WITH gone AS (DELETE FROM nodes WHERE expires_at < $1 RETURNING node_id)
-    UPDATE lanes l SET owner = NULL, epoch = NULL FROM gone g WHERE l.owner = g.node_id";
+    WITH old AS (
+        SELECT n.node_id FROM nodes n
+        WHERE n.expires_at < $1 AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.owner = n.node_id)
+        ORDER BY n.node_id FOR UPDATE OF n SKIP LOCKED)
+    DELETE FROM nodes n USING old o WHERE n.node_id = o.node_id";
 
 const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 

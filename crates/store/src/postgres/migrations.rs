@@ -5,13 +5,14 @@
 //! when it starts, and while one is connected the step is not taken. How to write a step stands in CONTRIBUTING.md.
 //!
 //! Any number of nodes may start at once: one migrates, the others wait for it and find it done. Who may not change the schema
-//! can still open one that is up to date. Absent: steps back; a binary that is rolled back serves on the wider schema.
+//! can still open one that is up to date; each step is done in the name of whoever owns the tables. Absent: steps back; a binary that is rolled back serves on the wider schema.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::options::Options;
+use super::rights;
 use super::server::Server;
 use super::session::Session;
 use super::tasks::Tasks;
@@ -55,7 +56,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
 }];
 
 /// Which schema a database has, and whom it serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// The last step that was taken; 0 if there is no ledger.
     pub(super) version: u32,
@@ -84,6 +85,7 @@ pub(super) async fn apply(
     tasks: &Tasks,
 ) -> Result<u32, Error> {
     let db = Session::open(server, options, tasks).await?;
+    rights::hold_to(&db).await?;
     let known = number_of(steps);
     let found = found(&db).await?;
     refuse_strangers(found, known)?;
@@ -108,10 +110,7 @@ pub(super) async fn apply(
 pub(super) async fn found(db: &Session) -> Result<Found, Error> {
     let table = db.one("SELECT to_regclass('schema_versions') IS NOT NULL", &[]);
     if !table.await?.try_get::<_, bool>(0)? {
-        return Ok(Found {
-            version: 0,
-            serves_from: 0,
-        });
+        return Ok(Found::default());
     }
     let row = db.one(FOUND, &[]).await?;
     let number = |column| -> Result<u32, Error> {
@@ -206,6 +205,7 @@ async fn whole(db: &Session, migration: &Migration, version: u32) -> Result<(), 
 
 async fn try_whole(db: &Session, migration: &Migration, version: u32) -> Result<(), Error> {
     db.begin().await?;
+    rights::act_as_owner(db).await?;
     db.run(&format!("SET LOCAL lock_timeout = {LOCK_MS_MAX}"))
         .await?;
     db.run(NUMBERS).await?;
@@ -215,6 +215,7 @@ async fn try_whole(db: &Session, migration: &Migration, version: u32) -> Result<
 }
 
 async fn online(db: &Session, migration: &Migration, version: u32) -> Result<(), Error> {
+    rights::stay_owner(db).await?;
     for statement in migration.sql.split(";\n") {
         db.run(statement).await?;
     }

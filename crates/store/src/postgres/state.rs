@@ -4,6 +4,7 @@
 //! committed: nobody changes a registration, a profile or a position without it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::{Claim, Health};
@@ -47,7 +48,9 @@ pub(super) struct State {
     /// From this position on events may stand outside the order of pushes.
     pub(super) unlisted_from: Option<i64>,
     /// The latest moment of an acceptance.
-    pub(super) accepted_until: Timestamp,
+    accepted_until: Timestamp,
+    /// Up to this position some stand behind what was accepted long after them.
+    unordered_to: i64,
     /// About when it was given events last.
     pub(super) seen_at: Timestamp,
     pub(super) bounds: Bounds,
@@ -150,6 +153,7 @@ impl State {
             unlisted_from: row.try_get(14)?,
             accepted_until: moment(row, 15)?,
             seen_at: moment(row, 40)?,
+            unordered_to: row.try_get(41)?,
             bounds,
             bounds_read: bounds,
             registrations: Registrations {
@@ -193,6 +197,22 @@ impl State {
     /// Whether the row has to be written. A bound that could be higher is no reason; one that has to be lower is.
     pub(super) fn is_to_be_written(&self) -> bool {
         self.is_changed || self.bounds.is_below(&self.bounds_read)
+    }
+
+    /// One more is accepted; answers at which position.
+    pub(super) fn accepts(&mut self, now: Timestamp) -> i64 {
+        self.is_changed = true;
+        self.totals.accepted += 1;
+        if self.accepted_until.since(now) > OUT_OF_ORDER_MAX {
+            self.unordered_to = self.totals.accepted;
+        }
+        self.accepted_until = self.accepted_until.max(now);
+        self.totals.accepted
+    }
+
+    /// For writing: until when it was accepted for, and up to which position out of order.
+    pub(super) const fn acceptances(&self) -> (Timestamp, i64) {
+        (self.accepted_until, self.unordered_to)
     }
 
     /// Whether something may be outstanding that was accepted, by this clock, in the future.
@@ -329,6 +349,9 @@ pub(super) const READS: [&str; 3] = [LOCK, LOCK_FREE, STATES];
 /// The families that there are.
 pub(super) const FAMILIES: usize = 4;
 
+/// Positions tell the order of acceptances to this much: nodes' clocks differ a little, and are set back by more.
+pub(super) const OUT_OF_ORDER_MAX: Duration = Duration::from_secs(60);
+
 pub(super) const LOCK: &str = "
     SELECT tpp FROM queues WHERE tpp = ANY ($1::bigint[]) ORDER BY tpp FOR UPDATE";
 
@@ -342,7 +365,7 @@ pub(super) const STATES: &str = "
         q.unlisted_from, q.accepted_until, q.first_position, q.due_from, q.push_from,
         s.id, s.wish, s.api, s.created_at, s.changed_at, c.id, c.wish, c.api, c.created_at, c.changed_at,
         l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason, l.wake_at, l.news_at,
-        n.node_id, n.epoch, l.claim, q.seen_at
+        n.node_id, n.epoch, l.claim, q.seen_at, q.unordered_to
     FROM unnest($1::bigint[]) a (tpp)
         JOIN queues q ON q.tpp = a.tpp
         JOIN tpps t ON t.tpp = a.tpp

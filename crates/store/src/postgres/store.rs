@@ -1,7 +1,7 @@
 //! The trait's methods: each one line, to the line of its kind, or to a transaction or a session of its own.
 
 use std::ops::Range;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -274,9 +274,8 @@ impl Store for Ledger {
     }
 
     fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64> {
-        Box::pin(self.change((actor, kid), move |unit, (actor, kid)| {
-            Box::pin(keys::disown(unit, actor, kid, now))
-        }))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(self.run(async move { keys::disown(&shared, actor, kid, now).await }))
     }
 
     fn keys_in_use(&self) -> Answer<'_, Vec<KeyUse>> {
@@ -417,6 +416,12 @@ impl Store for Ledger {
         Box::pin(self.write((), move |unit, _| Box::pin(prove_writable(unit))))
     }
 
+    fn shared_clock(&self) -> Answer<'_, Option<Timestamp>> {
+        Box::pin(self.read((), move |db, _| {
+            Box::pin(async { leases::clock(db).await.map(Some) })
+        }))
+    }
+
     fn expire(
         &self,
         accepted_before: Timestamp,
@@ -429,7 +434,8 @@ impl Store for Ledger {
     }
 
     fn sweep(&self, retention: Retention, now: Timestamp) -> Answer<'_, Swept> {
-        Box::pin(self.sweep_parts(retention, now))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(self.run(async move { retention::sweep(&shared, retention, now).await }))
     }
 }
 

@@ -156,7 +156,10 @@ macro_rules! candidates {
                 SELECT e.notice FROM events e WHERE e.tpp = o.tpp AND e.jti = o.jti) END
             FROM ",
             $from,
-            " LEFT JOIN LATERAL (SELECT s.jws FROM sets s WHERE s.tpp = o.tpp AND s.jti = o.jti) s ON true
+            " LEFT JOIN LATERAL (
+                SELECT s.jws FROM sets s WHERE s.tpp = o.tpp AND s.jti = o.jti AND ",
+            $crate::postgres::keys::may_be_sent!("s"),
+            ") s ON true
             ORDER BY a.nth, ",
             $order
         )

@@ -129,7 +129,7 @@ async fn what_another_node_accepted_a_moment_ahead_makes_nobody_walk_a_backlog()
 }
 
 /// How many rows of outstanding events were ever read. A session tells of it when it ends, at the latest.
-async fn looked_at(database: &Database, ledger: Ledger) -> i64 {
+pub(super) async fn looked_at(database: &Database, ledger: Ledger) -> i64 {
     ledger.close().await.unwrap();
     until("its sessions end", async || {
         database.connections().await == 0

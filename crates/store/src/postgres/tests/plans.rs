@@ -101,11 +101,18 @@ async fn hot_statements_use_their_indexes_and_no_others() {
         (work::FAILED, &["failed_of_tpp", "queues_pkey"]),
         (
             poll::FIRST_DUE,
-            &["events_pkey", "outstanding_due", "queues_pkey", "sets_pkey"],
+            &[
+                "disowned_keys_unfinished",
+                "events_pkey",
+                "outstanding_due",
+                "queues_pkey",
+                "sets_pkey",
+            ],
         ),
         (
             poll::OLDEST,
             &[
+                "disowned_keys_unfinished",
                 "events_pkey",
                 "outstanding_pkey",
                 "queues_pkey",
@@ -115,6 +122,7 @@ async fn hot_statements_use_their_indexes_and_no_others() {
         (
             push::FIRST_PUSHED,
             &[
+                "disowned_keys_unfinished",
                 "events_pkey",
                 "outstanding_pkey",
                 "outstanding_push",
@@ -124,10 +132,22 @@ async fn hot_statements_use_their_indexes_and_no_others() {
             ],
         ),
         (push::LIST, &["outstanding_pkey"]),
-        (sets::OPEN_AND_KEPT, &["outstanding_of_tpp", "sets_pkey"]),
+        (
+            sets::OPEN_AND_KEPT,
+            &[
+                "disowned_keys_unfinished",
+                "outstanding_of_tpp",
+                "sets_pkey",
+            ],
+        ),
         (
             recheck::KEPT,
-            &["outstanding_of_tpp", "sets_pkey", "superseded_sets_pkey"],
+            &[
+                "disowned_keys_unfinished",
+                "outstanding_of_tpp",
+                "sets_pkey",
+                "superseded_sets_pkey",
+            ],
         ),
         (attempts::RECORDED, &["attempts_pkey"]),
         (attempts::PAST, &["events_pkey", "settlements_pkey"]),

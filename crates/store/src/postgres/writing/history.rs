@@ -6,6 +6,7 @@ use super::{Write, array, column};
 use crate::codes::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
 use crate::postgres::changes::{Changes, NewEvent, PollEntry};
 use crate::postgres::columns::uuid;
+use crate::postgres::keys::supersede;
 
 /// Everything that a group adds.
 pub(super) fn add(changes: &mut Changes, writes: &mut Vec<Write>) {
@@ -20,6 +21,16 @@ pub(super) fn add(changes: &mut Changes, writes: &mut Vec<Write>) {
                 column(remembered, |it| it.fingerprint.to_vec()),
                 column(remembered, |it| uuid(it.jti)),
                 column(remembered, |it| it.accepted_at.unix_ms()),
+            ],
+        });
+    }
+    let gone = &changes.superseded_sets;
+    if !gone.is_empty() {
+        writes.push(Write {
+            sql: SUPERSEDE_SETS,
+            columns: vec![
+                column(gone, |(tpp, _)| tpp.0),
+                column(gone, |(_, jti)| uuid(*jti)),
             ],
         });
     }
@@ -216,6 +227,10 @@ const INSERT_EVENTS: &str = "
 const INSERT_KEYS: &str = "
     INSERT INTO idempotency (tpp, key, fingerprint, jti, accepted_at)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::uuid[], $5::bigint[])";
+
+const SUPERSEDE_SETS: &str = supersede!(
+    "USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti) WHERE s.tpp = o.tpp AND s.jti = o.jti"
+);
 
 const INSERT_SETS: &str = "
     INSERT INTO sets (tpp, jti, kept_at, kid, jws)
