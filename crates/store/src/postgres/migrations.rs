@@ -257,7 +257,8 @@ const ENTER: &str = "INSERT INTO schema_versions (version, name, serves_from) VA
 // Every session says which schema its binary knows (`session::application_name`).
 const OLDER: &str = "
     SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND substring(application_name FROM '^oyez schema ([0-9]+)$')::integer < $1";
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND substring(application_name FROM '^oyez schema ([0-9]+)$')::integer < $1";
 
 /// Whoever migrates a ledger holds this advisory lock of its database: "oyez".
 const LOCK: i64 = 0x6f79_657a;

@@ -88,6 +88,12 @@ const ACROSS: &[Across] = &[
     ),
     across(
         "lanes.rs",
+        "LIST_LANES",
+        Reads,
+        "an operator's list of endpoints, a page.",
+    ),
+    across(
+        "lanes.rs",
         "OUTSTANDING",
         Reads,
         "a gauge of the whole bank: totals alone, a row per TPP.",
