@@ -1,4 +1,4 @@
-//! Which statements concern more than one TPP. All others name theirs, one or several, by parameter: so that no question grows
+//! What all statements keep to. Above all: which of them concern more than one TPP. All others name theirs, one or several, by parameter: so that no question grows
 //! with the number of TPPs unseen, and that somebody who wants to distribute the tables by `tpp` knows what stands in the way
 //! (docs/operations.md).
 //!
@@ -342,5 +342,19 @@ fn what_a_statement_writes_depends_on_its_values_alone() {
             statement.file,
             statement.name
         );
+    }
+}
+
+// I-06
+#[test]
+fn a_new_row_names_its_columns_so_that_a_wider_table_takes_it_too() {
+    for statement in statements() {
+        let mut words = statement.text.split_whitespace();
+        while words.by_ref().any(|word| word == "INTO") {
+            let next: Vec<&str> = words.clone().take(4).collect();
+            let columns = if next[1] == "AS" { next[3] } else { next[1] };
+            let place = (&statement.file, &statement.name);
+            assert!(columns.starts_with('('), "{place:?}: {next:?}");
+        }
     }
 }
