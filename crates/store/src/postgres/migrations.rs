@@ -94,7 +94,7 @@ pub(super) async fn apply(
     }
     // A step may take what it takes, and so may the node that is at it while we wait.
     db.take_any_time().await?;
-    db.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
+    alone(&db).await?;
     let found = self::found(&db).await?;
     refuse_strangers(found, known)?;
     for (version, migration) in (1..).zip(steps) {
@@ -104,6 +104,15 @@ pub(super) async fn apply(
     }
     // The lock goes with the connection.
     Ok(found.version)
+}
+
+/// Waits until nobody else migrates. It asks now and then: a statement that waited would be a transaction that an index which is
+/// built online waits for in turn.
+async fn alone(db: &Session) -> Result<(), Error> {
+    while !db.one(ALONE, &[&LOCK]).await?.try_get::<_, bool>(0)? {
+        sleep(ASK_AGAIN_AFTER).await;
+    }
+    Ok(())
 }
 
 /// The schema that a database has.
@@ -235,12 +244,16 @@ fn number(version: u32) -> i32 {
 
 /// Whoever comes meanwhile waits behind a step that waits for a table's lock: not for longer than they notice.
 const LOCK_MS_MAX: u32 = 200;
+/// A start that waits for a step takes seconds anyway.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Those who waited are done by then.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Tries: three seconds.
 const HANGS_UP_WITHIN: u32 = 3;
 /// Five minutes: whoever holds a lock for longer is stuck, or takes a backup by pg_dump, and somebody has to know.
 const TRIES_MAX: u32 = 250;
+
+const ALONE: &str = "SELECT pg_try_advisory_lock($1)";
 
 const NUMBERS: &str = "
     CREATE TABLE IF NOT EXISTS schema_versions (
