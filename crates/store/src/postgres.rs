@@ -38,6 +38,7 @@ mod push;
 mod put_back;
 mod recheck;
 mod registrations;
+mod replica;
 mod requeue;
 mod retention;
 mod rights;
@@ -77,6 +78,7 @@ use self::poll::Polling;
 use self::pool::{Held, Pool};
 use self::push::Due;
 use self::put_back::PutBack;
+use self::replica::Replica;
 pub use self::rights::Lack;
 use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
@@ -108,6 +110,8 @@ struct Lines {
 /// What everything here works with.
 struct Shared {
     pool: Arc<Pool>,
+    /// Where lists are read, if there is one.
+    replica: Option<Replica>,
     options: Options,
     rules: Arc<Rules>,
     newsroom: Arc<Newsroom>,
@@ -149,6 +153,8 @@ pub struct Inspection {
     pub schema: u32,
     /// The newest schema that this binary knows; it migrates older ones when it opens them.
     pub schema_newest: u32,
+    /// The oldest schema whose binaries may serve it.
+    pub serves_from: u32,
     /// Bytes of the database.
     pub bytes: u64,
     /// TPPs known.
@@ -162,9 +168,19 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Why a server cannot use the ledger, if it may not do all it has to.
+    /// Why a server of this binary cannot use the ledger: a newer one left it behind, or it may not do all it has to.
     pub fn refusal(&self) -> Option<Error> {
-        rights::refusal(&self.lacks)
+        let left_behind = self.left_behind();
+        left_behind.or_else(|| rights::refusal(&self.lacks))
+    }
+
+    /// Why this binary may not serve the schema, if a newer one left it behind.
+    pub fn left_behind(&self) -> Option<Error> {
+        let found = migrations::Found {
+            version: self.schema,
+            serves_from: self.serves_from,
+        };
+        migrations::refuse_strangers(found, self.schema_newest).err()
     }
 }
 
@@ -180,12 +196,14 @@ impl Ledger {
         runtime: &Handle,
     ) -> Result<Self, Error> {
         let tasks = Tasks::on(runtime);
-        migrations::apply(&server, &options, &tasks).await?;
+        migrations::apply(migrations::MIGRATIONS, &server, &options, &tasks).await?;
         let newsroom = Arc::new(Newsroom::new(options.announcing));
         newsroom::open(&newsroom, &server, options, &tasks);
+        let replica = Replica::of(&server, &options, &tasks);
         let pool = Arc::new(Pool::new(server, options, tasks.clone()));
         let shared = Arc::new(Shared {
             pool,
+            replica,
             options,
             rules,
             newsroom,
@@ -210,10 +228,11 @@ impl Ledger {
         runtime: &Handle,
     ) -> Result<Migrated, Error> {
         let tasks = Tasks::on(runtime);
-        let from = migrations::apply(server, &options, &tasks).await?;
+        let from = migrations::apply(migrations::MIGRATIONS, server, &options, &tasks).await?;
         Ok(Migrated {
             from,
-            to: migrations::newest(),
+            // A newer binary may have been here, and this one still serve.
+            to: migrations::newest().max(from),
         })
     }
 
@@ -226,19 +245,18 @@ impl Ledger {
         let tasks = Tasks::on(runtime);
         let db = Session::open(server, &options, &tasks).await?;
         let lacks = rights::lacks(&db).await?;
-        let may_read = !rights::keep_from_reading(&lacks);
-        let schema = if may_read {
-            migrations::version(&db).await?
-        } else {
-            0
-        };
+        let mut found = migrations::Found::default();
+        if !rights::keep_from_reading(&lacks) {
+            found = migrations::found(&db).await?;
+        }
         let row = db
             .one(
                 "SELECT current_setting('server_version'), pg_database_size(current_database())",
                 &[],
             )
             .await?;
-        let (tpps, outstanding) = if schema == 0 {
+        let is_read = (1..=migrations::newest()).contains(&found.serves_from);
+        let (tpps, outstanding) = if !is_read {
             (0, 0)
         } else {
             let counted = db.one(COUNTED, &[]).await?;
@@ -247,8 +265,9 @@ impl Ledger {
         let natural = |number: i64| u64::try_from(number).unwrap_or_default();
         Ok(Inspection {
             server: row.try_get(0)?,
-            schema,
+            schema: found.version,
             schema_newest: migrations::newest(),
+            serves_from: found.serves_from,
             bytes: natural(row.try_get(1)?),
             tpps: natural(tpps),
             outstanding: natural(outstanding),
@@ -268,6 +287,9 @@ impl Ledger {
         self.shared.tasks.close();
         self.shared.tasks.worked().await;
         self.shared.pool.close();
+        if let Some(replica) = &self.shared.replica {
+            replica.close();
+        }
         self.shared.tasks.hung_up().await;
         Ok(())
     }
@@ -309,6 +331,26 @@ impl Ledger {
         let shared = Arc::clone(&self.shared);
         self.run(async move { shared.read(&ask, &work).await })
             .await
+    }
+
+    /// A read for people, who may be shown what stood some seconds ago: at the replica, if there is one that can tell. Nothing is
+    /// decided by what it answers.
+    async fn list<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a Held, &'a A) -> Work<'a, T> + Send + Sync + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move {
+            if let Some(replica) = &shared.replica
+                && let Some(answer) = replica.ask(&shared.pool, &ask, &work).await
+            {
+                return Ok(answer);
+            }
+            shared.read(&ask, &work).await
+        })
+        .await
     }
 
     async fn run<T: Send + 'static>(

@@ -14,6 +14,8 @@
 
 #[path = "contract/fixture.rs"]
 mod fixture;
+#[path = "contract/migrated.rs"]
+mod migrated;
 
 use std::sync::Arc;
 

@@ -21,6 +21,8 @@ mod migrating;
 mod nodes;
 #[path = "postgres/passing.rs"]
 mod passing;
+#[path = "postgres/reading.rs"]
+mod reading;
 #[path = "postgres/rights.rs"]
 mod rights;
 #[path = "postgres/trips.rs"]

@@ -21,7 +21,13 @@ pub struct Lack {
 
 /// From here to the end of the transaction everything is done in the name of whoever owns the tables.
 pub(super) async fn act_as_owner(db: &Session) -> Result<(), Error> {
-    db.rows(ACT_AS_OWNER, &[]).await?;
+    db.rows(ACT_AS_OWNER, &[&true]).await?;
+    Ok(())
+}
+
+/// The same, to the end of the session.
+pub(super) async fn stay_owner(db: &Session) -> Result<(), Error> {
+    db.rows(ACT_AS_OWNER, &[&false]).await?;
     Ok(())
 }
 
@@ -86,7 +92,7 @@ pub(super) fn keep_from_reading(lacks: &[Lack]) -> bool {
 }
 
 const ACT_AS_OWNER: &str = "
-    SELECT set_config('role', pg_get_userbyid(relowner), true) FROM pg_class
+    SELECT set_config('role', pg_get_userbyid(relowner), $1) FROM pg_class
     WHERE oid = to_regclass('queues') AND pg_get_userbyid(relowner) <> current_user";
 
 // Names are quoted as they are typed. Parts are reached by their tables, whose rights count.

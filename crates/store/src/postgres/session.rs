@@ -16,6 +16,7 @@ use tokio_postgres::{Client, Connection, Row, Socket, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::errors::{contradiction, fault, is_cut, spoils};
+use super::migrations;
 use super::mishap::{LastMishap, Mishap};
 use super::options::Options;
 use super::patience::Patience;
@@ -301,7 +302,7 @@ pub(super) async fn connect(
 ) -> Result<(Client, Connection<Socket, Private>), Error> {
     let mut config = server.config.clone();
     config.connect_timeout(options.connect_time_max);
-    config.application_name(APPLICATION_NAME);
+    config.application_name(application_name());
     let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX);
     // The driver bounds each host's connect, but not what the host then says.
     let time_max = options.connect_time_max.saturating_mul(hosts + 1);
@@ -338,8 +339,10 @@ pub(super) fn settings(options: &Options) -> String {
     )
 }
 
-/// What the database's own views call us.
-const APPLICATION_NAME: &str = "oyez";
+/// What the database's own views call us. A step of the schema that would leave older binaries behind looks for theirs.
+fn application_name() -> String {
+    format!("oyez schema {}", migrations::newest())
+}
 
 /// We never pause in a transaction: a node that stops in one is dead or frozen, and must not hold a TPP's lock for long.
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(10);

@@ -345,13 +345,13 @@ impl Store for Ledger {
         after: Option<ClientId>,
         rows_max: u32,
     ) -> Answer<'_, Page<LaneStatus, ClientId>> {
-        Box::pin(self.read(after, move |db, after| {
+        Box::pin(self.list(after, move |db, after| {
             Box::pin(lanes::list(db, filter, after.as_ref(), rows_max))
         }))
     }
 
     fn lane_totals(&self) -> Answer<'_, LaneTotals> {
-        Box::pin(self.read((), move |db, _| Box::pin(lanes::totals(db))))
+        Box::pin(self.list((), move |db, _| Box::pin(lanes::totals(db))))
     }
 
     fn pause_endpoint(
@@ -396,7 +396,7 @@ impl Store for Ledger {
         before: Option<Jti>,
         rows_max: u32,
     ) -> Answer<'_, Page<EventSummary, Jti>> {
-        Box::pin(self.read(filter, move |db, filter| {
+        Box::pin(self.list(filter, move |db, filter| {
             Box::pin(event_list::list(db, filter, before, rows_max))
         }))
     }
@@ -413,7 +413,7 @@ impl Store for Ledger {
         range: Range<Timestamp>,
     ) -> Answer<'_, Vec<Minute>> {
         Box::pin(
-            self.read((client_id, range), move |db, (client_id, range)| {
+            self.list((client_id, range), move |db, (client_id, range)| {
                 Box::pin(history::minutes(db, client_id.as_ref(), range))
             }),
         )
@@ -425,7 +425,7 @@ impl Store for Ledger {
         before: Option<u64>,
         rows_max: u32,
     ) -> Answer<'_, Page<AuditEntry, u64>> {
-        Box::pin(self.read(client_id, move |db, client_id| {
+        Box::pin(self.list(client_id, move |db, client_id| {
             Box::pin(audit::list(db, client_id.as_ref(), before, rows_max))
         }))
     }

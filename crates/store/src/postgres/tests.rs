@@ -1,8 +1,10 @@
 //! What only the backend itself can see: its statements' plans, what history costs them, who waits for locks and for how long, and
 //! what becomes of sessions.
 
+mod distribution;
 mod plans;
 mod sessions;
+mod upgrading;
 mod waiting;
 
 use oyez_testkit::making;

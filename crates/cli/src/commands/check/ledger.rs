@@ -44,7 +44,9 @@ fn of_database(store: &Store) -> Vec<Finding> {
             "set both by the same source (NTP)",
         ));
     }
-    if found.refusal().is_none() {
+    if let Some(error) = found.left_behind() {
+        findings.push(Finding::failed("store.url", place.failure(&error)));
+    } else if found.lacks.is_empty() {
         findings.push(of_schema(subject, &found, difference));
     }
     findings

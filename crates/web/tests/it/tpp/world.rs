@@ -1,4 +1,7 @@
 //! A bank whose TPP API is called without sockets.
+//!
+//! Its ledger is a file, on PostgreSQL too: what the API asks of a ledger is in the contract that both keep, and `end_to_end`
+//! has it over both.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
