@@ -31,13 +31,14 @@ pub(super) fn measure(args: &Accept, around: &Surroundings) -> Result<Figures, F
     drop(server);
     let limit = drive_alone(async {
         let ledgers = Ledgers::open(&site, args.tpps).await?;
-        ledgers
-            .accept(args.events, args.batch, args.connections)
-            .await
+        let rate = ledgers.accept(args.events, args.batch, args.connections);
+        let rate = rate.await?;
+        ledgers.close().await?;
+        Ok(rate)
     })?;
     Ok(cost
         .beside(limit, &Latencies::of(latencies))
-        .with("backend", args.common.backend.name())
+        .of(&args.common)
         .with("batch", args.batch)
         .with("connections", args.connections)
         .with("tpps", args.tpps))

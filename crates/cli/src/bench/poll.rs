@@ -49,11 +49,14 @@ pub(super) fn measure(args: &Poll, around: &Surroundings) -> Result<Figures, Fai
     drop(server);
     let limit = drive_alone(async {
         let ledgers = Ledgers::open(&site, args.tpps).await?;
-        ledgers.poll(each, args.batch, args.tpps, set_bytes).await
+        let rate = ledgers.poll(each, args.batch, args.tpps, set_bytes);
+        let rate = rate.await?;
+        ledgers.close().await?;
+        Ok(rate)
     })?;
     Ok(cost
         .beside(limit, &Latencies::of(latencies))
-        .with("backend", args.common.backend.name())
+        .of(&args.common)
         .with("batch", args.batch)
         .with("tpps", args.tpps)
         .with("alg", args.alg.name())

@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::process::Process;
+use super::process::{Cluster, Process};
 use super::site::Site;
 use super::{broken, unexpected};
 use crate::args::BenchTransport;
@@ -17,6 +18,7 @@ use crate::failure::Failure;
 pub(super) struct Server {
     child: Child,
     pub(super) process: Process,
+    database: Option<Cluster>,
     pub(super) tpp: SocketAddr,
     pub(super) internal: SocketAddr,
 }
@@ -32,6 +34,7 @@ impl Server {
             .current_dir(site.bank())
             .env_clear()
             .envs(OVERRIDES)
+            .envs(site.settings())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
@@ -44,6 +47,7 @@ impl Server {
         // From here on it is killed whatever happens.
         let mut server = Self {
             process: Process::of(&child),
+            database: site.cluster(),
             child,
             tpp: SocketAddr::from(([127, 0, 0, 1], 0)),
             internal: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -65,6 +69,11 @@ impl Server {
         };
         (server.tpp, server.internal) = (tpp, internal);
         Ok(server)
+    }
+
+    /// Processor time of its database so far, if that is on this machine and other than the server itself.
+    pub(super) fn database_cpu(&self) -> Option<Duration> {
+        self.database.as_ref()?.cpu()
     }
 }
 

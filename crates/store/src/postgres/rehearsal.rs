@@ -43,24 +43,33 @@ impl Stage {
         Ok(Self(db))
     }
 
-    /// Makes an empty database; `false` if there is one of this name.
-    pub async fn make(&self, name: &str) -> Result<bool, Error> {
-        if self.0.row(EXISTS, &[&name]).await?.is_some() {
-            return Ok(false);
-        }
-        self.0.run(&format!("CREATE DATABASE {}", quoted(name))).await?;
-        Ok(true)
+    /// Whether there is a database of this name.
+    pub async fn has(&self, name: &str) -> Result<bool, Error> {
+        Ok(self.0.row(EXISTS, &[&name]).await?.is_some())
+    }
+
+    /// Makes an empty database; there must be none of this name.
+    pub async fn make(&self, name: &str) -> Result<(), Error> {
+        self.0
+            .run(&format!("CREATE DATABASE {}", quoted(name)))
+            .await
     }
 
     /// Drops a database, whoever is connected to it.
     pub async fn drop(&self, name: &str) -> Result<(), Error> {
         let name = quoted(name);
-        self.0.run(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+        self.0
+            .run(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            .await
     }
 
     /// The process that serves this connection, on the server's machine.
     pub async fn process(&self) -> Result<u32, Error> {
-        let process: i32 = self.0.one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
+        let process: i32 = self
+            .0
+            .one("SELECT pg_backend_pid()", &[])
+            .await?
+            .try_get(0)?;
         u32::try_from(process).map_err(|_| contradiction(format!("process {process}")))
     }
 
@@ -99,8 +108,16 @@ impl Stage {
             done(u64::try_from(step.end - step.start).unwrap_or_default());
         }
         let acknowledged = past.left != Left::Outstanding;
-        db.execute(QUEUES, &[&outline.events, &outline.tpps, &acknowledged, &POLLED_AT_ONCE])
-            .await?;
+        db.execute(
+            QUEUES,
+            &[
+                &outline.events,
+                &outline.tpps,
+                &acknowledged,
+                &POLLED_AT_ONCE,
+            ],
+        )
+        .await?;
         if past.left == Left::Outstanding {
             let until = past.over.end.unix_ms();
             db.execute(WAITING, &[&kind, &until]).await?;
@@ -142,8 +159,11 @@ impl Stage {
             ],
         )
         .await?;
-        db.execute(EVENTS, &[&kind, &family, &outline.notice, &CLIENT, &RESOURCE])
-            .await?;
+        db.execute(
+            EVENTS,
+            &[&kind, &family, &outline.notice, &CLIENT, &RESOURCE],
+        )
+        .await?;
         match left {
             Left::History { set_bytes } => {
                 let outcome = outcome_code(Outcome::Acknowledged(Acknowledged::Poll));
@@ -234,7 +254,8 @@ const POLLS: &str = "
     INSERT INTO polls (tpp, entry, at, interaction_id, jtis)
     SELECT tpp, poll, polled_at, 'past-' || tpp || '-' || poll, array_agg(jti) FROM past GROUP BY tpp, poll, polled_at";
 
-const HAND_OUTS: &str = "INSERT INTO hand_outs (tpp, jti, poll, at) SELECT tpp, jti, poll, polled_at FROM past";
+const HAND_OUTS: &str =
+    "INSERT INTO hand_outs (tpp, jti, poll, at) SELECT tpp, jti, poll, polled_at FROM past";
 
 const SETTLEMENTS: &str = "
     INSERT INTO settlements (tpp, jti, ends, outcome, at) SELECT tpp, jti, 0, $1::smallint, polled_at + 1000 FROM past";

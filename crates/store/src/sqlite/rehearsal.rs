@@ -12,7 +12,11 @@ use crate::error::contradiction;
 use crate::rehearsal::{CLIENT, Left, Outline, POLLED_AT_ONCE, Past, RESOURCE, number};
 
 /// Writes a past into a ledger that nobody has open; tells how many events each step wrote.
-pub fn rehearse(path: impl AsRef<Path>, past: &Past, mut done: impl FnMut(u64)) -> Result<(), Error> {
+pub fn rehearse(
+    path: impl AsRef<Path>,
+    past: &Past,
+    mut done: impl FnMut(u64),
+) -> Result<(), Error> {
     let resolved = file::resolve(path.as_ref())?;
     let _lock = file::lock(&resolved)?;
     let (db, _) = file::open_for_writing(&resolved)?;
@@ -72,7 +76,11 @@ fn history(db: &Connection, set_bytes: usize) -> Result<(), Error> {
 /// The number of the one kind that all of it is of.
 fn kind(db: &Connection, types: &str) -> Result<i64, Error> {
     db.execute("INSERT OR IGNORE INTO kinds (types) VALUES (?1)", [types])?;
-    Ok(db.query_row("SELECT kind FROM kinds WHERE types = ?1", [types], |row| row.get(0))?)
+    Ok(
+        db.query_row("SELECT kind FROM kinds WHERE types = ?1", [types], |row| {
+            row.get(0)
+        })?,
+    )
 }
 
 /// The TPPs, counted from 0.
@@ -81,7 +89,9 @@ fn enter_whose(db: &Connection, past: &Past) -> Result<(), Error> {
     let mut enter = db.prepare(WHOSE)?;
     for (nth, client_id) in past.whose.iter().enumerate() {
         if enter.execute(params![number(nth), client_id.as_str()])? != 1 {
-            return Err(contradiction(format!("{client_id} is not known, or has a past already")));
+            return Err(contradiction(format!(
+                "{client_id} is not known, or has a past already"
+            )));
         }
     }
     Ok(())
@@ -119,7 +129,8 @@ const OUTSTANDING: &str = "
     INSERT INTO outstanding (tpp, position, event, jti, family, kind, accepted_at, due_at)
     SELECT tpp, position, event, jti, ?1, ?2, at, at FROM temp.past";
 
-const SETS: &str = "INSERT INTO sets (event, jws, kid, kept_at) SELECT event, ?1, 'past', at + 1 FROM temp.past";
+const SETS: &str =
+    "INSERT INTO sets (event, jws, kid, kept_at) SELECT event, ?1, 'past', at + 1 FROM temp.past";
 
 const POLLS: &str = "
     INSERT INTO polls (poll, interaction_id, at) SELECT poll, 'past-' || poll, max(at) + 1 FROM temp.past GROUP BY poll";
@@ -134,4 +145,5 @@ const QUEUES: &str = "
         unlisted_from = iif(?3 OR w.had = 0, unlisted_from, 1)
     FROM (SELECT tpp, (?1 - nth + ?2 - 1) / ?2 AS had FROM temp.whose) w WHERE w.tpp = queues.tpp";
 
-const KINDS: &str = "INSERT INTO queue_kinds (tpp, kind, from_position) SELECT tpp, ?1, 1 FROM temp.whose";
+const KINDS: &str =
+    "INSERT INTO queue_kinds (tpp, kind, from_position) SELECT tpp, ?1, 1 FROM temp.whose";
