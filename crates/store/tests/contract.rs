@@ -14,6 +14,8 @@
 
 #[path = "contract/fixture.rs"]
 mod fixture;
+#[path = "contract/rehearsal.rs"]
+mod rehearsal;
 
 use std::sync::Arc;
 

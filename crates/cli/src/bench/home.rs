@@ -5,14 +5,18 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use oyez_domain::rules::Rules;
 use oyez_store::postgres::{Stage, Tables};
 use oyez_store::rehearsal::Past;
 use oyez_store::sqlite;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::postgres::Postgres;
 use super::process::Cluster;
@@ -21,7 +25,7 @@ use crate::args::{BenchCommon, BenchLedger};
 use crate::commands::Surroundings;
 use crate::config::{Config, Variables};
 use crate::failure::Failure;
-use crate::ledger::{Ledger, Place};
+use crate::ledger::{Ledger, failure};
 
 /// What a configuration says, as variables.
 pub(super) type Settings = Vec<(&'static str, OsString)>;
@@ -203,13 +207,13 @@ impl Home {
     }
 
     /// Gives it a past, while nobody has it open; tells how many events each step wrote.
-    pub(super) fn rehearse(&self, past: &Past, done: impl FnMut(u64)) -> Result<(), Failure> {
+    pub(super) fn rehearse(
+        &self,
+        past: &Past,
+        done: impl FnMut(u64) + Send,
+    ) -> Result<(), Failure> {
         match self {
-            Self::Files { measured, .. } => {
-                let place = Place::File(measured.clone());
-                let filled = sqlite::rehearse(measured, past, done);
-                filled.map_err(|error| place.failure(&error))
-            }
+            Self::Files { measured, .. } => rehearse_file(measured, past, done),
             Self::Databases {
                 postgres, measured, ..
             } => postgres.on(measured, async |stage| stage.rehearse(past, done).await),
@@ -295,6 +299,39 @@ impl Watch {
             }
         }
     }
+}
+
+/// On a thread of its own, so that it can be interrupted between two steps.
+fn rehearse_file(
+    path: &Path,
+    past: &Past,
+    mut done: impl FnMut(u64) + Send,
+) -> Result<(), Failure> {
+    let is_interrupted = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (ended, end) = oneshot::channel::<()>();
+        let is_interrupted = &is_interrupted;
+        let writer = scope.spawn(move || {
+            // Dropped, it says that this has ended.
+            let _ended = ended;
+            sqlite::rehearse(path, past, |events| {
+                done(events);
+                if is_interrupted.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+        });
+        let waited = drive_alone(async {
+            end.await.ok();
+            Ok(())
+        });
+        is_interrupted.store(waited.is_err(), Ordering::Relaxed);
+        let written = writer.join().expect("statements do not panic");
+        waited?;
+        written.map_err(|error| failure(path, &error))
+    })
 }
 
 /// A bank's configuration, with these settings.

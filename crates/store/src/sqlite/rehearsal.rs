@@ -1,5 +1,6 @@
 //! A past for a benchmark, written in great steps; see [`crate::rehearsal`].
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use oyez_domain::life::{Acknowledged, Outcome};
@@ -11,11 +12,12 @@ use crate::codes::outcome_code;
 use crate::error::contradiction;
 use crate::rehearsal::{CLIENT, Left, Outline, POLLED_AT_ONCE, Past, RESOURCE, number};
 
-/// Writes a past into a ledger that nobody has open; tells how many events each step wrote.
+/// Writes a past into a ledger that nobody has open. After each step it tells how many events that wrote, and is told whether to
+/// go on.
 pub fn rehearse(
     path: impl AsRef<Path>,
     past: &Past,
-    mut done: impl FnMut(u64),
+    mut wrote: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let resolved = file::resolve(path.as_ref())?;
     let _lock = file::lock(&resolved)?;
@@ -51,7 +53,10 @@ pub fn rehearse(
             }
         }
         db.execute_batch("COMMIT")?;
-        done(u64::try_from(step.end - step.start).unwrap_or_default());
+        let events = u64::try_from(step.end - step.start).unwrap_or_default();
+        if wrote(events).is_break() {
+            return Ok(());
+        }
     }
     let acknowledged = past.left != Left::Outstanding;
     db.execute(QUEUES, params![outline.events, outline.tpps, acknowledged])?;
