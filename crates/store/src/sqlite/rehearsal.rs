@@ -143,7 +143,7 @@ const POLLS: &str = "
 const HAND_OUTS: &str = "INSERT INTO hand_outs (event, poll) SELECT event, poll FROM temp.past";
 
 const SETTLEMENTS: &str = "
-    INSERT INTO settlements (event, ends, at, outcome) SELECT event, 0, at + 1000, ?1 FROM temp.past";
+    INSERT INTO settlements (event, ends, at, outcome) SELECT o.event, 0, p.at + 1000, ?1 FROM temp.past o JOIN polls p USING (poll)";
 
 const QUEUES: &str = "
     UPDATE queues SET accepted = w.had, acknowledged = iif(?3, w.had, 0),
