@@ -119,3 +119,23 @@ const USER_TIME: usize = 14;
 
 /// `USER_HZ` is 100 on every Linux that oyez runs on.
 const TICK_MS: u64 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_behind_any_name() {
+        let stat =
+            "42 (postgres: a (b) c) S 7 42 42 0 -1 4194624 900 800 1 0 120 30 4000 500 20 0 1 0";
+        let numbers = Numbers::read(stat).unwrap();
+        assert_eq!(numbers.parent, "7");
+        assert_eq!((numbers.ticks, numbers.ticks_of_ended), (150, 4_500));
+        assert!(Numbers::read("42 (short) S 7").is_none());
+    }
+
+    #[test]
+    fn what_is_no_postgresql_has_no_cluster() {
+        assert!(Cluster::around(std::process::id()).is_none());
+    }
+}

@@ -27,10 +27,14 @@ impl Server {
     /// Starts it with the limits out of the way that stand before one client: requests per second, connections per address.
     pub(super) fn start(site: &Site, transport: BenchTransport) -> Result<Self, Failure> {
         let cannot = |error: io::Error| broken("cannot start the server", &error);
+        let configuration = match transport {
+            BenchTransport::Tls => "oyez.toml",
+            BenchTransport::Plain => behind_a_gateway(site)?,
+        };
         let log = File::create(site.file(LOG)).map_err(cannot)?;
         let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
         command
-            .args(["serve", "-c", "oyez.toml"])
+            .args(["serve", "-c", configuration])
             .current_dir(site.bank())
             .env_clear()
             .envs(OVERRIDES)
@@ -39,7 +43,6 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(log);
         if transport == BenchTransport::Plain {
-            behind_a_gateway(site)?;
             command.envs(BEHIND_A_GATEWAY);
         }
         let mut child = command.spawn().map_err(cannot)?;
@@ -92,10 +95,11 @@ pub(super) fn last_words(site: &Site) -> String {
     lines[last..].join("\n")
 }
 
-/// Takes the certificate out of the configuration: whoever has none speaks plain HTTP.
-fn behind_a_gateway(site: &Site) -> Result<(), Failure> {
-    let path = site.file("oyez.toml");
-    let changed = fs::read_to_string(&path).and_then(|text| {
+/// The configuration without the certificate: whoever has none speaks plain HTTP.
+fn behind_a_gateway(site: &Site) -> Result<&'static str, Failure> {
+    let name = "gateway.toml";
+    let (from, to) = (site.file("oyez.toml"), site.file(name));
+    let changed = fs::read_to_string(&from).and_then(|text| {
         let of_tls = [
             "certificate = \"dev",
             "key = \"dev",
@@ -104,9 +108,10 @@ fn behind_a_gateway(site: &Site) -> Result<(), Failure> {
         let kept = text
             .lines()
             .filter(|line| !of_tls.iter().any(|key| line.starts_with(key)));
-        fs::write(&path, kept.collect::<Vec<_>>().join("\n"))
+        fs::write(&to, kept.collect::<Vec<_>>().join("\n"))
     });
-    changed.map_err(|error| Failure::file("change", &path, &error))
+    changed.map_err(|error| Failure::file("write", &to, &error))?;
+    Ok(name)
 }
 
 /// Its log, in the bank's directory.

@@ -1,5 +1,6 @@
 //! A benchmark's database: made for it and dropped after, given a past (see [`crate::rehearsal`]), and asked how it is.
 
+use std::iter;
 use std::ops::Range;
 
 use oyez_domain::ids::ClientId;
@@ -198,12 +199,10 @@ impl Stage {
 }
 
 async fn make_parts(db: &Session, past: &Past) -> Result<(), Error> {
-    let (mut span, last) = (Span::of(past.over.start), Span::of(past.over.end).next());
-    while span <= last {
-        Partitions::default().make(db, [span]).await?;
-        span = span.next();
-    }
-    Ok(())
+    let last = Span::of(past.over.end).next();
+    let spans = iter::successors(Some(Span::of(past.over.start)), |span| Some(span.next()));
+    let spans = spans.take_while(|span| *span <= last);
+    Partitions::default().make(db, spans).await
 }
 
 /// A name as SQL takes it, whatever is in it.
