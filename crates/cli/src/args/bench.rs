@@ -48,7 +48,7 @@ pub(crate) struct Common {
     /// The authorities that the PostgreSQL's certificate is believed by, in PEM; without it, TLS is not used.
     #[arg(long, value_name = "FILE")]
     pub(crate) database_ca_file: Option<PathBuf>,
-    /// A ledger that `oyez bench fill` made: a file FILE.bench, or a database NAME_bench. It stays.
+    /// The ledger with a past, which `oyez bench fill` makes and which stays: a file NAME.bench, or a database NAME_bench.
     #[arg(long, value_name = "NAME")]
     pub(crate) ledger: Option<String>,
 }

@@ -109,7 +109,7 @@ fn judge_room(args: &Fill, site: &mut Site) -> Result<(), Failure> {
 const SET_BYTES: usize = 100;
 
 // As measured, indexes included.
-const SQLITE_BYTES_PER_EVENT: u64 = 1_000;
+const SQLITE_BYTES_PER_EVENT: u64 = 700;
 const POSTGRES_BYTES_PER_EVENT: u64 = 1_300;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);

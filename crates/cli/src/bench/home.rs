@@ -49,7 +49,7 @@ pub(super) enum Home {
     },
     /// Databases.
     Databases {
-        postgres: Postgres,
+        postgres: Box<Postgres>,
         measured: String,
         alone: String,
     },
@@ -66,7 +66,7 @@ pub(super) struct Size {
 /// Looks at a ledger that others work with.
 pub(super) enum Watch {
     File(PathBuf),
-    Database(Stage),
+    Database(Box<Stage>),
 }
 
 impl Home {
@@ -104,7 +104,7 @@ impl Home {
                     postgres.make(name)?;
                 }
                 Ok(Self::Databases {
-                    postgres,
+                    postgres: Box::new(postgres),
                     measured,
                     alone,
                 })
@@ -116,7 +116,7 @@ impl Home {
                     return Err(nothing_filled(&name));
                 }
                 Ok(Self::Databases {
-                    postgres,
+                    postgres: Box::new(postgres),
                     measured: name.clone(),
                     alone: name,
                 })
@@ -156,7 +156,7 @@ impl Home {
                 }
                 postgres.make(&name)?;
                 Ok(Self::Databases {
-                    postgres,
+                    postgres: Box::new(postgres),
                     measured: name.clone(),
                     alone: name,
                 })
@@ -236,7 +236,7 @@ impl Home {
             Self::Files { measured, .. } => Ok(Watch::File(measured.clone())),
             Self::Databases {
                 postgres, measured, ..
-            } => Ok(Watch::Database(postgres.stage(measured).await?)),
+            } => Ok(Watch::Database(Box::new(postgres.stage(measured).await?))),
         }
     }
 

@@ -371,6 +371,7 @@ fn what_a_filter_names_is_gathered_by_its_own_index() {
 mod slow {
     use std::ops::ControlFlow;
     use std::path::Path;
+    use std::slice::from_ref;
     use std::time::Duration;
 
     use oyez_domain::actor::Actor;
@@ -471,8 +472,8 @@ mod slow {
                 (settle::OUTSTANDING.find, &named),
                 (settle::FAILED_ROWS.find, &named),
                 (attempts::SETTLED, &named),
-                (work::KEPT, &[event.clone()]),
-                (work::NOTICE, &[event]),
+                (work::KEPT, from_ref(&event)),
+                (work::NOTICE, from_ref(&event)),
                 (settle::OUTSTANDING.delete, &placed),
             ];
             let steps = asked
