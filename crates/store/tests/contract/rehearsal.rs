@@ -33,7 +33,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 fn settled() -> Past {
     past(
         SETTLED,
-        [client("a"), client("b"), client("c")],
+        &[client("a"), client("b"), client("c")],
         Left::History { set_bytes: 40 },
     )
 }
@@ -41,12 +41,12 @@ fn settled() -> Past {
 fn waiting() -> Past {
     past(
         WAITING,
-        [client("d"), client("e"), client("f")],
+        &[client("d"), client("e"), client("f")],
         Left::Outstanding,
     )
 }
 
-fn past(events: u64, whose: [ClientId; 3], left: Left) -> Past {
+fn past(events: u64, whose: &[ClientId], left: Left) -> Past {
     Past {
         notice: notice(&client("whoever"), Family::Aisp, &[UPDATE]),
         whose: whose.to_vec(),
