@@ -5,7 +5,7 @@ use oyez_jose::KeyKind;
 use super::alone::Ledgers;
 use super::figures::{Figures, Latencies, Meter};
 use super::publisher::Publications;
-use super::server::Server;
+use super::server::{Server, explained};
 use super::site::Site;
 use super::{drive, drive_alone};
 use crate::args::{Accept, BenchTransport};
@@ -22,10 +22,11 @@ pub(super) fn measure(args: &Accept, around: &Surroundings) -> Result<Figures, F
         keyed: args.keyed,
     };
     let mut meter = None;
-    let latencies = drive(publications.publish(&site, &server, args.connections, || {
+    let published = drive(publications.publish(&site, &server, args.connections, || {
         meter = Some(Meter::start(&server)?);
         Ok(())
-    }))?;
+    }));
+    let latencies = explained(published, &site)?;
     let meter = meter.expect("nothing is published before it is started");
     let cost = meter.stop(&server, args.events)?;
     drop(server);

@@ -57,8 +57,9 @@ impl Postgres {
             cluster: None,
             data_directory: None,
         };
-        let process = postgres.ask(async |stage| stage.process().await)?;
-        postgres.cluster = Cluster::around(process);
+        // The process is looked at while it lives: that is as long as this connection.
+        let cluster = async |stage: &Stage| Ok(Cluster::around(stage.process().await?));
+        postgres.cluster = postgres.ask(cluster)?;
         if postgres.cluster.is_some() {
             let told = postgres.ask(async |stage| Ok(stage.data_directory().await))?;
             postgres.data_directory = told.map(PathBuf::from);

@@ -26,7 +26,7 @@ use super::client::{Dial, get};
 use super::door::{Door, Locked, tls};
 use super::figures::{Figures, float, mib, round};
 use super::load::{Crew, Load, Measured, Pace, Until};
-use super::server::{Server, last_words};
+use super::server::{Server, explained};
 use super::signing::Signing;
 use super::site::{Site, client_id, register};
 use super::{broken, drive, sink, unexpected};
@@ -63,12 +63,7 @@ pub(super) fn measure(args: &Push, around: &Surroundings) -> Result<Figures, Fai
         recorded(args.tpps, &site, &server).await?;
         Ok(ran)
     });
-    let ran = ran.inspect_err(|_| {
-        output::aside(format_args!(
-            "the server said at last:\n{}",
-            last_words(&site)
-        ));
-    })?;
+    let ran = explained(ran, &site)?;
     let memory_peak = server.process.memory_peak()?;
     drop(server);
     let signing = before.mean(Signing::measure(kind)?);

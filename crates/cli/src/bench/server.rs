@@ -13,6 +13,7 @@ use super::site::Site;
 use super::{broken, unexpected};
 use crate::args::BenchTransport;
 use crate::failure::Failure;
+use crate::output;
 
 /// A running `oyez serve`. Dropped, it is killed.
 pub(super) struct Server {
@@ -87,8 +88,16 @@ impl Drop for Server {
     }
 }
 
+/// What came of a load; where that is a failure, what the server complained about is said beside it.
+pub(super) fn explained<T>(ran: Result<T, Failure>, site: &Site) -> Result<T, Failure> {
+    ran.inspect_err(|_| {
+        let words = last_words(site);
+        output::aside(format_args!("the server said at last:\n{words}"));
+    })
+}
+
 /// The last lines of its log: what it may have complained about.
-pub(super) fn last_words(site: &Site) -> String {
+fn last_words(site: &Site) -> String {
     let log = fs::read_to_string(site.file(LOG)).unwrap_or_default();
     let lines: Vec<_> = log.lines().collect();
     let last = lines.len().saturating_sub(LINES_SHOWN);

@@ -19,7 +19,7 @@ use super::figures::{Cost, Figures, Latencies, float, mib, round};
 use super::home::{Size, Watch};
 use super::load::{Crew, Load, Measured, Pace, Until};
 use super::push::recorded;
-use super::server::{Server, last_words};
+use super::server::{Server, explained};
 use super::signing::Signing;
 use super::site::{Site, client_id, register};
 use super::tpp::Crowd;
@@ -28,7 +28,7 @@ use crate::args::{BenchHttp, BenchTransport, Steady};
 use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::open_files;
-use crate::output::{self, Reply, Verdict};
+use crate::output::{Reply, Verdict};
 
 /// What a quarter of the events gave.
 struct Quarter {
@@ -91,10 +91,7 @@ pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Fai
             }
         }
     });
-    let quarters = ran.inspect_err(|_| {
-        let words = last_words(&site);
-        output::aside(format_args!("the server said at last:\n{words}"));
-    })?;
+    let quarters = explained(ran, &site)?;
     drop(server);
     Ok(reply(args, quarters, before.mean(Signing::measure(kind)?)))
 }
