@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
 
 pub(crate) use bench::{
-    Accept, Bench, Common as BenchCommon, Http as BenchHttp, LongPoll, Poll, Push,
-    Transport as BenchTransport,
+    Accept, Bench, Common as BenchCommon, DATABASE as BENCH_DATABASE, Fill, Http as BenchHttp,
+    Ledger as BenchLedger, LongPoll, Poll, Push, Steady, Transport as BenchTransport,
 };
 pub(crate) use dev::{Dev, DevSign, DevToken};
 pub(crate) use remote::{

@@ -117,6 +117,8 @@ fn surroundings() -> Surroundings {
         variables: Variables::pick(env::vars_os()),
         temporary: env::temp_dir(),
         calling: Calling::pick(env::vars_os()),
+        bench_database: env::vars()
+            .find_map(|(name, url)| (name == args::BENCH_DATABASE).then_some(url)),
         paint: Paint::for_stdout(no_colour),
     }
 }

@@ -15,6 +15,7 @@ mod news;
 mod newsboard;
 mod page;
 pub mod postgres;
+pub mod rehearsal;
 pub mod sqlite;
 mod tally;
 

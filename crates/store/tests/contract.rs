@@ -16,6 +16,8 @@
 mod fixture;
 #[path = "contract/migrated.rs"]
 mod migrated;
+#[path = "contract/rehearsal.rs"]
+mod rehearsal;
 
 use std::sync::Arc;
 

@@ -30,6 +30,8 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "bench poll --help",
         "bench long-poll --help",
         "bench push --help",
+        "bench steady --help",
+        "bench fill --help",
         "verify --help",
     ];
     assert_session!(Desk::empty().session(&commands));
