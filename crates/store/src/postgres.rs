@@ -24,6 +24,7 @@ mod lanes;
 mod leases;
 mod line;
 mod migrations;
+mod net;
 mod newsroom;
 mod open;
 mod options;
@@ -42,6 +43,8 @@ mod roster;
 mod server;
 mod session;
 mod sets;
+mod skew;
+mod sleepers;
 mod state;
 mod store;
 mod tally;
@@ -181,6 +184,7 @@ impl Ledger {
             waiting: WaitingLines::default(),
             blocked: Semaphore::new((options.sessions / 2).max(1)),
         });
+        net::open(&shared);
         Ok(Self {
             lines: Lines::new(&shared),
             places: Arc::new(Semaphore::new(options.queued_max.max(1))),
@@ -317,6 +321,13 @@ impl Ledger {
             work(&db, &ask).await.map_err(|error| shared.named(error))
         })
         .await
+    }
+
+    /// Before every lane is claimed; it goes through though its caller is gone.
+    async fn wake_sleepers(&self, now: Timestamp) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move { sleepers::wake(&shared, now).await })
+            .await
     }
 
     /// See [`crate::Store::recheck`].

@@ -1,18 +1,21 @@
-//! Leases: which nodes are alive, by the database's clock.
+//! Leases: which nodes push and which answer TPPs, by the database's clock, and how lanes are shared out over the former.
 //!
 //! The clock is read by a statement of its own and given to the others: what a statement writes then depends on nothing but its
 //! values, wherever a copy of the table stands.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use oyez_domain::ids::NodeId;
 use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::sharing::{Company, PASSED_OVER};
 use oyez_domain::time::Timestamp;
 
 use super::columns::{count, moment, natural};
-use super::session::Session;
+use super::session::{Session, Values};
 use super::unit::Unit;
 use crate::Error;
+use crate::codes::parse;
 
 /// See [`crate::Store::hold_lease`].
 pub(super) async fn hold(
@@ -21,25 +24,70 @@ pub(super) async fn hold(
     renew: Option<u64>,
     ttl: Duration,
 ) -> Result<Option<Lease>, Error> {
-    let clock = clock(unit.db()).await?;
-    let expires_at = clock + ttl;
-    let (name, until) = (node_id.as_str(), expires_at.unix_ms());
-    let held = match renew {
-        Some(epoch) => {
-            let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-                [&name, &count(epoch), &until, &clock.unix_ms()];
-            unit.row(RENEW_LEASE, &values).await?
+    let (clock, epoch) = match renew {
+        Some(epoch) => (clock(unit.db()).await?, count(epoch)),
+        None => {
+            let row = unit.one(CLOCK_AND_EPOCH, &[]).await?;
+            (moment(&row, 0)?, row.try_get(1)?)
         }
-        None => Some(unit.one(TAKE_LEASE, &[&name, &until]).await?),
     };
-    held.map(|row| {
-        Ok(Lease {
-            node_id: node_id.clone(),
-            epoch: natural(&row, 0)?,
-            expires_at,
-        })
-    })
-    .transpose()
+    let expires_at = clock + ttl;
+    let (name, until, now) = (node_id.as_str(), expires_at.unix_ms(), clock.unix_ms());
+    unit.db().prepare(&[TAKE_LEASE, RENEW_LEASE, COMPANY]).await?;
+    // Sent together: who shares the lanes costs no round trip of its own.
+    let (held, company) = futures_util::try_join!(
+        async {
+            match renew {
+                Some(_) => unit.execute(RENEW_LEASE, &[&name, &epoch, &until, &now]).await,
+                None => unit.execute(TAKE_LEASE, &[&name, &epoch, &until]).await,
+            }
+        },
+        company(unit.db(), clock, clock)
+    )?;
+    Ok((held == 1).then(|| Lease {
+        node_id: node_id.clone(),
+        epoch: u64::try_from(epoch).unwrap_or_default(),
+        expires_at,
+        surplus: company.surplus(node_id),
+    }))
+}
+
+/// Who shares the lanes, and those that are free and due by then.
+pub(super) async fn company(
+    db: &Session,
+    by: Timestamp,
+    clock: Timestamp,
+) -> Result<Company, Error> {
+    let long_since = by - PASSED_OVER;
+    let values: Values<'_> = &[&clock.unix_ms(), &by.unix_ms(), &long_since.unix_ms()];
+    let mut company = Company::default();
+    for row in db.rows(COMPANY, values).await? {
+        match row.try_get::<_, Option<&str>>(0)? {
+            Some(node_id) => {
+                let node_id = parse(node_id, "node id")?;
+                company.loads.insert(node_id, natural(&row, 1)?);
+            }
+            None => (company.free, company.passed_over) = (natural(&row, 1)?, natural(&row, 2)?),
+        }
+    }
+    Ok(company)
+}
+
+/// See [`crate::Store::attend`].
+pub(super) async fn attend(
+    unit: &Unit,
+    node_id: &NodeId,
+    ttl: Duration,
+) -> Result<NonZeroU32, Error> {
+    let clock = clock(unit.db()).await?;
+    let (name, until) = (node_id.as_str(), (clock + ttl).unix_ms());
+    unit.db().prepare(&[ATTEND, ATTENDING]).await?;
+    let (_, attending) = futures_util::try_join!(
+        async { unit.execute(ATTEND, &[&name, &until]).await },
+        async { unit.one(ATTENDING, &[&clock.unix_ms()]).await }
+    )?;
+    let attending = u32::try_from(natural(&attending, 0)?).unwrap_or(u32::MAX);
+    Ok(NonZeroU32::new(attending).unwrap_or(NonZeroU32::MIN))
 }
 
 /// See [`crate::Store::release_lease`].
@@ -81,7 +129,7 @@ pub(super) async fn judge(db: &Session, lease: &Lease) -> Result<(Timestamp, boo
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 const FORGET_OLD: &str = "
-    WITH gone AS (DELETE FROM nodes WHERE expires_at < $1 RETURNING node_id)
+    WITH gone AS (DELETE FROM nodes WHERE expires_at < $1 AND attends_until < $1 RETURNING node_id)
     UPDATE lanes l SET owner = NULL, epoch = NULL FROM gone g WHERE l.owner = g.node_id";
 
 const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
@@ -90,14 +138,32 @@ const JUDGE: &str = "
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
         (SELECT expires_at FROM nodes WHERE node_id = $1 AND epoch = $2)";
 
+// Drawn, not counted: the epochs of a node whose row was forgotten do not begin anew.
+const CLOCK_AND_EPOCH: &str = "
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, nextval('epochs')";
+
 const TAKE_LEASE: &str = "
-    INSERT INTO nodes AS n (node_id, epoch, expires_at) VALUES ($1, 1, $2)
-    ON CONFLICT (node_id) DO UPDATE SET epoch = n.epoch + 1, expires_at = excluded.expires_at
-    RETURNING epoch";
+    INSERT INTO nodes (node_id, epoch, expires_at) VALUES ($1, $2, $3)
+    ON CONFLICT (node_id) DO UPDATE SET epoch = excluded.epoch, expires_at = excluded.expires_at";
 
 const RENEW_LEASE: &str = "
-    UPDATE nodes SET expires_at = $3 WHERE node_id = $1 AND epoch = $2 AND expires_at > $4
-    RETURNING epoch";
+    UPDATE nodes SET expires_at = $3 WHERE node_id = $1 AND epoch = $2 AND expires_at > $4";
 
 const RELEASE_LEASE: &str = "
     UPDATE nodes SET expires_at = least(expires_at, $3) WHERE node_id = $1 AND epoch = $2";
+
+const COMPANY: &str = "
+    SELECT n.node_id, count(l.tpp), 0::bigint
+    FROM nodes n LEFT JOIN lanes l ON l.owner = n.node_id AND l.epoch = n.epoch
+    WHERE n.expires_at > $1::bigint GROUP BY n.node_id
+    UNION ALL
+    SELECT NULL, count(*), count(*) FILTER (WHERE l.wake_at <= $3::bigint) FROM lanes l
+    WHERE l.wake_at <= $2::bigint AND NOT EXISTS (
+        SELECT 1 FROM nodes n
+        WHERE n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > $1::bigint)";
+
+const ATTEND: &str = "
+    INSERT INTO nodes (node_id, attends_until) VALUES ($1, $2)
+    ON CONFLICT (node_id) DO UPDATE SET attends_until = excluded.attends_until";
+
+const ATTENDING: &str = "SELECT count(*) FROM nodes WHERE attends_until > $1";
