@@ -152,7 +152,9 @@ mod tests {
             }
             // Each in turn, as often as the bound of one claim asks for.
             for _ in 0..lanes / 64 + 2 {
-                (0..nodes).for_each(|nth| drop(act(&mut company, nth, 64)));
+                for nth in 0..nodes {
+                    act(&mut company, nth, 64);
+                }
             }
             prop_assert_eq!(company.free, 0);
             for nth in 0..nodes {

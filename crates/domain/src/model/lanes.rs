@@ -234,15 +234,17 @@ impl Ledger {
                     .state
                     .is_none_or(|state| lane.health.state() == state)
         };
-        let rows = self.lanes.iter().filter(wanted).map(|(client_id, lane)| {
-            LaneStatus {
+        let rows = self
+            .lanes
+            .iter()
+            .filter(wanted)
+            .map(|(client_id, lane)| LaneStatus {
                 client_id: client_id.clone(),
                 health: lane.health.clone(),
                 wake_at: lane.wake_at,
                 owner: self.owner(lane, clock).cloned(),
                 outstanding: self.outstanding_of(client_id).len() as u64,
-            }
-        });
+            });
         page(rows.collect(), rows_max, |lane| lane.client_id.clone())
     }
 

@@ -3,6 +3,7 @@
 //! The clock is read by a statement of its own and given to the others: what a statement writes then depends on nothing but its
 //! values, wherever a copy of the table stands.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -33,12 +34,17 @@ pub(super) async fn hold(
     };
     let expires_at = clock + ttl;
     let (name, until, now) = (node_id.as_str(), expires_at.unix_ms(), clock.unix_ms());
-    unit.db().prepare(&[TAKE_LEASE, RENEW_LEASE, COMPANY]).await?;
+    unit.db()
+        .prepare(&[TAKE_LEASE, RENEW_LEASE, COMPANY])
+        .await?;
     // Sent together: who shares the lanes costs no round trip of its own.
     let (held, company) = futures_util::try_join!(
         async {
             match renew {
-                Some(_) => unit.execute(RENEW_LEASE, &[&name, &epoch, &until, &now]).await,
+                Some(_) => {
+                    unit.execute(RENEW_LEASE, &[&name, &epoch, &until, &now])
+                        .await
+                }
                 None => unit.execute(TAKE_LEASE, &[&name, &epoch, &until]).await,
             }
         },
@@ -60,14 +66,32 @@ pub(super) async fn company(
 ) -> Result<Company, Error> {
     let long_since = by - PASSED_OVER;
     let values: Values<'_> = &[&clock.unix_ms(), &by.unix_ms(), &long_since.unix_ms()];
+    let rows = db.rows(COMPANY, values).await?;
     let mut company = Company::default();
-    for row in db.rows(COMPANY, values).await? {
-        match row.try_get::<_, Option<&str>>(0)? {
-            Some(node_id) => {
-                let node_id = parse(node_id, "node id")?;
-                company.loads.insert(node_id, natural(&row, 1)?);
+    let mut epochs = HashMap::new();
+    let mut lanes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let owner: Option<(&str, i64)> = row
+            .try_get::<_, Option<&str>>(0)?
+            .zip(row.try_get::<_, Option<i64>>(1)?);
+        if let (None, Some((node_id, epoch))) = (row.try_get::<_, Option<i64>>(2)?, owner) {
+            company.loads.insert(parse(node_id, "node id")?, 0);
+            epochs.insert(node_id, epoch);
+        } else {
+            lanes.push((owner, row));
+        }
+    }
+    for (owner, row) in lanes {
+        let is_live = |(node_id, epoch): &(&str, i64)| epochs.get(node_id) == Some(epoch);
+        match owner.filter(is_live) {
+            Some((node_id, _)) => {
+                let load = company.loads.entry(parse(node_id, "node id")?).or_default();
+                *load += natural(row, 2)?;
             }
-            None => (company.free, company.passed_over) = (natural(&row, 1)?, natural(&row, 2)?),
+            None => {
+                company.free += natural(row, 3)?;
+                company.passed_over += natural(row, 4)?;
+            }
         }
     }
     Ok(company)
@@ -152,15 +176,13 @@ const RENEW_LEASE: &str = "
 const RELEASE_LEASE: &str = "
     UPDATE nodes SET expires_at = least(expires_at, $3) WHERE node_id = $1 AND epoch = $2";
 
+// The nodes that live, and every lane counted once by its owner, who may be none or dead.
 const COMPANY: &str = "
-    SELECT n.node_id, count(l.tpp), 0::bigint
-    FROM nodes n LEFT JOIN lanes l ON l.owner = n.node_id AND l.epoch = n.epoch
-    WHERE n.expires_at > $1::bigint GROUP BY n.node_id
+    SELECT n.node_id, n.epoch, NULL::bigint, NULL::bigint, NULL::bigint FROM nodes n WHERE n.expires_at > $1::bigint
     UNION ALL
-    SELECT NULL, count(*), count(*) FILTER (WHERE l.wake_at <= $3::bigint) FROM lanes l
-    WHERE l.wake_at <= $2::bigint AND NOT EXISTS (
-        SELECT 1 FROM nodes n
-        WHERE n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > $1::bigint)";
+    SELECT l.owner, l.epoch, count(*),
+        count(*) FILTER (WHERE l.wake_at <= $2::bigint), count(*) FILTER (WHERE l.wake_at <= $3::bigint)
+    FROM lanes l GROUP BY l.owner, l.epoch";
 
 const ATTEND: &str = "
     INSERT INTO nodes (node_id, attends_until) VALUES ($1, $2)

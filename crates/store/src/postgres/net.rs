@@ -62,7 +62,10 @@ pub(super) fn open(shared: &Arc<Shared>) {
             }
             // One that fails is made up for by the next.
             if let Ok(there) = look(&shared).await {
-                shared.newsroom.listeners.tell(&worth_telling(&mut found, there));
+                shared
+                    .newsroom
+                    .listeners
+                    .tell(&worth_telling(&mut found, there));
             }
         }
     });
@@ -195,7 +198,10 @@ mod tests {
     fn who_cannot_have_what_there_is_is_told_of_it_ever_more_rarely() {
         let (mut found, there) = (HashMap::new(), [(polls("acme"), 1)]);
         let looks = (0..200).filter(|_| !told(&mut found, &there).is_empty());
-        assert_eq!(looks.collect::<Vec<_>>(), [0, 2, 6, 14, 30, 62, 94, 126, 158, 190]);
+        assert_eq!(
+            looks.collect::<Vec<_>>(),
+            [0, 2, 6, 14, 30, 62, 94, 126, 158, 190]
+        );
     }
 
     // P-07
@@ -205,8 +211,15 @@ mod tests {
         assert_eq!(told(&mut found, &[(polls("acme"), 1)]), ["acme"]);
         assert_eq!(told(&mut found, &[(polls("acme"), 1)]), [""; 0]);
         assert_eq!(told(&mut found, &[(polls("acme"), 2)]), ["acme"]);
-        assert_eq!(told(&mut found, &[(polls("acme"), 2), (polls("bolt"), 1)]), ["bolt"]);
+        assert_eq!(
+            told(&mut found, &[(polls("acme"), 2), (polls("bolt"), 1)]),
+            ["bolt"]
+        );
         assert_eq!(told(&mut found, &[]), [""; 0]);
-        assert_eq!(told(&mut found, &[(polls("acme"), 2)]), ["acme"], "it had gone");
+        assert_eq!(
+            told(&mut found, &[(polls("acme"), 2)]),
+            ["acme"],
+            "it had gone"
+        );
     }
 }

@@ -303,17 +303,28 @@ mod tests {
     // P-07, D-05
     #[test]
     fn what_could_not_be_said_is_kept_with_what_came_since() {
-        let mut room = pending(&[News { ends: true, ..news(1) }, news(2)]);
+        let mut room = pending(&[
+            News {
+                ends: true,
+                ..news(1)
+            },
+            news(2),
+        ]);
         let unsaid = std::mem::replace(&mut room, pending(&[news(1), news(3)]));
         room.put_back(unsaid);
-        let first = News { ends: true, ..news(1) };
+        let first = News {
+            ends: true,
+            ..news(1)
+        };
         assert_eq!(room, pending(&[first, news(2), news(3)]));
     }
 
     // P-07, D-05
     #[test]
     fn too_much_to_keep_is_told_as_a_reason_to_look_at_everything() {
-        let all: Vec<News> = (0..=PENDING_MAX).map(|nth| News::of(format!("tpp-{nth}").parse().unwrap())).collect();
+        let all: Vec<News> = (0..=PENDING_MAX)
+            .map(|nth| News::of(format!("tpp-{nth}").parse().unwrap()))
+            .collect();
         let mut room = pending(&all[1..]);
         assert_ne!(room, Pending::LookAtEverything);
         room.put_back(pending(&all[..1]));

@@ -67,7 +67,11 @@ mod tests {
     fn a_moment_keeps_its_distance_from_now_by_whichever_clock() {
         let clock = Timestamp::from_unix_seconds(1_700_000_000);
         let probe = Duration::from_secs(600);
-        for now in [clock + Duration::from_secs(300), clock - Duration::from_secs(300), clock] {
+        for now in [
+            clock + Duration::from_secs(300),
+            clock - Duration::from_secs(300),
+            clock,
+        ] {
             let skew = Skew::between(now, clock);
             assert_eq!(skew.stored(now + probe), clock + probe);
             assert_eq!(skew.told(clock + probe), now + probe);

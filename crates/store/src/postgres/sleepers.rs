@@ -2,8 +2,8 @@
 //! or the slow probe was.
 //!
 //! They are looked for without a lock, so many TPPs at a time, and woken in the order in which everybody locks lanes, each page in
-//! a short transaction of its own: no group of requests waits for that. Who went to sleep meanwhile is found next time, and a
-//! lane that is woken for nothing lies down again.
+//! a short transaction of its own that waits for no lane: so no group of requests waits for it. A lane that somebody is writing to
+//! is passed over: it has news, or an owner who has just looked. One that is woken for nothing lies down again.
 
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
@@ -51,6 +51,7 @@ async fn look(shared: &Shared, after: i64) -> Result<(Vec<i64>, Option<i64>), Er
 fn get_up<'a>(unit: &'a mut Unit, (tpps, now): &'a (Vec<i64>, Timestamp)) -> Work<'a, ()> {
     Box::pin(async {
         let at = lanes::stored(unit, *now).await?;
+        unit.execute(MAKE, &[tpps]).await?;
         unit.execute(WAKE, &[tpps, &at.unix_ms()]).await?;
         Ok(())
     })
@@ -71,6 +72,11 @@ const SLEEPERS: &str = "
                 OR EXISTS (SELECT 1 FROM outstanding o WHERE o.tpp = q.tpp AND o.refusals = 0)))
     ORDER BY q.tpp LIMIT $2";
 
+const MAKE: &str = "
+    INSERT INTO lanes (tpp) SELECT tpp FROM unnest($1::bigint[]) s (tpp) ORDER BY tpp ON CONFLICT DO NOTHING";
+
 const WAKE: &str = "
-    INSERT INTO lanes AS l (tpp, wake_at) SELECT tpp, $2::bigint FROM unnest($1::bigint[]) s (tpp) ORDER BY tpp
-    ON CONFLICT (tpp) DO UPDATE SET wake_at = excluded.wake_at WHERE l.wake_at IS NULL AND l.health <> 3";
+    WITH asleep AS (
+        SELECT l.tpp FROM lanes l WHERE l.tpp = ANY($1::bigint[]) AND l.wake_at IS NULL AND l.health <> 3
+        ORDER BY l.tpp FOR UPDATE SKIP LOCKED)
+    UPDATE lanes l SET wake_at = $2::bigint FROM asleep a WHERE l.tpp = a.tpp";

@@ -51,17 +51,15 @@ pub(super) fn hold(
 }
 
 /// Who shares the lanes, and those that are free and due by then.
-pub(super) fn company(
-    db: &Connection,
-    by: Timestamp,
-    clock: Timestamp,
-) -> Result<Company, Error> {
+pub(super) fn company(db: &Connection, by: Timestamp, clock: Timestamp) -> Result<Company, Error> {
     let mut company = Company::default();
     let mut statement = db.prepare_cached(LOADS)?;
     let mut rows = statement.query([clock.unix_ms()])?;
     while let Some(row) = rows.next()? {
         let node_id: String = row.get(0)?;
-        company.loads.insert(parse(&node_id, "node id")?, row.get(1)?);
+        company
+            .loads
+            .insert(parse(&node_id, "node id")?, row.get(1)?);
     }
     let values = params![clock.unix_ms(), by.unix_ms(), (by - PASSED_OVER).unix_ms()];
     (company.free, company.passed_over) = db

@@ -14,8 +14,8 @@ use oyez_testkit::postgres::{Database, runtime};
 
 use crate::Store;
 use crate::postgres::{
-    Ledger, Options, Server, accept, attempts, poll, push, recheck, session, sets, state, work,
-    writing,
+    Ledger, Options, Server, accept, attempts, net, poll, push, recheck, session, sets, state,
+    work, writing,
 };
 
 /// A database with some outstanding events of the TPP that has number 1, and the parts of history that they need.
@@ -123,6 +123,15 @@ async fn hot_statements_use_their_indexes_and_no_others() {
                 "tpps_pkey",
             ],
         ),
+        (
+            net::DUE,
+            &[
+                "outstanding_due",
+                "outstanding_push",
+                "queues_pkey",
+                "tpps_client_id_key",
+            ],
+        ),
         (push::LIST, &["outstanding_pkey"]),
         (sets::OPEN_AND_KEPT, &["outstanding_of_tpp", "sets_pkey"]),
         (
@@ -188,6 +197,7 @@ mod slow {
         (state::STATES, "'{1}'"),
         (poll::FIRST_DUE, "'{1}', '{15}', '{101}', '{}', '{}'"),
         (push::FIRST_PUSHED, "'{1}', '{101}', '{1000000}', false"),
+        (net::DUE, "'{acme,acme}', '{0,-1}'"),
         (work::NAMED, "array_fill(1::bigint, ARRAY[100]), '{JTIS}'"),
         (
             sets::OPEN_AND_KEPT,

@@ -54,7 +54,10 @@ async fn report(world: &World, lease: &Lease, client_id: &str, health: Health) {
         hold: Hold::Keep,
     };
     let now = world.bank.now();
-    let reported = world.bank.store().report_lanes(lease.clone(), vec![report], now);
+    let reported = world
+        .bank
+        .store()
+        .report_lanes(lease.clone(), vec![report], now);
     reported.await.unwrap();
 }
 
