@@ -206,8 +206,13 @@ async fn news_that_cannot_be_sent_is_sent_later() {
     // Whoever speaks is cut off, and nobody may connect any more; requests go on over the connections there are.
     let name = database.name();
     let connections = |allowed: bool| format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}");
-    let cut = format!("{}; {CUT_SPEAKERS}", connections(false));
-    database.run(&cut).await;
+    let elsewhere = Database::empty().await;
+    elsewhere.run(&connections(false)).await;
+    let cut = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = '{name}' AND query LIKE '%pg_notify%'"
+    );
+    elsewhere.run(&cut).await;
     heard.tellings();
     accept(&one, &acme, &jtis).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
@@ -216,11 +221,6 @@ async fn news_that_cannot_be_sent_is_sent_later() {
         Vec::<Vec<News>>::new(),
         "it could not be said"
     );
-    let elsewhere = Database::empty().await;
     elsewhere.run(&connections(true)).await;
     until("it is said", async || heard.news().contains_key(&acme)).await;
 }
-
-const CUT_SPEAKERS: &str = "
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND query LIKE '%pg_notify%' AND pid <> pg_backend_pid()";
