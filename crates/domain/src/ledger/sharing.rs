@@ -3,8 +3,8 @@
 //! Whoever looks sees the same: the nodes by their names, how many lanes each has, and how many lanes are free and have
 //! something to do. From that each node has a target, and all targets add up to all lanes: so there is always a node that may
 //! take a free one, and nodes that take no more than their targets are done when each has reached its own. A node gives up
-//! lanes when it has clearly more than its target, and then all that it has more: between the two nothing moves, so that
-//! lanes which come and go do not send others to and fro.
+//! what it has above its target when it has clearly more than the one that has the fewest: where they differ by less nothing
+//! moves, so that lanes which come and go do not send others to and fro.
 //!
 //! Absent: which lanes are given up, and how. Whoever drives them knows what they are doing.
 
@@ -34,8 +34,9 @@ impl Company {
     /// How many lanes a node is to give up.
     pub fn surplus(&self, node_id: &NodeId) -> u64 {
         let (load, target) = (self.load(node_id), self.target(node_id));
-        if load > target + margin(target) {
-            load - target
+        let least = self.loads.values().min().copied().unwrap_or(0);
+        if load > least + margin(target) {
+            load.saturating_sub(target)
         } else {
             0
         }
@@ -59,7 +60,7 @@ impl Company {
     }
 }
 
-/// How much more than its target a node may have.
+/// How much more than the node with the fewest a node may have.
 fn margin(target: u64) -> u64 {
     (target / MARGIN_PART).max(1)
 }
@@ -120,6 +121,16 @@ mod tests {
 
     // D-09
     #[test]
+    fn nodes_that_join_one_after_another_end_with_as_many_as_those_that_join_at_once() {
+        let mut company = company(&[5, 3, 2], 0);
+        for nth in [1, 0, 1, 2] {
+            act(&mut company, nth, 64);
+        }
+        assert_eq!((loads(&company), company.free), (vec![4, 3, 3], 0));
+    }
+
+    // D-09
+    #[test]
     fn a_node_alone_takes_everything_and_gives_up_nothing() {
         let alone = company(&[7], 5);
         assert_eq!((alone.room(&node(0)), alone.surplus(&node(0))), (5, 0));
@@ -159,7 +170,8 @@ mod tests {
             prop_assert_eq!(company.free, 0);
             for nth in 0..nodes {
                 let (load, target) = (company.loads[&node(nth)], company.target(&node(nth)));
-                prop_assert!(load <= target + margin(target));
+                let least = *company.loads.values().min().unwrap();
+                prop_assert!(load <= target.max(least + margin(target)));
                 prop_assert!(!act(&mut company, nth, 64), "nothing moves any more");
             }
         }
