@@ -5,6 +5,7 @@
 //! Standard output gets one line, once both listeners are bound: a JSON object with their addresses. Everything else is the
 //! log, on standard error.
 
+mod attending;
 mod build;
 mod choices;
 mod crew;

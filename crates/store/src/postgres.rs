@@ -26,6 +26,7 @@ mod leases;
 mod line;
 mod migrations;
 mod mishap;
+mod net;
 mod newsroom;
 mod open;
 mod options;
@@ -47,6 +48,8 @@ mod roster;
 mod server;
 mod session;
 mod sets;
+mod skew;
+mod sleepers;
 mod state;
 mod store;
 mod tally;
@@ -216,6 +219,7 @@ impl Ledger {
             waiting: WaitingLines::default(),
             doors: Arc::new(Doors::of(options.sessions, options.wait_max)),
         });
+        net::open(&shared);
         Ok(Self {
             lines: Lines::new(&shared),
             places: Arc::new(Semaphore::new(options.queued_max.max(1))),
@@ -332,6 +336,13 @@ impl Ledger {
     {
         let shared = Arc::clone(&self.shared);
         self.run(async move { shared.read(&ask, &work).await })
+            .await
+    }
+
+    /// Before every lane is claimed; it goes through though its caller is gone.
+    async fn wake_sleepers(&self, now: Timestamp) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move { sleepers::wake(&shared, now).await })
             .await
     }
 

@@ -5,7 +5,8 @@
 --
 -- Keys. Every table of events begins its key with the TPP: no lock, sequence or unique index is shared between two TPPs, and
 -- the tables can be distributed by `tpp`. Numbers that must grow (positions, entries of history) are drawn from the TPP's row
--- of `queues` under its lock. Identity columns exist in `tpps`, `kinds` and `audit` alone, which are small reference tables.
+-- of `queues` under its lock. Identity columns exist in `tpps`, `kinds` and `audit` alone, which are small reference tables, and
+-- the epochs of `nodes` are drawn from a sequence.
 --
 -- No foreign keys: each would lock a row of the table it points to for every row written, and meet other TPPs there. What
 -- they would guarantee, the lock of the TPP does.
@@ -278,13 +279,18 @@ CREATE TABLE minutes (
 CREATE INDEX minutes_by_age ON minutes (minute);
 
 -- Who pushes to whom, and what is known of the endpoint.
+-- Moments are by this database's clock.
 CREATE TABLE nodes (
-    node_id    text   COLLATE "C" PRIMARY KEY,
-    epoch      bigint NOT NULL,
-    expires_at bigint NOT NULL -- by this database's clock
+    node_id       text   COLLATE "C" PRIMARY KEY,
+    epoch         bigint NOT NULL DEFAULT 0, -- of its lease to push
+    expires_at    bigint NOT NULL DEFAULT 0,
+    attends_until bigint NOT NULL DEFAULT 0  -- until then it answers TPPs
 ) WITH (fillfactor = 50);
+-- What epochs are drawn from: a node that was forgotten and comes back by its name has none that it had before.
+CREATE SEQUENCE epochs;
 
--- Rows are locked in the order of `tpp`, and by whoever holds no other lock than TPPs' queues.
+-- Rows are locked in the order of `tpp`, and by whoever holds no other lock than TPPs' queues. `next_probe_at`, `wake_at` and
+-- `news_at` are by this database's clock.
 CREATE TABLE lanes (
     tpp           bigint   PRIMARY KEY,
     claim         bigint   NOT NULL DEFAULT 0, -- grows with each claim: what is left of a former one is refused

@@ -243,7 +243,7 @@ fn take_in(
     changes.tally.flow(tpp, now).accepted += 1;
     changes.polls_news(tpp, &owner);
     if is_pushed {
-        changes.lane_news(tpp, now)?;
+        changes.lane_news(tpp, now, now)?;
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 
 use super::open::Open;
+use super::skew::Skew;
 use super::state::State;
 use crate::Error;
 use crate::codes::{TppId, outcome_code, settling_actor};
@@ -50,7 +51,7 @@ pub(super) struct Changes {
     pub(super) hand_outs: Vec<(Key, i64, Timestamp)>,
     pub(super) errors: Vec<ErrorEntry>,
     pub(super) attempts: Vec<(Key, i64, Attempt)>,
-    /// Lanes whose rows have to say from when on there is something to push.
+    /// Lanes whose rows have to say from when on, by the database's clock, there is something to push.
     pub(super) lane_news: BTreeMap<TppId, Timestamp>,
 }
 
@@ -338,9 +339,15 @@ impl Changes {
         Ok(poll.entry)
     }
 
-    /// There is something to push from a moment on.
-    pub(super) fn lane_news(&mut self, tpp: TppId, at: Timestamp) -> Result<(), Error> {
+    /// There is something to push from a moment on, by the clock of who says so.
+    pub(super) fn lane_news(
+        &mut self,
+        tpp: TppId,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let state = self.state(tpp)?;
+        let at = Skew::between(now, state.clock).stored(at);
         let (is_news, owner) = (state.hears(at), state.client_id.clone());
         if is_news {
             let earliest = self.lane_news.entry(tpp).or_insert(at);
@@ -358,7 +365,7 @@ impl Changes {
         now: Timestamp,
     ) -> Result<(), Error> {
         match push_at {
-            Some(push_at) if self.has_address(tpp)? => self.lane_news(tpp, push_at.max(now)),
+            Some(push_at) if self.has_address(tpp)? => self.lane_news(tpp, push_at.max(now), now),
             Some(_) | None => Ok(()),
         }
     }
@@ -382,7 +389,7 @@ impl Changes {
             && state.order(&rules) == DeliveryOrder::Strict
             && routing::push_address(&rules, &state.registrations).is_some()
         {
-            self.lane_news(tpp, now)?;
+            self.lane_news(tpp, now, now)?;
         }
         Ok(())
     }

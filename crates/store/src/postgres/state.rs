@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) bounds: Bounds,
     bounds_read: Bounds,
     pub(super) lane: Option<LaneState>,
+    /// What the database's clock said when this was read.
+    pub(super) clock: Timestamp,
     /// Whether the row is to be written.
     pub(super) is_changed: bool,
 }
@@ -163,6 +165,7 @@ impl State {
             accepted_until: moment(row, 15)?,
             seen_at: moment(row, 40)?,
             unordered_to: row.try_get(41)?,
+            clock: moment(row, 42)?,
             bounds,
             bounds_read: bounds,
             registrations: Registrations {
@@ -234,7 +237,7 @@ impl State {
         })
     }
 
-    /// There is something to push from a moment on. Answers whether the lane's row has to say so: a busy lane's first news says
+    /// There is something to push from a moment of the database's clock on. Answers whether the lane's row has to say so: a busy lane's first news says
     /// it all. What another node does to the lane meanwhile does no harm: before it lets go of the lane it looks for work,
     /// under the lock that is held here.
     pub(super) fn hears(&mut self, at: Timestamp) -> bool {
@@ -369,7 +372,8 @@ pub(super) const STATES: &str = "
         q.unlisted_from, q.accepted_until, q.first_position, q.due_from, q.push_from,
         s.id, s.wish, s.api, s.created_at, s.changed_at, c.id, c.wish, c.api, c.created_at, c.changed_at,
         l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason, l.wake_at, l.news_at,
-        n.node_id, n.epoch, l.claim, q.seen_at, q.unordered_to
+        n.node_id, n.epoch, l.claim, q.seen_at, q.unordered_to,
+        (extract(epoch FROM clock_timestamp()) * 1000)::bigint
     FROM unnest($1::bigint[]) a (tpp)
         JOIN queues q ON q.tpp = a.tpp
         JOIN tpps t ON t.tpp = a.tpp

@@ -1,5 +1,6 @@
 //! The trait's methods: each one line, to the line of its kind, or to a transaction or a session of its own.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -315,6 +316,12 @@ impl Store for Ledger {
         }))
     }
 
+    fn attend(&self, node_id: NodeId, ttl: Duration) -> Answer<'_, NonZeroU32> {
+        Box::pin(self.write(node_id, move |unit, node_id| {
+            Box::pin(leases::attend(unit, node_id, ttl))
+        }))
+    }
+
     fn claim_lanes(
         &self,
         lease: Lease,
@@ -322,14 +329,25 @@ impl Store for Ledger {
         lanes_max: u32,
         now: Timestamp,
     ) -> Answer<'_, Vec<Lane>> {
-        Box::pin(self.write(lease, move |unit, lease| {
-            Box::pin(lanes::claim(unit, lease, wanted, lanes_max, now))
-        }))
+        Box::pin(async move {
+            if wanted == Wanted::All {
+                self.wake_sleepers(now).await?;
+            }
+            self.write(lease, move |unit, lease| {
+                Box::pin(lanes::claim(unit, lease, wanted, lanes_max, now))
+            })
+            .await
+        })
     }
 
-    fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
+    fn report_lanes(
+        &self,
+        lease: Lease,
+        reports: Vec<LaneReport>,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Reported>> {
         Box::pin(self.write((lease, reports), move |unit, (lease, reports)| {
-            Box::pin(lanes::report(unit, lease, reports))
+            Box::pin(lanes::report(unit, lease, reports, now))
         }))
     }
 

@@ -76,7 +76,7 @@ async fn pushes(ledger: &Ledger, acme: &Tpp) {
         hold: Hold::Keep,
     };
     ledger
-        .report_lanes(lease.clone(), vec![report])
+        .report_lanes(lease.clone(), vec![report], DAWN)
         .await
         .unwrap();
 }

@@ -15,8 +15,8 @@ use oyez_testkit::postgres::{Database, runtime};
 use super::node;
 use crate::Store;
 use crate::postgres::{
-    Ledger, Options, Server, accept, attempts, poll, push, recheck, session, sets, state, work,
-    writing,
+    Ledger, Options, Server, accept, attempts, net, poll, push, recheck, session, sets, state,
+    work, writing,
 };
 
 /// A database with some outstanding events of the TPP that has number 1, and the parts of history that they need.
@@ -158,6 +158,15 @@ const INDEXES: &[(&str, &[&str])] = &[
             "sets_pkey",
         ],
     ),
+    (
+        net::DUE,
+        &[
+            "outstanding_due",
+            "outstanding_push",
+            "queues_pkey",
+            "tpps_client_id_key",
+        ],
+    ),
     (push::LIST, &["outstanding_pkey"]),
     (
         sets::OPEN_AND_KEPT,
@@ -236,6 +245,7 @@ mod slow {
         (poll::FIRST_DUE, "'{1}', '{15}', '{101}', '{}', '{}'"),
         (poll::OLDEST, "'{1}', '{1}', '{}', '{}'"),
         (push::FIRST_PUSHED, "'{1}', '{101}', '{1000000}', false"),
+        (net::DUE, "'{acme,acme}', '{0,-1}'"),
         (push::LIST, "1, 0, 100"),
         (work::NAMED, "TPPS, '{JTIS}'"),
         (work::FAILED, "'{1}', TPPS, '{JTIS}'"),

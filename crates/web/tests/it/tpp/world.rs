@@ -121,6 +121,7 @@ impl World {
             bank: Arc::clone(&bank),
             tokens: Arc::clone(&tokens) as _,
             tpp_keys: Arc::new(tpp_keys),
+            share: Arc::default(),
             resolver: Arc::clone(&names) as _,
             options: choices.options,
         };
