@@ -12,6 +12,7 @@ mod audit;
 mod changes;
 mod clock;
 mod columns;
+mod copying;
 mod endpoints;
 mod ends;
 mod errors;
@@ -65,6 +66,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use self::accept::Accept;
 use self::attempts::Record;
+pub(crate) use self::copying::Copying;
 use self::line::Line;
 use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
@@ -210,6 +212,7 @@ impl Ledger {
     ) -> Result<Inspection, Error> {
         let tasks = Tasks::on(runtime);
         let db = Session::open(server, &options, &tasks).await?;
+        copying::refuse_unfinished(&db).await?;
         let schema = migrations::version(&db).await?;
         let row = db
             .one(

@@ -4,6 +4,7 @@
 //! needs any more goes in a later one. Any number of nodes may start at once: one migrates, the others wait for it and find
 //! it done. Who may not change the schema can still open one that is up to date.
 
+use super::copying;
 use super::options::Options;
 use super::server::Server;
 use super::session::Session;
@@ -41,7 +42,13 @@ pub(super) fn fingerprint() -> u64 {
 /// Brings a database up to date; answers which schema it had.
 pub(super) async fn apply(server: &Server, options: &Options, tasks: &Tasks) -> Result<u32, Error> {
     let db = Session::open(server, options, tasks).await?;
-    let found = version(&db).await?;
+    copying::refuse_while_copied(&db).await?;
+    apply_on(&db).await
+}
+
+/// As [`apply`], by somebody who keeps the others away.
+pub(super) async fn apply_on(db: &Session) -> Result<u32, Error> {
+    let found = version(db).await?;
     refuse_newer(found)?;
     if found == newest() {
         return Ok(found);
@@ -49,10 +56,10 @@ pub(super) async fn apply(server: &Server, options: &Options, tasks: &Tasks) -> 
     // A step may take what it takes, and so may the node that is at it while we wait.
     db.take_any_time().await?;
     db.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
-    let found = version(&db).await?;
+    let found = version(db).await?;
     refuse_newer(found)?;
     for step in found..newest() {
-        apply_step(&db, step).await?;
+        apply_step(db, step).await?;
     }
     // The lock goes with the connection.
     Ok(found)
@@ -70,7 +77,7 @@ pub(super) async fn version(db: &Session) -> Result<u32, Error> {
 }
 
 /// Refuses a database that a newer binary has migrated.
-fn refuse_newer(found: u32) -> Result<(), Error> {
+pub(super) fn refuse_newer(found: u32) -> Result<(), Error> {
     if found <= newest() {
         return Ok(());
     }
