@@ -51,14 +51,32 @@ pub struct Means {
 /// How far a copy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Rows of the source, and how many of them an earlier run has copied.
-    Begun { rows: u64, copied: u64 },
+    /// The source has so many rows.
+    Begun {
+        /// About; all tables together.
+        rows: u64,
+        /// Those that an earlier run has copied.
+        copied: u64,
+    },
     /// So many more were copied.
-    Copied { table: &'static str, rows: u64 },
+    Copied {
+        /// Of this table.
+        table: &'static str,
+        /// How many.
+        rows: u64,
+    },
     /// All were; both sides are read again.
-    Comparing { rows: u64 },
+    Comparing {
+        /// As of [`Step::Begun`].
+        rows: u64,
+    },
     /// So many more are the same on both sides.
-    Compared { table: &'static str, rows: u64 },
+    Compared {
+        /// Of this table.
+        table: &'static str,
+        /// How many.
+        rows: u64,
+    },
 }
 
 /// What a copy came to.
@@ -201,22 +219,18 @@ impl Place {
     fn open_source(&self, means: &Means) -> Result<Box<dyn Side>, Error> {
         Ok(match self {
             Self::Sqlite(path) => Box::new(sqlite::Copying::source(path, &means.rules)?),
-            Self::Postgres(server, options) => Box::new(postgres::Copying::source(
-                server,
-                *options,
-                &means.runtime,
-            )?),
+            Self::Postgres(server, options) => {
+                Box::new(postgres::Copying::source(server, *options, &means.runtime)?)
+            }
         })
     }
 
     fn open_target(&self, means: &Means) -> Result<Box<dyn Side>, Error> {
         Ok(match self {
             Self::Sqlite(path) => Box::new(sqlite::Copying::target(path)?),
-            Self::Postgres(server, options) => Box::new(postgres::Copying::target(
-                server,
-                *options,
-                &means.runtime,
-            )?),
+            Self::Postgres(server, options) => {
+                Box::new(postgres::Copying::target(server, *options, &means.runtime)?)
+            }
         })
     }
 

@@ -23,7 +23,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::{broken, unexpected};
-use crate::args::{BenchCommon, Init};
+use crate::args::{Backend, BenchCommon, Init};
 use crate::commands::{Surroundings, init};
 use crate::development::TOKEN_ISSUER;
 use crate::development::access_token::AccessToken;
@@ -65,7 +65,11 @@ impl Site {
             now: around.now,
         };
         let directory = site.bank();
-        init::run(&Init { directory }, around)?;
+        let args = Init {
+            directory,
+            backend: Backend::Sqlite,
+        };
+        init::run(&args, around)?;
         if kind != KeyKind::Rsa2048 {
             site.sign_with(kind)?;
         }

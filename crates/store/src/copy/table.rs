@@ -266,13 +266,7 @@ static EVENTS: Table = table(
 static SETS: Table = table(
     "sets",
     2,
-    &[
-        int("tpp"),
-        jti(),
-        int("kept_at"),
-        text("kid"),
-        text("jws"),
-    ],
+    &[int("tpp"), jti(), int("kept_at"), text("kid"), text("jws")],
 );
 
 static SUPERSEDED_SETS: Table = table(

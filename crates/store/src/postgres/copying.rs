@@ -231,7 +231,11 @@ impl Copying {
         let found = self.db.rows(&walk, &parameters).await?;
         let page = found
             .iter()
-            .map(|row| (0..table.columns.len()).map(|place| Ok(row.try_get(place)?)).collect())
+            .map(|row| {
+                (0..table.columns.len())
+                    .map(|place| Ok(row.try_get(place)?))
+                    .collect()
+            })
             .collect::<Result<Vec<Row>, Error>>()?;
         self.page_rows = next_page_rows(&page);
         Ok(page)
@@ -362,14 +366,15 @@ async fn open(server: &Server, options: Options, runtime: &Handle) -> Result<Ses
     Ok(db)
 }
 
-/// Takes the ledger for this copy: from now on no node begins to work with it, and none does.
+/// Takes the ledger for this copy: from now on no node begins to work with it, and none does. Of whoever has just stopped the
+/// last connections go by themselves.
 async fn take(db: &Session) -> Result<(), Error> {
-    let is_taken: bool = db
-        .one("SELECT pg_try_advisory_lock($1)", &[&COPYING])
-        .await?
-        .try_get(0)?;
-    if !is_taken {
-        return Err(in_use("it is being copied already"));
+    let mut looks_left = LOOKS_MAX;
+    while !db.one(LOCK, &[&COPYING]).await?.try_get::<_, bool>(0)? {
+        looks_left = looks_left
+            .checked_sub(1)
+            .ok_or_else(|| in_use("it is being copied already"))?;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
     if is_there(db, "nodes").await? {
         let clock = leases::clock(db).await?.unix_ms();
@@ -378,14 +383,13 @@ async fn take(db: &Session) -> Result<(), Error> {
             return Err(in_use(&format!("node {node} serves it, or died just now")));
         }
     }
-    // Of a node that has just stopped the last connections go by themselves.
-    for _ in 0..LOOKS_MAX {
-        if db.row(statements::CONNECTED, &[]).await?.is_none() {
-            return Ok(());
-        }
+    while db.row(statements::CONNECTED, &[]).await?.is_some() {
+        looks_left = looks_left
+            .checked_sub(1)
+            .ok_or_else(|| in_use("another oyez is connected to it"))?;
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    Err(in_use("another oyez is connected to it"))
+    Ok(())
 }
 
 fn in_use(why: &str) -> Error {
@@ -436,6 +440,8 @@ fn next_page_rows(page: &[Row]) -> i64 {
 
 /// Whoever copies a ledger, or copies into one, holds this advisory lock of its database: "oyezcopy".
 const COPYING: i64 = 0x6f79_657a_636f_7079;
+
+const LOCK: &str = "SELECT pg_try_advisory_lock($1)";
 
 /// A page is written in one transaction, whose commit costs as much as some thousand rows.
 const PAGE_BYTES: i64 = 4 << 20;

@@ -104,7 +104,10 @@ impl Side for Copying {
         let mut statement = self
             .db
             .prepare_cached(&Reading::statement(reading, table, '?'))?;
-        bind(&mut statement, &after.map_or_else(|| before_all(table), <[Value]>::to_vec))?;
+        bind(
+            &mut statement,
+            &after.map_or_else(|| before_all(table), <[Value]>::to_vec),
+        )?;
         let mut found = statement.raw_query();
         let (mut rows, mut bytes) = (Vec::new(), 0);
         while bytes < PAGE_BYTES
@@ -218,7 +221,9 @@ pub(super) fn refuse_unfinished(db: &Connection) -> Result<(), Error> {
         return Ok(());
     }
     let source = db.query_row("SELECT source FROM unfinished_copy", [], |row| row.get(0))?;
-    Err(Error::Unfinished { source_place: source })
+    Err(Error::Unfinished {
+        source_place: source,
+    })
 }
 
 /// Somebody works with the ledger: a copy that was begun of it is no copy of what it will be.

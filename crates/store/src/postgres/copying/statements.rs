@@ -116,8 +116,7 @@ pub(super) const LOCK_OUT: &str = "
 pub(super) const MARK: &str =
     "DROP TABLE IF EXISTS being_copied; CREATE TABLE being_copied (copy text NOT NULL)";
 
-pub(super) const BEGIN: &str =
-    "CREATE TABLE unfinished_copy (copy text NOT NULL, source text NOT NULL, progress text NOT NULL)";
+pub(super) const BEGIN: &str = "CREATE TABLE unfinished_copy (copy text NOT NULL, source text NOT NULL, progress text NOT NULL)";
 
 pub(super) const LIVE: &str =
     "SELECT node_id FROM nodes WHERE expires_at > $1 ORDER BY node_id LIMIT 1";

@@ -7,21 +7,45 @@ use crate::copy::TABLES;
 
 /// What stands in another table of a copy, or is not taken along.
 const LEFT: &[(&str, &[&str], &str)] = &[
-    ("sqlite_sequence", &["name", "seq"], "SQLite's own; grows with what is written"),
-    ("nodes", &["node_id", "epoch", "expires_at"], "nobody works with a ledger that is copied"),
+    (
+        "sqlite_sequence",
+        &["name", "seq"],
+        "SQLite's own; grows with what is written",
+    ),
+    (
+        "nodes",
+        &["node_id", "epoch", "expires_at"],
+        "nobody works with a ledger that is copied",
+    ),
     ("lanes", &["owner", "epoch"], "see nodes"),
-    ("queue_kinds", &["tpp", "kind", "from_position"], "in queues"),
-    ("withdrawals", &["tpp", "from_position", "at", "outcome", "actor"], "done before"),
+    (
+        "queue_kinds",
+        &["tpp", "kind", "from_position"],
+        "in queues",
+    ),
+    (
+        "withdrawals",
+        &["tpp", "from_position", "at", "outcome", "actor"],
+        "done before",
+    ),
     ("withdrawn_kinds", &["tpp", "kind"], "see withdrawals"),
     ("events", &["event"], "a number of this file"),
     ("outstanding", &["event"], "see events"),
     ("failed", &["event"], "see events"),
     ("sets", &["event"], "see events"),
-    ("superseded_sets", &["event", "entry"], "see events; the order is in nth"),
+    (
+        "superseded_sets",
+        &["event", "entry"],
+        "see events; the order is in nth",
+    ),
     ("polls", &["poll"], "a number of this file"),
     ("hand_outs", &["event"], "see events"),
     ("set_errors", &["event"], "see events"),
-    ("attempts", &["event", "attempt"], "see events; the number is the entry"),
+    (
+        "attempts",
+        &["event", "attempt"],
+        "see events; the number is the entry",
+    ),
     ("settlements", &["event"], "see events"),
 ];
 
@@ -43,13 +67,16 @@ fn every_column_of_the_schema_is_copied_or_left_for_a_reason() {
     let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
     for column in columns.unwrap() {
         let (table, column): (String, String) = column.unwrap();
-        let copied = TABLES.iter().any(|known| {
-            known.name == table && known.columns.iter().any(|it| it.name == column)
-        });
+        let copied = TABLES
+            .iter()
+            .any(|known| known.name == table && known.columns.iter().any(|it| it.name == column));
         let left = LEFT
             .iter()
             .any(|(name, columns, _)| *name == table && columns.contains(&column.as_str()));
-        assert!(copied != left, "{table}.{column}: copied {copied}, left {left}");
+        assert!(
+            copied != left,
+            "{table}.{column}: copied {copied}, left {left}"
+        );
     }
 }
 
@@ -60,7 +87,10 @@ fn every_page_is_a_walk_along_indexes() {
     for table in TABLES {
         let reading = READINGS.iter().find(|reading| reading.table == table.name);
         let sql = Reading::statement(reading, table, '?');
-        let mut statement = side.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let mut statement = side
+            .db
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
         bind(&mut statement, &before_all(table)).unwrap();
         let mut rows = statement.raw_query();
         let mut steps = BTreeSet::new();
