@@ -6,7 +6,7 @@
 //! Only then does the target become a ledger: until then every server, and every other command, refuses it.
 //!
 //! What is counted within one database alone (the numbers of events, polls and attempts) is drawn anew where it must be; its
-//! order stays. Leases and owners of lanes are left behind: whoever starts on the copy claims anew.
+//! order stays. Leases end: whoever starts on the copy claims lanes anew.
 //!
 //! Absent: copying while the source is served. What would have to be followed is everything, and an hour at night is enough.
 

@@ -113,6 +113,7 @@ pub(crate) const TABLES: &[&Table] = &[
     &DISOWNED_KEYS,
     &MINUTES,
     &AUDIT,
+    &NODES,
     &LANES,
     &IDEMPOTENCY,
     &EVENTS,
@@ -216,7 +217,14 @@ static AUDIT: Table = table(
     ],
 );
 
-/// Without owners: nobody works with a ledger that is copied.
+/// Without their leases, which end: nobody works with a ledger that is copied. A node that comes back under its name goes on
+/// counting.
+static NODES: Table = table(
+    "nodes",
+    1,
+    &[text("node_id"), int("epoch"), int("expires_at")],
+);
+
 static LANES: Table = table(
     "lanes",
     1,
@@ -228,8 +236,10 @@ static LANES: Table = table(
         int("next_probe_at"),
         int("wake_at"),
         int("news_at"),
+        int("epoch"),
         int("failures"),
         int("health"),
+        text("owner"),
         text("reason"),
     ],
 );

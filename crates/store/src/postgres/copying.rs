@@ -5,24 +5,26 @@
 //! that are there already are found by their leases and their connections. A source is read in one snapshot, with its tables
 //! locked against writes; a target is filled by COPY, a page and its progress in a transaction.
 
+mod guard;
 mod rows;
 mod statements;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
 use oyez_domain::ids::Jti;
 use oyez_domain::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio_postgres::types::Type;
 
+use self::guard::{is_there, refuse_other_schemas, take};
+pub(super) use self::guard::{refuse_unfinished, refuse_while_copied};
 use self::statements::{READINGS, WRITINGS};
+use super::migrations;
 use super::options::Options;
 use super::partitions::{self, Of, Partitions, Span};
 use super::server::Server;
 use super::session::Session;
 use super::tasks::Tasks;
-use super::{leases, migrations};
 use crate::Error;
 use crate::copy::{Reading, Row, Side, Table, Unfinished, Value, before_all};
 use crate::error::contradiction;
@@ -330,94 +332,11 @@ impl Side for Copying {
     }
 }
 
-/// That a node may begin to work with the ledger: it is no part of a copy, and nobody copies it. A copy that was begun of it is
-/// no copy of what it will be.
-pub(super) async fn refuse_while_copied(db: &Session) -> Result<(), Error> {
-    refuse_unfinished(db).await?;
-    // A lock of the statement alone: no pooler in between can lose or keep it.
-    let is_free: bool = db
-        .one("SELECT pg_try_advisory_xact_lock_shared($1)", &[&COPYING])
-        .await?
-        .try_get(0)?;
-    if !is_free {
-        return Err(in_use("it is being copied"));
-    }
-    if is_there(db, "being_copied").await? {
-        db.run("DROP TABLE IF EXISTS being_copied").await?;
-    }
-    Ok(())
-}
-
-/// That no copy is unfinished here.
-pub(super) async fn refuse_unfinished(db: &Session) -> Result<(), Error> {
-    if !is_there(db, "unfinished_copy").await? {
-        return Ok(());
-    }
-    let row = db.one("SELECT source FROM unfinished_copy", &[]).await?;
-    Err(Error::Unfinished {
-        source_place: row.try_get(0)?,
-    })
-}
-
 async fn open(server: &Server, options: Options, runtime: &Handle) -> Result<Session, Error> {
     let db = Session::open(server, &options, &Tasks::on(runtime)).await?;
     db.take_any_time().await?;
     db.run(statements::SETTINGS).await?;
     Ok(db)
-}
-
-/// Takes the ledger for this copy: from now on no node begins to work with it, and none does. Of whoever has just stopped the
-/// last connections go by themselves.
-async fn take(db: &Session) -> Result<(), Error> {
-    let mut looks_left = LOOKS_MAX;
-    while !db.one(LOCK, &[&COPYING]).await?.try_get::<_, bool>(0)? {
-        looks_left = looks_left
-            .checked_sub(1)
-            .ok_or_else(|| in_use("it is being copied already"))?;
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    if is_there(db, "nodes").await? {
-        let clock = leases::clock(db).await?.unix_ms();
-        if let Some(row) = db.row(statements::LIVE, &[&clock]).await? {
-            let node: &str = row.try_get(0)?;
-            return Err(in_use(&format!("node {node} serves it, or died just now")));
-        }
-    }
-    while db.row(statements::CONNECTED, &[]).await?.is_some() {
-        looks_left = looks_left
-            .checked_sub(1)
-            .ok_or_else(|| in_use("another oyez is connected to it"))?;
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
-}
-
-fn in_use(why: &str) -> Error {
-    Error::InUse {
-        detail: why.to_owned(),
-    }
-}
-
-async fn is_there(db: &Session, table: &str) -> Result<bool, Error> {
-    let found = db
-        .one("SELECT to_regclass($1) IS NOT NULL", &[&table])
-        .await?;
-    Ok(found.try_get(0)?)
-}
-
-/// A copy reads what this binary knows, and changes no schema of its source.
-async fn refuse_other_schemas(db: &Session) -> Result<(), Error> {
-    let found = migrations::version(db).await?;
-    migrations::refuse_newer(found)?;
-    let detail = match found {
-        0 => "there is no ledger in it".to_owned(),
-        _ if found < migrations::newest() => format!(
-            "it has schema {found} and {} is needed: run oyez migrate first",
-            migrations::newest()
-        ),
-        _ => return Ok(()),
-    };
-    Err(Error::Schema { detail })
 }
 
 fn place_of(table: &Table, name: &str) -> Result<usize, Error> {
@@ -438,11 +357,6 @@ fn next_page_rows(page: &[Row]) -> i64 {
     }
 }
 
-/// Whoever copies a ledger, or copies into one, holds this advisory lock of its database: "oyezcopy".
-const COPYING: i64 = 0x6f79_657a_636f_7079;
-
-const LOCK: &str = "SELECT pg_try_advisory_lock($1)";
-
 /// A page is written in one transaction, whose commit costs as much as some thousand rows.
 const PAGE_BYTES: i64 = 4 << 20;
 
@@ -450,9 +364,6 @@ const PAGE_BYTES: i64 = 4 << 20;
 const PAGE_ROWS_FIRST: i64 = 100;
 
 const PAGE_ROWS_MAX: i64 = 20_000;
-
-const LOOKS_MAX: u32 = 20;
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;

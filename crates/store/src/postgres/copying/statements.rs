@@ -5,6 +5,12 @@ use crate::copy::Reading;
 /// What is not read column by column.
 pub(super) const READINGS: &[Reading] = &[
     Reading {
+        table: "nodes",
+        from: "nodes",
+        columns: &[("expires_at", "0::bigint")],
+        condition: "",
+    },
+    Reading {
         table: "queues",
         from: "queues",
         columns: &[
@@ -121,11 +127,12 @@ pub(super) const BEGIN: &str = "CREATE TABLE unfinished_copy (copy text NOT NULL
 pub(super) const LIVE: &str =
     "SELECT node_id FROM nodes WHERE expires_at > $1 ORDER BY node_id LIMIT 1";
 
-/// Anybody else who calls itself by our name.
-pub(super) const CONNECTED: &str = "
-    SELECT 1 FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = current_setting('application_name')
-        AND pid <> pg_backend_pid() LIMIT 1";
+/// Nobody else calls himself by our name.
+pub(super) const ALONE: &str = "
+    SELECT NOT EXISTS (
+        SELECT 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = current_setting('application_name')
+            AND pid <> pg_backend_pid())";
 
 pub(super) const MAKE_KINDS: &str = "
     INSERT INTO kinds (types) SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT DO NOTHING";

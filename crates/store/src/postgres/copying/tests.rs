@@ -15,12 +15,6 @@ const LEFT: &[(&str, &[&str], &str)] = &[
         "the target has its own",
     ),
     (
-        "nodes",
-        &["node_id", "epoch", "expires_at"],
-        "nobody works with a ledger that is copied",
-    ),
-    ("lanes", &["owner", "epoch"], "see nodes"),
-    (
         "queues",
         &["first_position", "due_from", "push_from"],
         "zero is always right",

@@ -5,6 +5,12 @@ use crate::copy::Reading;
 /// What is not read from a table of its name, column by column.
 pub(super) const READINGS: &[Reading] = &[
     Reading {
+        table: "nodes",
+        from: "nodes",
+        columns: &[("expires_at", "0")],
+        condition: "",
+    },
+    Reading {
         table: "queues",
         from: "queues",
         columns: &[

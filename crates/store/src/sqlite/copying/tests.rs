@@ -13,12 +13,6 @@ const LEFT: &[(&str, &[&str], &str)] = &[
         "SQLite's own; grows with what is written",
     ),
     (
-        "nodes",
-        &["node_id", "epoch", "expires_at"],
-        "nobody works with a ledger that is copied",
-    ),
-    ("lanes", &["owner", "epoch"], "see nodes"),
-    (
         "queue_kinds",
         &["tpp", "kind", "from_position"],
         "in queues",
