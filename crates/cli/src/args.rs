@@ -339,8 +339,9 @@ Examples:
 const MIGRATE_HELP: &str = "Stop the server first, and keep a copy of the ledger's file. Example:\n  \
   oyez migrate -c bank/oyez.toml --dry-run";
 const COPY_HELP: &str = "\
-Stop every server of the source first. What was copied is a ledger only when all of it is found to be the same: until then
-nobody serves it. Cut off, the same command goes on where it stopped, unless the source was used in between. Example:
+Stop every server of the source first. The target is a ledger only when both are found to be the
+same: until then nobody serves it. Cut off, the same command goes on where it stopped, unless the source
+was used in between. Example:
   oyez store copy --from bank/oyez.toml --to bank/oyez-postgres.toml";
 const NEW_HELP: &str = "\
 A key is published for twice [signing] jwks_max_age before it signs (the very first excepted).

@@ -1,6 +1,6 @@
 //! Moving a ledger into another database, of either kind, while nobody works with it.
 //!
-//! A ledger is a list of tables here ([`table::TABLES`]): rows of plain values in the order of their keys, the same on both
+//! A ledger is a list of tables here (`table.rs`): rows of plain values in the order of their keys, the same on both
 //! sides whatever each side makes of them. They go page by page, and each page is written together with how far the copy has
 //! come, so that one that was killed goes on where it stopped. At the end both sides are read again and compared row by row.
 //! Only then does the target become a ledger: until then every server, and every other command, refuses it.

@@ -86,8 +86,11 @@ pub(super) const READINGS: &[Reading] = &[
     },
 ];
 
+/// A column of a copy, and what it is called here, if it is here at all.
+type Elsewhere = (&'static str, Option<&'static str>);
+
 /// Columns of a copy that have another name here, or none.
-pub(super) const WRITINGS: &[(&str, &[(&str, Option<&str>)])] = &[
+pub(super) const WRITINGS: &[(&str, &[Elsewhere])] = &[
     ("events", &[("types", Some("kind"))]),
     ("hand_outs", &[("interaction_id", None)]),
     ("set_errors", &[("interaction_id", None)]),
