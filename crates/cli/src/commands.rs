@@ -9,6 +9,7 @@ pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod publish;
+pub(crate) mod store;
 pub(crate) mod tpps;
 pub(crate) mod verify;
 

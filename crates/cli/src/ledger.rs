@@ -149,8 +149,12 @@ impl Place {
                 },
                 mend(
                     "stop the server, and try again; several processes share a ledger on PostgreSQL alone",
-                    "stop those processes, and try again",
+                    "stop those processes, and try again when their leases are over",
                 ),
+            ),
+            Error::Unfinished { source_place } => (
+                format!("is an unfinished copy of {source_place}"),
+                "finish it with oyez store copy, or remove it and begin anew",
             ),
             Error::Corrupt { detail } => (
                 format!("is no sound ledger, and was left untouched: {detail}"),

@@ -103,6 +103,7 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
         Command::Serve(args) => {
             return serve::run(args, around).map(|()| Did::Said(Verdict::Yes));
         }
+        Command::Store(command) => commands::store::run(command, format, around),
         Command::Tpps(command) => commands::tpps::run(command, around),
         Command::Verify(args) => commands::verify::run(args, around),
     };

@@ -25,7 +25,7 @@ use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::open_files;
 
-pub(crate) use build::{Server, build};
+pub(crate) use build::{Server, build, rules};
 pub(crate) use choices::features;
 pub(crate) use doors::{Door, Doors};
 pub(crate) use run::Ends;

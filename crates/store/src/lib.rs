@@ -9,6 +9,7 @@
 //! suite holds every backend to both.
 
 mod codes;
+pub mod copy;
 mod error;
 mod health;
 mod news;

@@ -12,6 +12,7 @@ mod audit;
 mod changes;
 mod clock;
 mod columns;
+mod copying;
 mod doors;
 mod endpoints;
 mod ends;
@@ -72,6 +73,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use self::accept::Accept;
 use self::attempts::Record;
+pub(crate) use self::copying::Copying;
 use self::doors::{Concerns, Doors};
 use self::line::Line;
 use self::mishap::Mishap;
@@ -255,6 +257,7 @@ impl Ledger {
         if !rights::keep_from_reading(&lacks) {
             found = migrations::found(&db).await?;
         }
+        copying::refuse_unfinished(&db).await?;
         let row = db
             .one(
                 "SELECT current_setting('server_version'), pg_database_size(current_database())",

@@ -24,7 +24,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::home::{Home, Settings, Which};
 use super::process::Cluster;
 use super::{broken, drive_alone, unexpected};
-use crate::args::{BenchCommon, Init};
+use crate::args::{Backend, BenchCommon, Init};
 use crate::commands::{Surroundings, init};
 use crate::development::TOKEN_ISSUER;
 use crate::development::access_token::AccessToken;
@@ -85,6 +85,7 @@ impl Site {
         init::run(
             &Init {
                 directory: directory.clone(),
+                backend: Backend::Sqlite,
             },
             around,
         )?;

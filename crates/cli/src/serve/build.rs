@@ -214,7 +214,8 @@ fn internal_face(
     })
 }
 
-fn rules(config: &Config) -> Result<Rules, Failure> {
+/// What the configuration decides of the domain's rules.
+pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
     let schemas: Result<Vec<_>, _> = schemas::read(config).into_iter().collect();
     let mend = "oyez check says more";
     let schemas = schemas.map_err(|what| Failure::environment(what, mend))?;

@@ -11,6 +11,8 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "check --help",
         "serve --help",
         "migrate --help",
+        "store --help",
+        "store copy --help",
         "keys --help",
         "keys new --help",
         "keys rotate --help",

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::copying;
 use super::options::Options;
 use super::rights;
 use super::server::Server;
@@ -86,20 +87,26 @@ pub(super) async fn apply(
 ) -> Result<u32, Error> {
     let db = Session::open(server, options, tasks).await?;
     rights::hold_to(&db).await?;
+    copying::refuse_while_copied(&db).await?;
+    apply_on(steps, &db).await
+}
+
+/// As [`apply`], by somebody who keeps the others away.
+pub(super) async fn apply_on(steps: &[Migration], db: &Session) -> Result<u32, Error> {
     let known = number_of(steps);
-    let found = found(&db).await?;
+    let found = found(db).await?;
     refuse_strangers(found, known)?;
     if found.version >= known {
         return Ok(found.version);
     }
     // A step may take what it takes, and so may the node that is at it while we wait.
     db.take_any_time().await?;
-    alone(&db).await?;
-    let found = self::found(&db).await?;
+    alone(db).await?;
+    let found = self::found(db).await?;
     refuse_strangers(found, known)?;
     for (version, migration) in (1..).zip(steps) {
         if version > found.version {
-            apply_step(&db, migration, version).await?;
+            apply_step(db, migration, version).await?;
         }
     }
     // The lock goes with the connection.

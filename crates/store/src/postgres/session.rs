@@ -5,13 +5,14 @@
 //! commits nothing: a transaction went through only if every answer in it is good.
 
 use std::collections::HashMap;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Connection, Row, Socket, Statement};
 use tokio_util::sync::CancellationToken;
 
@@ -164,6 +165,26 @@ impl Session {
     pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
         self.answered(Box::pin(self.client.batch_execute(sql)))
             .await
+    }
+
+    /// Fills a table: a statement `COPY … FROM STDIN (FORMAT binary)`, and rows of these types.
+    pub(super) async fn load(
+        &self,
+        sql: &str,
+        types: &[Type],
+        rows: &[Vec<Box<dyn ToSql + Sync + Send>>],
+    ) -> Result<u64, Error> {
+        let loaded = async {
+            let sink = self.client.copy_in(sql).await?;
+            let mut writer = pin!(BinaryCopyInWriter::new(sink, types));
+            for row in rows {
+                let values: Vec<&(dyn ToSql + Sync)> =
+                    row.iter().map(|value| &**value as _).collect();
+                writer.as_mut().write(&values).await?;
+            }
+            writer.finish().await
+        };
+        self.answered(Box::pin(loaded)).await
     }
 
     /// Begins a transaction; may be asked together with the first statements in it.

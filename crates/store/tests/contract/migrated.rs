@@ -76,7 +76,7 @@ async fn pushes(ledger: &Ledger, acme: &Tpp) {
         hold: Hold::Keep,
     };
     ledger
-        .report_lanes(lease.clone(), vec![report], DAWN)
+        .report_lanes(lease.clone(), vec![report], ledger.now())
         .await
         .unwrap();
 }
