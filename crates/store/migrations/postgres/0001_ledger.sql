@@ -244,11 +244,11 @@ CREATE INDEX polls_by_interaction ON polls (interaction_id);
 CREATE TABLE disowned_keys (
     kid             text    PRIMARY KEY,
     disowned_at     bigint  NOT NULL,
-    actor           text    NOT NULL,
+    actor           text    NOT NULL DEFAULT '', -- who disowned it; a copy does not say
     superseded      bigint  NOT NULL DEFAULT 0, -- SETs so far
     walked_tpp      bigint  NOT NULL DEFAULT 0,
     walked_position bigint  NOT NULL DEFAULT 0, -- of that TPP
-    is_over         boolean NOT NULL DEFAULT false
+    is_over         boolean NOT NULL DEFAULT true
 );
 -- Whoever reads a SET to send it asks for these: there are none but in the seconds after a key was disowned.
 CREATE INDEX disowned_keys_unfinished ON disowned_keys (kid) WHERE NOT is_over;

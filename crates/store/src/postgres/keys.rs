@@ -197,7 +197,8 @@ macro_rules! supersede {
 }
 pub(super) use supersede;
 
-const DISOWN: &str = "INSERT INTO disowned_keys (kid, disowned_at, actor) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+const DISOWN: &str = "
+    INSERT INTO disowned_keys (kid, disowned_at, actor, is_over) VALUES ($1, $2, $3, false) ON CONFLICT DO NOTHING";
 
 const IS_OVER: &str = "SELECT is_over FROM disowned_keys WHERE kid = $1";
 

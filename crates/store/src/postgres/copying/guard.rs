@@ -88,6 +88,17 @@ pub(super) async fn refuse_other_schemas(db: &Session) -> Result<(), Error> {
     Err(Error::Schema { detail })
 }
 
+/// What is left of a disowning is known in this schema alone, and a server does it within a minute.
+pub(super) async fn refuse_half_disowned(db: &Session) -> Result<(), Error> {
+    let Some(row) = db.rows(UNFINISHED, &[]).await?.into_iter().next() else {
+        return Ok(());
+    };
+    let kid: String = row.try_get(0)?;
+    Err(Error::InUse {
+        detail: format!("key {kid} is being disowned: start a server and let it finish"),
+    })
+}
+
 pub(super) async fn is_there(db: &Session, table: &str) -> Result<bool, Error> {
     let found = db
         .one("SELECT to_regclass($1) IS NOT NULL", &[&table])
@@ -97,6 +108,8 @@ pub(super) async fn is_there(db: &Session, table: &str) -> Result<bool, Error> {
 
 /// Whoever copies a ledger, or copies into one, holds this advisory lock of its database: "oyezcopy".
 const COPYING: i64 = 0x6f79_657a_636f_7079;
+
+const UNFINISHED: &str = "SELECT kid FROM disowned_keys WHERE NOT is_over ORDER BY kid LIMIT 1";
 
 const LOCK: &str = "SELECT pg_try_advisory_lock($1)";
 
