@@ -22,6 +22,7 @@ use self::statements::{READINGS, WRITINGS};
 use super::migrations::{self, MIGRATIONS};
 use super::options::Options;
 use super::partitions::{self, Of, Partitions, Span};
+use super::rights;
 use super::server::Server;
 use super::session::Session;
 use super::tasks::Tasks;
@@ -53,8 +54,10 @@ impl Copying {
             let db = open(server, options, runtime).await?;
             refuse_other_schemas(&db).await?;
             refuse_unfinished(&db).await?;
-            refuse_half_disowned(&db).await?;
             take(&db).await?;
+            refuse_half_disowned(&db).await?;
+            // Whoever copies: servers must be able to take its marks away.
+            rights::stay_owner(&db).await?;
             Ok(Self::of(db, runtime))
         })
     }
@@ -69,6 +72,7 @@ impl Copying {
             let db = open(server, options, runtime).await?;
             take(&db).await?;
             migrations::apply_on(MIGRATIONS, &db).await?;
+            rights::stay_owner(&db).await?;
             Ok(Self::of(db, runtime))
         })
     }

@@ -101,7 +101,8 @@ pub(super) async fn report(
     let names = reports.iter().map(|report| report.client_id.as_str());
     let names: Vec<&str> = names.collect();
     let reports = reports.iter();
-    let reports = reports.map(|report| report_one(unit, lease, report, skew));
+    let let_go_at = skew.stored(now);
+    let reports = reports.map(|report| report_one(unit, lease, report, (skew, let_go_at)));
     let (_, reported) = futures_util::try_join!(
         async { unit.rows(LOCK_LANES, &[&names]).await },
         try_join_all(reports)
@@ -113,7 +114,7 @@ async fn report_one(
     unit: &Unit,
     lease: &Lease,
     report: &LaneReport,
-    skew: Skew,
+    (skew, let_go_at): (Skew, Timestamp),
 ) -> Result<Reported, Error> {
     let columns = HealthColumns::of(&report.health);
     let stored = |at: Option<Timestamp>| at.map(|at| skew.stored(at).unix_ms());
@@ -138,6 +139,7 @@ async fn report_one(
                 &wake_at,
                 &columns.reason,
                 &count(report.claim),
+                &let_go_at.unix_ms(),
             ],
         )
         .await?;
@@ -337,14 +339,17 @@ const LOCK_LANES: &str = "
     ORDER BY l.tpp FOR UPDATE OF l";
 
 // A lane that is let go sleeps until its owner's moment, or until news it may not have seen: at once if its endpoint is well,
-// at its probe if it is held back. least() passes over NULL.
+// at its probe if it is held back. It has waited for nobody yet. least() and greatest() pass over NULL.
 const REPORT_LANE: &str = "
     UPDATE lanes SET
         health = $4::bigint, since = $5, declared_at = $6, failures = $7, next_probe_at = $8, reason = $11,
         owner = CASE WHEN $9::boolean THEN NULL ELSE owner END,
         epoch = CASE WHEN $9 THEN NULL ELSE epoch END,
-        wake_at = CASE WHEN $9 THEN
-            least($10::bigint, CASE WHEN $4 = 0 OR news_at > $8 THEN news_at WHEN news_at IS NOT NULL THEN $8 END)
+        wake_at = CASE WHEN $9 THEN (
+            SELECT greatest(w.at, $13::bigint)
+            FROM (SELECT least($10::bigint,
+                CASE WHEN $4 = 0 OR news_at > $8 THEN news_at WHEN news_at IS NOT NULL THEN $8 END)) w (at)
+            WHERE w.at IS NOT NULL)
             ELSE wake_at END,
         news_at = CASE WHEN $9 THEN NULL ELSE news_at END
     WHERE tpp = (SELECT tpp FROM tpps WHERE client_id = $1) AND owner = $2 AND epoch = $3 AND claim = $12";

@@ -26,13 +26,63 @@ use super::{Shared, Work, keys, parts};
 use crate::Error;
 use crate::codes::{TppId, parse};
 
+/// What came of a batch that passes over TPPs whose locks are not free.
+struct Batch {
+    events: u64,
+    passed_over: bool,
+}
+
+/// Does a batch again while it passes TPPs over, a few times: a group that changed nothing answers a moment before it lets go of
+/// its locks. Nothing is held meanwhile. `ask` says what is to be done when so much is.
+async fn again<A, F>(shared: &Shared, ask: impl Fn(u64) -> A, work: F) -> Result<u64, Error>
+where
+    A: Sync,
+    F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, Batch> + Sync,
+{
+    let mut events = 0;
+    for _ in 0..TURNS {
+        let batch = shared.write(Concerns::Nobody, &ask(events), &work).await?;
+        events += batch.events;
+        if !batch.passed_over {
+            break;
+        }
+        sleep(LET_GO_WITHIN).await;
+    }
+    Ok(events)
+}
+
+const TURNS: u32 = 3;
+/// Longer than the end of a transaction takes to reach the database.
+const LET_GO_WITHIN: Duration = Duration::from_millis(10);
+
+/// What is to expire.
+struct Expiring {
+    accepted_before: Timestamp,
+    events_max: u32,
+    now: Timestamp,
+}
+
 /// See [`crate::Store::expire`].
 pub(super) async fn expire(
-    unit: &mut Unit,
+    shared: &Shared,
     accepted_before: Timestamp,
     events_max: u32,
     now: Timestamp,
 ) -> Result<u64, Error> {
+    let ask = |done| Expiring {
+        accepted_before,
+        events_max: events_max.saturating_sub(u32::try_from(done).unwrap_or(u32::MAX)),
+        now,
+    };
+    again(shared, ask, |unit, ask| Box::pin(expire_some(unit, ask))).await
+}
+
+async fn expire_some(unit: &mut Unit, ask: &Expiring) -> Result<Batch, Error> {
+    let Expiring {
+        accepted_before,
+        events_max,
+        now,
+    } = *ask;
     let ahead = now.since(leases::clock(unit.db()).await?);
     let (now, accepted_before) = (now - ahead, accepted_before - ahead);
     let before = accepted_before.unix_ms();
@@ -51,6 +101,7 @@ pub(super) async fn expire(
     }
     let mut expired = 0;
     let held = hold_free(unit, old.keys().copied()).await?;
+    let passed_over = held.len() < old.len();
     for (tpp, (owner, jtis)) in old.into_iter().filter(|(tpp, _)| held.contains(&tpp.0)) {
         let end = End {
             tpp,
@@ -61,7 +112,10 @@ pub(super) async fn expire(
         let gone = ends::settle(unit, &end, &jtis, now).await?;
         expired += u64::try_from(gone.len()).unwrap_or(u64::MAX);
     }
-    Ok(expired)
+    Ok(Batch {
+        events: expired,
+        passed_over,
+    })
 }
 
 /// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.
@@ -81,9 +135,16 @@ pub(super) async fn sweep(
         before: now - kept_for,
         limit,
     };
-    let late = past(retention.settled_for + shared.options.kept_longer_max);
+    keys::go_on(shared).await?;
+    let late = |done| Past {
+        limit: limit.saturating_sub_unsigned(done),
+        ..past(retention.settled_for + shared.options.kept_longer_max)
+    };
     let swept = Swept {
-        events: shared.write(Concerns::Nobody, &late, &sweep_events).await?,
+        events: again(shared, late, |unit, past| {
+            Box::pin(remove_events(unit, past))
+        })
+        .await?,
         keys: shared
             .write(Concerns::Nobody, &past(retention.keys_for), &sweep_keys)
             .await?,
@@ -97,7 +158,6 @@ pub(super) async fn sweep(
     };
     shared.write(Concerns::Nobody, &(), &forget_nodes).await?;
     let part = parts::drop_oldest(shared, settled_before).await?;
-    keys::go_on(shared).await?;
     Ok(Swept {
         events: swept.events + part.unwrap_or(0),
         ..swept
@@ -129,18 +189,16 @@ fn forget_nodes<'a>(unit: &'a mut Unit, _: &'a ()) -> Work<'a, ()> {
 }
 
 /// Removes settled events and everything of theirs. Their TPP's totals keep them.
-fn sweep_events<'a>(unit: &'a mut Unit, past: &'a Past) -> Work<'a, u64> {
-    Box::pin(remove_events(unit, past))
-}
-
-async fn remove_events(unit: &Unit, past: &Past) -> Result<u64, Error> {
+async fn remove_events(unit: &Unit, past: &Past) -> Result<Batch, Error> {
     let before = past.before.unix_ms();
     let mut found: Vec<(i64, Uuid)> = Vec::new();
     for row in unit.rows(OLD_SETTLED, &[&before, &past.limit]).await? {
         found.push((row.try_get(0)?, row.try_get(1)?));
     }
     let held = hold_free(unit, found.iter().map(|(tpp, _)| TppId(*tpp))).await?;
+    let all = found.len();
     found.retain(|(tpp, _)| held.contains(tpp));
+    let passed_over = found.len() < all;
     let (tpps, jtis): (Vec<i64>, Vec<Uuid>) = found.into_iter().unzip();
     // Once more under the locks: a failure may have been left meanwhile.
     let rows = unit
@@ -156,31 +214,23 @@ async fn remove_events(unit: &Unit, past: &Past) -> Result<u64, Error> {
             unit.execute(statement, &[&tpps, &jtis]).await?;
         }
     }
-    Ok(u64::try_from(jtis.len()).unwrap_or(u64::MAX))
+    Ok(Batch {
+        events: u64::try_from(jtis.len()).unwrap_or(u64::MAX),
+        passed_over,
+    })
 }
 
-/// Takes the locks of those TPPs that nobody else has just now; answers which. A group that changed nothing answers a moment before
-/// it lets go of its locks, so a lock that is not free is asked for again a moment later.
+/// Takes the locks of those TPPs that nobody else has just now; answers which.
 async fn hold_free(unit: &Unit, tpps: impl Iterator<Item = TppId>) -> Result<Vec<i64>, Error> {
-    let mut missing: Vec<i64> = tpps.map(|tpp| tpp.0).collect();
-    missing.sort_unstable();
-    missing.dedup();
-    let mut held: Vec<i64> = Vec::with_capacity(missing.len());
-    for moment in [Duration::ZERO, LET_GO_WITHIN, LET_GO_WITHIN] {
-        if missing.is_empty() {
-            break;
-        }
-        sleep(moment).await;
-        for row in unit.rows(HOLD_FREE, &[&missing]).await? {
-            held.push(row.try_get(0)?);
-        }
-        missing.retain(|tpp| !held.contains(tpp));
+    let mut tpps: Vec<i64> = tpps.map(|tpp| tpp.0).collect();
+    tpps.sort_unstable();
+    tpps.dedup();
+    if tpps.is_empty() {
+        return Ok(tpps);
     }
-    Ok(held)
+    let rows = unit.rows(HOLD_FREE, &[&tpps]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
-
-/// Longer than the end of a transaction takes to reach the database; others wait for what is held meanwhile.
-const LET_GO_WITHIN: Duration = Duration::from_millis(10);
 
 /// So many of a TPP's oldest are compared by their acceptance: after a clock was set back their positions do not tell.
 const WINDOW_MIN: i64 = 1000;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::session::{Session, Values};
-use super::super::{leases, migrations};
+use super::super::{leases, migrations, rights};
 use super::statements;
 use crate::Error;
 
@@ -13,7 +13,10 @@ pub(in crate::postgres) async fn refuse_while_copied(db: &Session) -> Result<(),
     refuse_unfinished(db).await?;
     wait_until(db, FREE, &[&COPYING], "it is being copied").await?;
     if is_there(db, "being_copied").await? {
+        db.begin().await?;
+        rights::act_as_owner(db).await?;
         db.run("DROP TABLE IF EXISTS being_copied").await?;
+        db.commit().await?;
     }
     Ok(())
 }

@@ -108,7 +108,7 @@ pub(super) const DRAWN: &[(&str, &str)] = &[
     ),
     (
         "nodes",
-        "SELECT setval('epochs', (SELECT max(epoch) FROM nodes))",
+        "SELECT setval('epochs', greatest(1, (SELECT max(epoch) FROM nodes)))",
     ),
     ("queues", "UPDATE queues SET unordered_to = accepted"),
     (
