@@ -382,6 +382,12 @@ async fn what_was_planned_for_an_empty_queue_serves_a_full_one() {
             ))
             .await;
         let pages = pages_in(&plan);
+        let passed_over: u64 = plan
+            .iter()
+            .filter_map(|line| line.trim_start().strip_prefix("Rows Removed by "))
+            .map(|told| told.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+            .sum();
+        assert!(passed_over <= 100, "{statement}\n{}", plan.join("\n"));
         assert!(
             pages > 0 && pages <= PAGES_MAX,
             "{pages} for {statement}\n{}",
@@ -407,6 +413,10 @@ mod slow {
         let mut counted = Vec::new();
         for settled in [10_000, 200_000] {
             let database = with_past_and_outstanding(settled, 200).await;
+            // Whoever is still at work in it, the database's own housekeeping too, keeps rows from being seen by all.
+            while database.connections().await > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             database.run("VACUUM ANALYZE").await;
             let mut pages_of = Vec::new();
             let hundred = "SELECT string_agg(jti::text, ',' ORDER BY position) || ' ' || string_agg(position::text, ',' ORDER BY position)
