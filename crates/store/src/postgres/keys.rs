@@ -223,9 +223,9 @@ const STEP: &str = "
 
 const SUPERSEDE: &str = supersede!(
     "USING (
-        SELECT tpp, jti FROM outstanding WHERE tpp = $1 AND position > $2 AND position <= $3
-        UNION ALL SELECT tpp, jti FROM failed WHERE tpp = $1 AND position > $2 AND position <= $3) o
-    WHERE s.tpp = o.tpp AND s.jti = o.jti AND s.kid = $4"
+        (SELECT tpp, jti FROM outstanding WHERE tpp = $1 AND position > $2 AND position <= $3 ORDER BY position)
+        UNION ALL (SELECT tpp, jti FROM failed WHERE tpp = $1 AND position > $2 AND position <= $3 ORDER BY position)) o
+    WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti AND s.kid = $4"
 );
 
 const NOTE: &str = "

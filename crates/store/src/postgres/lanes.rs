@@ -303,7 +303,7 @@ macro_rules! is_owned {
     ($clock:literal) => {
         concat!(
             "EXISTS (SELECT 1 FROM nodes n
-                WHERE n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > ",
+                WHERE n.node_id = ANY (ARRAY[l.owner]) AND n.epoch = l.epoch AND n.expires_at > ",
             $clock,
             ")"
         )
@@ -311,9 +311,9 @@ macro_rules! is_owned {
 }
 
 // Only locked here: who had a lane in between is seen by the statement that claims.
-const FREE_LANES: &str = concat!(
+pub(super) const FREE_LANES: &str = concat!(
     "
-    SELECT l.tpp FROM lanes l JOIN tpps t USING (tpp)
+    SELECT l.tpp FROM lanes l JOIN tpps t ON t.tpp = ANY (ARRAY[l.tpp])
     WHERE l.wake_at <= $1 AND NOT ",
     is_owned!("$2"),
     "
@@ -321,21 +321,21 @@ const FREE_LANES: &str = concat!(
 );
 
 // Whoever takes the lane away again wakes nobody: then it is due, though it was claimed before its time.
-const CLAIM_LANES: &str = concat!(
+pub(super) const CLAIM_LANES: &str = concat!(
     "
     WITH claimed AS (
         UPDATE lanes l SET owner = $2, epoch = $3, claim = l.claim + 1, wake_at = least(l.wake_at, $4), news_at = NULL
         FROM unnest($1::bigint[]) WITH ORDINALITY f (tpp, nth)
-        WHERE l.tpp = f.tpp AND NOT ",
+        WHERE l.tpp = ANY (ARRAY[f.tpp]) AND NOT ",
     is_owned!("$5"),
     "
         RETURNING f.nth, l.*)
     SELECT c.claim, t.client_id, c.health, c.since, c.declared_at, c.failures, c.next_probe_at, c.reason
-    FROM claimed c JOIN tpps t USING (tpp) ORDER BY c.nth"
+    FROM claimed c JOIN tpps t ON t.tpp = ANY (ARRAY[c.tpp]) ORDER BY c.nth"
 );
 
 const LOCK_LANES: &str = "
-    SELECT 1 FROM lanes l JOIN tpps t USING (tpp) WHERE t.client_id = ANY($1::text[])
+    SELECT 1 FROM tpps t JOIN lanes l ON l.tpp = ANY (ARRAY[t.tpp]) WHERE t.client_id = ANY($1::text[])
     ORDER BY l.tpp FOR UPDATE OF l";
 
 // A lane that is let go sleeps until its owner's moment, or until news it may not have seen: at once if its endpoint is well,

@@ -238,7 +238,7 @@ const WINDOW_MIN: i64 = 1000;
 // Positions follow acceptances but for a clock that was set back, and a little disorder between nodes: a TPP whose first event
 // is not old, and who has none out of order, costs one row. What is out of order beyond the window expires after what stands
 // before it.
-const EXPIRED: &str = "
+pub(super) const EXPIRED: &str = "
     SELECT o.tpp, t.client_id, o.jti
     FROM queues q
         CROSS JOIN LATERAL (
@@ -248,7 +248,7 @@ const EXPIRED: &str = "
             SELECT tpp, jti, accepted_at FROM outstanding
             WHERE tpp = q.tpp AND position >= f.position AND (f.accepted_at < $4 OR f.position <= q.unordered_to)
             ORDER BY position LIMIT $3) o
-        JOIN tpps t ON t.tpp = q.tpp
+        JOIN tpps t ON t.tpp = ANY (ARRAY[q.tpp])
     WHERE q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn AND o.accepted_at < $1
     ORDER BY o.accepted_at, o.jti LIMIT $2";
 
@@ -258,36 +258,36 @@ const HOLD_FREE: &str =
 const OLD_SETTLED: &str = "
     SELECT tpp, jti FROM settlements WHERE NOT superseded AND at < $1 ORDER BY at, jti LIMIT $2";
 
-const FORGET_SETTLEMENTS: &str = "
+pub(super) const FORGET_SETTLEMENTS: &str = "
     WITH old AS (
         SELECT o.tpp, o.jti FROM unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-            JOIN settlements s ON s.tpp = o.tpp AND s.jti = o.jti AND NOT s.superseded AND s.at < $3),
-    gone AS (DELETE FROM settlements s USING old WHERE s.tpp = old.tpp AND s.jti = old.jti)
+            JOIN settlements s ON s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti AND s.superseded IS NOT TRUE AND s.at < $3),
+    gone AS (DELETE FROM settlements s USING old WHERE s.tpp = ANY (ARRAY[old.tpp]) AND s.jti = old.jti)
     SELECT tpp, jti FROM old";
 
 /// Everything of events whose settlements are gone. A poll goes with the last event that it handed out or reported against.
-const OF_EVENTS: [&str; 8] = [
+pub(super) const OF_EVENTS: [&str; 8] = [
     "DELETE FROM events e USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE e.tpp = o.tpp AND e.jti = o.jti",
+        WHERE (e.tpp, e.jti) BETWEEN (o.tpp, o.jti) AND (o.tpp, o.jti) AND e.jti = ANY (ARRAY[o.jti])",
     "WITH gone AS (
         SELECT DISTINCT h.tpp, h.poll, h.at FROM unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
             JOIN (SELECT tpp, jti, poll, at FROM hand_outs UNION ALL SELECT tpp, jti, poll, at FROM set_errors) h
-                ON h.tpp = o.tpp AND h.jti = o.jti)
+                ON h.tpp = ANY (ARRAY[o.tpp]) AND h.jti = o.jti)
     DELETE FROM polls p USING gone g
-        WHERE p.tpp = g.tpp AND p.entry = g.poll AND p.at = g.at
+        WHERE p.tpp = ANY (ARRAY[g.tpp]) AND p.entry = g.poll AND p.at = g.at
             AND NOT EXISTS (SELECT 1 FROM events e WHERE e.tpp = p.tpp AND e.jti = ANY(p.jtis))",
     "DELETE FROM hand_outs h USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE h.tpp = o.tpp AND h.jti = o.jti",
+        WHERE h.tpp = ANY (ARRAY[o.tpp]) AND h.jti = o.jti",
     "DELETE FROM set_errors r USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE r.tpp = o.tpp AND r.jti = o.jti",
+        WHERE r.tpp = ANY (ARRAY[o.tpp]) AND r.jti = o.jti",
     "DELETE FROM attempts a USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE a.tpp = o.tpp AND a.jti = o.jti",
+        WHERE a.tpp = ANY (ARRAY[o.tpp]) AND a.jti = o.jti",
     "DELETE FROM sets s USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE s.tpp = o.tpp AND s.jti = o.jti",
+        WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti",
     "DELETE FROM superseded_sets s USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE s.tpp = o.tpp AND s.jti = o.jti",
+        WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti",
     "DELETE FROM failed f USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE f.tpp = o.tpp AND f.jti = o.jti",
+        WHERE f.tpp = ANY (ARRAY[o.tpp]) AND f.jti = o.jti",
 ];
 
 const SWEEP_KEYS: &str = "

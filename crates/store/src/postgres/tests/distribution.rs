@@ -236,6 +236,10 @@ impl Statement {
             "tpp = ANY($",
             "client_id = $",
             "VALUES ($1",
+            "BETWEEN ($1",
+            // What of_key! is given.
+            "tpp jti $1",
+            "tpp position $1",
         ];
         let listed = text.contains("unnest($1::bigint[]") || text.contains("SELECT $1, ");
         compared.iter().any(|it| text.contains(it)) || listed
