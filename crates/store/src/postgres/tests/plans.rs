@@ -413,10 +413,6 @@ mod slow {
         let mut counted = Vec::new();
         for settled in [10_000, 200_000] {
             let database = with_past_and_outstanding(settled, 200).await;
-            // Whoever is still at work in it, the database's own housekeeping too, keeps rows from being seen by all.
-            while database.connections().await > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
             database.run("VACUUM ANALYZE").await;
             let mut pages_of = Vec::new();
             let hundred = "SELECT string_agg(jti::text, ',' ORDER BY position) || ' ' || string_agg(position::text, ',' ORDER BY position)
@@ -430,8 +426,17 @@ mod slow {
             }
             counted.push(pages_of);
         }
-        assert_eq!(counted[0], counted[1]);
-        assert!(counted[0].iter().all(|(_, pages)| *pages > 0));
+        for (nth, (statement, values)) in ASKED.iter().enumerate() {
+            let (few, many) = (counted[0][nth].1, counted[1][nth].1);
+            // Whether a page counts as seen by all is up to the database's housekeeping: one that does not is looked at, once for
+            // each key. A walk over the past would be thousands.
+            let keys = if values.contains("S}'") { 100 } else { 2 };
+            let spare = keys + few / 10;
+            assert!(
+                few > 0 && many <= few + spare,
+                "{few}, then {many}: {statement}"
+            );
+        }
     }
 
     const ASKED: &[(&str, &str)] = &[
