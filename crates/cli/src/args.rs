@@ -173,10 +173,10 @@ pub(crate) enum Store {
 
 #[derive(Debug, Args)]
 pub(crate) struct CopyStore {
-    /// The configuration whose [store] is read. It must not be served meanwhile.
+    /// The configuration whose `[store]` is read. It must not be served meanwhile.
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
-    /// The configuration whose [store] is written: empty, or the copy that was begun. Its other sections are not looked at.
+    /// The configuration whose `[store]` is written: empty, or the copy that was begun. Its other sections are not looked at.
     #[arg(long, value_name = "FILE")]
     pub(crate) to: PathBuf,
 }

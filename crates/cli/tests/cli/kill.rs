@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::house::{House, SUBSCRIPTIONS};
+use crate::nodes::PATIENCE;
 use books::{Batch, Books};
 use load::{Habits, Load};
 
@@ -134,7 +135,14 @@ impl Campaign {
     pub(crate) async fn publish(&self, batch: &Batch) -> Value {
         self.books.lock().unwrap().publishes(batch);
         let publisher = self.house.colleague("publisher");
-        let answer = publisher.post("/v1/events", &load::body(batch)).await;
+        let (body, begun) = (load::body(batch), Instant::now());
+        let mut answer = publisher.post("/v1/events", &body).await;
+        // A ledger that was away a moment ago may say so once more.
+        while answer.status == 503 && begun.elapsed() < PATIENCE {
+            assert!(answer.header("retry-after").is_some(), "{answer:?}");
+            sleep(Duration::from_millis(100)).await;
+            answer = publisher.post("/v1/events", &body).await;
+        }
         assert_eq!(answer.status, 200, "{answer:?}");
         let answer = answer.json();
         self.books.lock().unwrap().published(batch, &answer);

@@ -14,8 +14,8 @@ use oyez_testkit::proxy::{Proxy, Weather};
 use oyez_testkit::scale;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Nodes;
 use super::crowd::{Crowd, Work};
+use super::{Nodes, PATIENCE};
 use crate::house::{self, House};
 use crate::kill::load::Refusals;
 
@@ -89,6 +89,22 @@ impl Story {
         self.nodes.assert_alive(&self.crowd.campaign.house);
     }
 
+    /// The database tells its sessions of a setting one by one.
+    async fn until_refused(&self) {
+        let publisher = self.crowd.campaign.house.colleague("publisher");
+        let item = house::item(NOBODY, "probe", "probe");
+        let (begun, mut in_a_row) = (Instant::now(), 0);
+        while in_a_row < SESSIONS {
+            assert!(begun.elapsed() < PATIENCE, "never refused");
+            let answer = publisher.post("/v1/events", &item).await;
+            in_a_row = if answer.status == 503 {
+                in_a_row + 1
+            } else {
+                0
+            };
+        }
+    }
+
     async fn goes_on(&mut self) {
         self.work
             .until_answers(ANSWERS, &self.crowd.campaign.house)
@@ -140,6 +156,7 @@ mod slow {
     async fn a_database_that_takes_no_writes_refuses_until_it_does() {
         let mut story = Story::begin("a database that is read-only").await;
         story.cluster.set("default_transaction_read_only", "on");
+        story.until_refused().await;
         story.during(Database::Gone).await;
         story.cluster.set("default_transaction_read_only", "off");
         story.end().await;
@@ -178,6 +195,8 @@ const VARIABLES: [(&str, &str); 6] = [
 const NOBODY: &str = "nobody";
 const TPPS: usize = 4;
 const ANSWERS: usize = 30;
+/// Of all nodes together, at least.
+const SESSIONS: u32 = 20;
 /// In full.
 const OUTAGE_S: u32 = 60;
 /// Longer than a request waits for a session, and for the slowest statement then.
