@@ -7,6 +7,7 @@
 
 mod authority;
 mod fake_bank;
+mod intake;
 mod keys;
 mod polls;
 mod refusals;

@@ -38,6 +38,10 @@ pub(crate) struct World {
 pub(crate) struct ManualClock(AtomicI64);
 
 impl ManualClock {
+    pub(crate) fn new() -> Self {
+        Self(AtomicI64::new(NOW * 1000))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let ms = i64::try_from(by.as_millis()).unwrap();
         self.0.fetch_add(ms, Ordering::SeqCst);
@@ -69,7 +73,7 @@ impl World {
         let authority = Authority::new();
         Self {
             bank: FakeBank::start(&authority, key, protocol).await,
-            clock: Arc::new(ManualClock(AtomicI64::new(NOW * 1000))),
+            clock: Arc::new(ManualClock::new()),
             key: Arc::new(LocalKey::generate(kind).unwrap()),
             certified: authority.certify("tpp.example"),
             authority,
