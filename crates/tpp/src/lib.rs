@@ -111,6 +111,7 @@ mod intake;
 mod keys;
 mod polls;
 mod random;
+mod receiver;
 mod refusal;
 mod resource;
 mod seen;
@@ -135,6 +136,7 @@ pub use oyez_domain::ledger::poll::SetError;
 pub use oyez_jose as jose;
 pub use polls::{PollRequest, Polled, PolledSet, Polls};
 pub use random::Random;
+pub use receiver::{Observer, Outcome, Pusher, Received, Receiver, ReceiverSetup};
 pub use refusal::{Authenticity, ErrorDetail, Refused};
 #[cfg(feature = "sqlite")]
 pub use seen::SqliteSeen;

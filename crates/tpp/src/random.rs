@@ -16,7 +16,12 @@ impl Random {
 
     /// A fresh `x-fapi-interaction-id`: a UUID.
     pub fn interaction_id(&self) -> InteractionId {
-        InteractionId::of_request(None, || (self.0)())
+        self.interaction_id_of(None)
+    }
+
+    /// The one that a request carries, or a fresh one.
+    pub(crate) fn interaction_id_of(&self, header: Option<&[u8]>) -> InteractionId {
+        InteractionId::of_request(header, || (self.0)())
     }
 
     /// A fresh `jti` of a client assertion: a UUID too.

@@ -1,66 +1,18 @@
 //! What happens to an event between its verification and the word that the bank gets.
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_tpp::domain::claims::Claims;
 use oyez_tpp::domain::time::{Clock, Timestamp};
 use oyez_tpp::{
-    AGE_MAX, Declined, HandOver, Intake, NotNow, Notification, Pending, Repeat, Seen, SeenInMemory,
-    SetError, SqliteSeen, Taken, Via,
+    AGE_MAX, Declined, Intake, NotNow, Notification, Repeat, Seen, SeenInMemory, SetError,
+    SqliteSeen, Taken, Via,
 };
-use tokio::sync::Semaphore;
 
+use crate::application::Application;
 use crate::world::{ManualClock, NOW, SET_ISSUER};
-
-/// An application that keeps what it gets, answers as it was told to, and can be made to wait.
-struct Application {
-    got: Mutex<Vec<(String, Repeat)>>,
-    answers: Mutex<VecDeque<Declined>>,
-    gate: Semaphore,
-}
-
-impl Application {
-    fn open() -> Arc<Self> {
-        Self::with_places(Semaphore::MAX_PERMITS)
-    }
-
-    fn with_places(places: usize) -> Arc<Self> {
-        Arc::new(Self {
-            got: Mutex::default(),
-            answers: Mutex::default(),
-            gate: Semaphore::new(places),
-        })
-    }
-
-    fn declines(&self, why: Declined) {
-        self.answers.lock().unwrap().push_back(why);
-    }
-
-    fn got(&self) -> Vec<(String, Repeat)> {
-        self.got.lock().unwrap().clone()
-    }
-}
-
-impl HandOver for Application {
-    fn hand_over<'a>(
-        &'a self,
-        notifications: &'a [Notification],
-    ) -> Pending<'a, Vec<Result<(), Declined>>> {
-        Box::pin(async move {
-            let mut outcomes = Vec::new();
-            for notification in notifications {
-                let entry = (notification.claims.jti.clone(), notification.repeat);
-                self.got.lock().unwrap().push(entry);
-                self.gate.acquire().await.unwrap().forget();
-                outcomes.push(self.answers.lock().unwrap().pop_front().map_or(Ok(()), Err));
-            }
-            outcomes
-        })
-    }
-}
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new())

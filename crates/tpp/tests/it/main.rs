@@ -5,13 +5,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod application;
 mod authority;
 mod fake_bank;
 mod intake;
 mod keys;
 mod polls;
+mod receiver;
 mod refusals;
 mod registrations;
+mod sets;
 mod tokens;
 mod transport;
 mod world;
