@@ -24,6 +24,12 @@ impl Random {
         InteractionId::of_request(header, || (self.0)())
     }
 
+    /// Something from 0 to 1.
+    pub(crate) fn fraction(&self) -> f64 {
+        let [byte, ..] = (self.0)();
+        f64::from(byte) / f64::from(u8::MAX)
+    }
+
     /// A fresh `jti` of a client assertion: a UUID too.
     pub(crate) fn jti(&self) -> String {
         self.interaction_id().into()

@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::bank::INTERACTION_ID;
+use crate::error::chain;
 use crate::hand_over::{Notification, Repeat, Via};
 use crate::intake::{Intake, Taken};
 use crate::random::Random;
@@ -315,17 +316,6 @@ fn is_token(value: &HeaderValue) -> bool {
     let text = value.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim_ascii();
     TOKENS.iter().any(|it| it.eq_ignore_ascii_case(essence))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 /// The standard's, and RFC 8935's.

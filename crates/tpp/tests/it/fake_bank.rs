@@ -178,6 +178,11 @@ impl FakeBank {
         self.state.lock().unwrap().answers.push_back(act);
     }
 
+    /// What was prepared for the API and not asked for is not answered any more.
+    pub(crate) fn forgets_answers(&self) {
+        self.state.lock().unwrap().answers.clear();
+    }
+
     /// What the token endpoint answers next.
     pub(crate) fn answers_token(&self, canned: Canned) {
         self.state

@@ -10,6 +10,7 @@ mod authority;
 mod fake_bank;
 mod intake;
 mod keys;
+mod poller;
 mod polls;
 mod receiver;
 mod refusals;
