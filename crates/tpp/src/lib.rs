@@ -104,7 +104,9 @@
 mod bank;
 mod call;
 mod callback_urls;
+mod discovery;
 mod error;
+mod fetched;
 mod flight;
 mod hand_over;
 mod intake;
@@ -126,12 +128,14 @@ pub use bank::{
     Answer, Bank, Echo, INTERACTION_ID, Identity, NoSuchVersion, SIGNATURE, Setup, SignatureFault,
 };
 pub use callback_urls::{CallbackUrl, CallbackUrls};
+pub use discovery::{Discovery, DiscoveryError, Document, Location};
 pub use error::Error;
+pub use fetched::Freshness;
 pub use hand_over::{Declined, Each, HandOver, Notification, Pending, Repeat, Via, each};
 pub use hyper::body::Bytes;
 pub use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use intake::{Intake, NotNow, Taken};
-pub use keys::{BankKeys, Freshness, KeyServer, KeysError};
+pub use keys::{BankKeys, KeyServer, KeysError};
 pub use oyez_domain as domain;
 pub use oyez_domain::ledger::poll::SetError;
 pub use oyez_jose as jose;

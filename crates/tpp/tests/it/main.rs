@@ -7,6 +7,7 @@
 
 mod application;
 mod authority;
+mod discovery;
 mod fake_bank;
 mod intake;
 mod keys;

@@ -108,7 +108,7 @@ impl World {
 
     pub(crate) fn tokens(&self, authentication: Authentication) -> TokenSource {
         TokenSource::new(TokenSetup {
-            endpoint: self.bank.url("/token"),
+            endpoint: self.bank.url("/token").into(),
             client_id: ClientId::new(CLIENT).unwrap(),
             authentication,
             scope: "accounts payments".to_owned(),
@@ -130,7 +130,7 @@ impl World {
             client_id: ClientId::new(CLIENT).unwrap(),
             signer: self.signer(Form::Encoded),
             keys: BankKeys::fetched(KeyServer {
-                url: self.bank.url("/jwks"),
+                url: self.bank.url("/jwks").into(),
                 transport: transport.clone(),
                 freshness: Freshness::default(),
                 clock: self.clock(),
