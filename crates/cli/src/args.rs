@@ -3,6 +3,7 @@
 mod bench;
 mod dev;
 mod remote;
+mod tpp;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,8 @@ pub(crate) use remote::{
     ChangeTpp, DisableTpp, Endpoints, Events, ImportTpps, ItemArgs, ListEndpoints, ListEvents,
     ProfileArgs, Publish, PushEvents, RegisterTpp, ServerArgs, ShowEvent, Tpps,
 };
+
+pub(crate) use tpp::{ListenArgs, PollArgs, Resource, SubscriptionCommand, WishArgs};
 
 /// The UK Open Banking Event Notification API.
 #[derive(Debug, Parser)]
@@ -67,6 +70,9 @@ pub(crate) enum Command {
     /// The bank's own signing keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// A TPP's own commands.
+    #[command(flatten)]
+    Tpp(TppCommand),
     /// Measure how fast this machine is with oyez, and what the limit is.
     #[command(subcommand)]
     Bench(Bench),
@@ -76,6 +82,20 @@ pub(crate) enum Command {
     /// Say what a SET says, and why it is to be believed or not.
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
+}
+
+/// What a TPP does, with any bank.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TppCommand {
+    /// Be a TPP: receive what banks push.
+    #[command(after_help = tpp::LISTEN_HELP)]
+    Listen(ListenArgs),
+    /// Be a TPP: poll banks for events.
+    #[command(after_help = tpp::POLL_HELP)]
+    Poll(PollArgs),
+    /// Be a TPP: say what to be told, and where.
+    #[command(subcommand)]
+    Subscription(SubscriptionCommand),
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,7 @@ mod open_files;
 mod output;
 mod schemas;
 mod serve;
+mod tpp;
 
 use std::env;
 use std::process::ExitCode;
@@ -102,6 +103,10 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
         Command::Publish(args) => commands::publish::run(args, around),
         Command::Serve(args) => {
             return serve::run(args, around).map(|()| Did::Said(Verdict::Yes));
+        }
+        Command::Tpp(command) => {
+            return tpp::run(command, format, around)
+                .map(|reply| reply.map_or(Did::Said(Verdict::Yes), Did::Answered));
         }
         Command::Tpps(command) => commands::tpps::run(command, around),
         Command::Verify(args) => commands::verify::run(args, around),

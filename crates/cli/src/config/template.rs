@@ -12,11 +12,7 @@ pub(crate) fn render(set: &BTreeMap<&str, &str>) -> String {
 }
 
 /// The same for any file of such sections.
-pub(crate) fn render_file(
-    head: &str,
-    outlines: &[Outline],
-    set: &BTreeMap<&str, &str>,
-) -> String {
+pub(crate) fn render_file(head: &str, outlines: &[Outline], set: &BTreeMap<&str, &str>) -> String {
     let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
     for outline in outlines {
         lines.extend([String::new(), String::new()]);

@@ -81,6 +81,9 @@ impl World {
             inbox: inbox.address,
         };
         let (path, text) = premises.configure(&addresses)?;
+        for person in [ACME, BOLT] {
+            premises.configure_tpp(person, &addresses)?;
+        }
         let none = Variables::default();
         let config = Config::read(&text, directory_of(&path), &none).map_err(|faults| {
             let file = path.display().to_string();
