@@ -15,7 +15,8 @@ const USAGE: &str = "\
 usage: cargo xtask conformance [--check]   write docs/conformance.md, or say whether it is current
        cargo xtask licences                judge licences and duplicate versions by deny.toml
        cargo xtask long                    list the source files that are worth a discussion
-       cargo xtask postgres                start a PostgreSQL for tests, print where; it stops with standard input (^D)";
+       cargo xtask postgres [--durable]    start a PostgreSQL for tests, or for benchmarks; print where; it stops with
+                                           standard input (^D)";
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -27,7 +28,8 @@ fn main() -> ExitCode {
         ["conformance", "--check"] => check_conformance(),
         ["licences"] => judge_licences(),
         ["long"] => list_long_files(),
-        ["postgres"] => start_postgres(),
+        ["postgres"] => start_postgres(&[]),
+        ["postgres", "--durable"] => start_postgres(&["--", "--durable"]),
         _ => Err(USAGE.into()),
     };
     match outcome {
@@ -95,11 +97,11 @@ fn list_long_files() -> Outcome {
 }
 
 /// Started by the testkit, which is not built for every other chore.
-fn start_postgres() -> Outcome {
+fn start_postgres(durability: &[&str]) -> Outcome {
     let mut cargo = std::process::Command::new("cargo");
     cargo.args(["run", "--quiet", "--locked"]);
-    let status = cargo.args(["--package", "oyez-testkit", "--example", "postgres"]);
-    if status.status()?.success() {
+    cargo.args(["--package", "oyez-testkit", "--example", "postgres"]);
+    if cargo.args(durability).status()?.success() {
         return Ok(());
     }
     Err("PostgreSQL did not start".into())

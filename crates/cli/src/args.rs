@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
 
 pub(crate) use bench::{
-    Accept, Bench, Common as BenchCommon, Http as BenchHttp, LongPoll, Poll, Push,
-    Transport as BenchTransport,
+    Accept, Bench, Common as BenchCommon, DATABASE as BENCH_DATABASE, Fill, Http as BenchHttp,
+    Ledger as BenchLedger, LongPoll, Poll, Push, Steady, Transport as BenchTransport,
 };
 pub(crate) use dev::{Dev, DevSign, DevToken};
 pub(crate) use remote::{
@@ -67,6 +67,9 @@ pub(crate) enum Command {
     /// Bring the ledger's schema up to date.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(Migrate),
+    /// The ledger as a whole: what is in it, and moving it to another database.
+    #[command(subcommand)]
+    Store(Store),
     /// The bank's own signing keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -109,6 +112,16 @@ pub(crate) struct Demo {
 pub(crate) struct Init {
     /// A directory that does not exist yet, or is empty.
     pub(crate) directory: PathBuf,
+    /// What the ledger is kept in; for PostgreSQL, the statements that make its database are written, too.
+    #[arg(long, value_enum, default_value_t = Backend::Sqlite)]
+    pub(crate) backend: Backend,
+}
+
+/// What a ledger is kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
 }
 
 /// Which configuration.
@@ -167,6 +180,25 @@ pub(crate) struct Migrate {
     /// Only say what would be done.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Move the ledger of a configuration to where another says, of either backend, and compare both row by row.
+    #[command(after_help = COPY_HELP)]
+    Copy(CopyStore),
+    /// How many rows each table of the ledger has.
+    Show(ConfigFile),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CopyStore {
+    /// The configuration whose [store] is read. It must not be served meanwhile.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
+    /// The configuration whose [store] is written: empty, or the copy that was begun. Its other sections are not looked at.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -326,6 +358,11 @@ Examples:
   OYEZ_LISTENER__ADDRESS=127.0.0.1:0 oyez serve -c bank/oyez.toml --roles tpp-api,internal";
 const MIGRATE_HELP: &str = "Stop the server first, and keep a copy of the ledger's file. Example:\n  \
   oyez migrate -c bank/oyez.toml --dry-run";
+const COPY_HELP: &str = "\
+Stop every server of the source first. The target is a ledger only when both are found to be the
+same: until then nobody serves it. Cut off, the same command goes on where it stopped, unless the source
+was used in between. Example:
+  oyez store copy --from bank/oyez.toml --to bank/oyez-postgres.toml";
 const NEW_HELP: &str = "\
 A key is published for twice [signing] jwks_max_age before it signs (the very first excepted).
 Keep a spare one: it takes over at once when the signing key is compromised.";

@@ -7,20 +7,29 @@
 //! Load is bounded by its number of events and ends by itself; server and directory are gone when the command ends, also when
 //! it is interrupted.
 //!
-//! Absent here: PostgreSQL.
+//! The ledger is one of the run's own, in a file or in a database that it makes and drops; or one that [`fill`] made, with a
+//! long past in it. No other ledger is ever touched.
 
 mod accept;
 mod alone;
+mod book;
 mod client;
+mod door;
 mod figures;
+mod fill;
+mod home;
+mod load;
 mod long_poll;
 mod poll;
+mod postgres;
 mod process;
 mod publisher;
 mod push;
 mod server;
 mod signing;
+mod sink;
 mod site;
+mod steady;
 mod tpp;
 
 use std::error::Error;
@@ -39,6 +48,8 @@ pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure>
         Bench::Poll(args) => poll::measure(args, around),
         Bench::LongPoll(args) => long_poll::measure(args, around),
         Bench::Push(args) => push::measure(args, around),
+        Bench::Fill(args) => fill::measure(args, around),
+        Bench::Steady(args) => return steady::measure(args, around),
     }?;
     Ok(figures.into_reply())
 }

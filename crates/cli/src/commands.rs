@@ -9,6 +9,7 @@ pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod publish;
+pub(crate) mod store;
 pub(crate) mod tpps;
 pub(crate) mod verify;
 
@@ -35,6 +36,8 @@ pub(crate) struct Surroundings {
     pub(crate) temporary: PathBuf,
     /// What it says to commands that call a server.
     pub(crate) calling: Calling,
+    /// The PostgreSQL that benchmarks may make databases in, as the environment says.
+    pub(crate) bench_database: Option<String>,
     /// How to set words off.
     pub(crate) paint: Paint,
 }

@@ -42,6 +42,9 @@ impl Database {
         if let Some(listening) = &store.listen_url {
             whole = whole.listening_at(server(listening.as_ref())?);
         }
+        if let Some(replica) = &store.replica_url {
+            whole = whole.read_at(server(replica.as_ref())?);
+        }
         Ok(Self {
             place: Place::Database(whole.shown()),
             server: whole,

@@ -142,9 +142,19 @@ impl Place {
                     "name the host that takes writes, as a user that may",
                 ),
             ),
-            Error::InUse { .. } => (
-                "is used by another process".to_owned(),
-                "stop the server, and try again; several processes share a ledger on PostgreSQL alone",
+            Error::InUse { detail } => (
+                match self {
+                    Self::File(_) => "is used by another process".to_owned(),
+                    Self::Database(_) => format!("is in use: {detail}"),
+                },
+                mend(
+                    "stop the server, and try again; several processes share a ledger on PostgreSQL alone",
+                    "stop those processes, and try again when their leases are over",
+                ),
+            ),
+            Error::Unfinished { source_place } => (
+                format!("is an unfinished copy of {source_place}"),
+                "finish it with oyez store copy, or remove it and begin anew",
             ),
             Error::Corrupt { detail } => (
                 format!("is no sound ledger, and was left untouched: {detail}"),

@@ -104,6 +104,7 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
         Command::Serve(args) => {
             return serve::run(args, around).map(|()| Did::Said(Verdict::Yes));
         }
+        Command::Store(command) => commands::store::run(command, format, around),
         Command::Tpp(command) => {
             return tpp::run(command, format, around)
                 .map(|reply| reply.map_or(Did::Said(Verdict::Yes), Did::Answered));
@@ -122,6 +123,8 @@ fn surroundings() -> Surroundings {
         variables: Variables::pick(env::vars_os()),
         temporary: env::temp_dir(),
         calling: Calling::pick(env::vars_os()),
+        bench_database: env::vars()
+            .find_map(|(name, url)| (name == args::BENCH_DATABASE).then_some(url)),
         paint: Paint::for_stdout(no_colour),
     }
 }

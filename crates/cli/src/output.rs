@@ -200,6 +200,24 @@ impl Progress {
         Self(bar)
     }
 
+    /// For so many of these.
+    pub(crate) fn towards(count: u64, what: &str) -> Self {
+        let bar = if io::stderr().is_terminal() {
+            ProgressBar::new(count)
+        } else {
+            ProgressBar::hidden()
+        };
+        let template = format!("{{bar:30}} {{pos}} of {{len}} {what}, {{per_sec}}, {{eta}} left");
+        let style = ProgressStyle::with_template(&template);
+        bar.set_style(style.expect("the template is one"));
+        Self(bar)
+    }
+
+    /// Whether anybody sees it.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.0.is_hidden()
+    }
+
     /// Of what is done at once.
     pub(crate) fn none() -> Self {
         Self(ProgressBar::hidden())

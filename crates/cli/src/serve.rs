@@ -5,6 +5,7 @@
 //! Standard output gets one line, once both listeners are bound: a JSON object with their addresses. Everything else is the
 //! log, on standard error.
 
+mod attending;
 mod build;
 mod choices;
 mod crew;
@@ -24,7 +25,7 @@ use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::open_files;
 
-pub(crate) use build::{Server, build};
+pub(crate) use build::{Server, build, rules};
 pub(crate) use choices::features;
 pub(crate) use doors::{Door, Doors};
 pub(crate) use run::Ends;

@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 pub(crate) struct Door {
     knock: Notify,
     doubt: AtomicBool,
+    rests: AtomicBool,
+    given_up: AtomicBool,
     claim: Mutex<Option<Claim>>,
     claimed_last: AtomicU64,
 }
@@ -43,6 +45,8 @@ impl Door {
         Self {
             knock: Notify::new(),
             doubt: AtomicBool::new(false),
+            rests: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             claim: Mutex::new(None),
             claimed_last: AtomicU64::new(claim),
         }
@@ -74,10 +78,32 @@ impl Door {
         self.doubt.swap(false, Ordering::AcqRel)
     }
 
+    /// The lane says whether it waits for something to push, and for nothing else.
+    pub(crate) fn rest(&self, rests: bool) {
+        self.rests.store(rests, Ordering::Release);
+    }
+
+    /// Whether it does.
+    pub(crate) fn rests(&self) -> bool {
+        self.rests.load(Ordering::Acquire)
+    }
+
+    /// Another node is to have the lane: it ends when what is in flight has ended.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+        self.knock();
+    }
+
+    /// Whether another node is to have it.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+
     /// The lane is claimed anew while its task still runs.
     pub(crate) fn hand_in(&self, claim: Claim) {
         self.claimed_last
             .store(claim.title.number, Ordering::Release);
+        self.given_up.store(false, Ordering::Release);
         *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
         self.knock();
     }

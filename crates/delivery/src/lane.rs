@@ -47,6 +47,7 @@ pub(crate) async fn drive(
             node.remember(lane.client_id, lane.endpoint.into_memory());
             return ending;
         }
+        door.rest(lane.is_at_rest());
         lane.wait().await;
     }
 }
@@ -96,7 +97,7 @@ enum Place {
     Owner(Title),
     /// Nothing starts any more; what is in flight ends and is recorded.
     Leaving {
-        /// Still ours in the ledger: the node stops.
+        /// Still ours in the ledger: the node stops, or gives the lane up.
         owned: Option<Title>,
     },
 }
@@ -227,7 +228,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Has the lane been claimed anew, lost, or is the node stopping?
+    /// Has the lane been claimed anew, lost or given up, or is the node stopping?
     fn look_around(&mut self) {
         // Whether it is ours, the next choice says. Until then nothing that was chosen before is started (S-12, I-04).
         if self.door.take_doubt() && self.owner().is_some() {
@@ -239,7 +240,7 @@ impl<'a> Lane<'a> {
         if let Place::Owner(title) = &self.place {
             if title.tenure.is_over() {
                 self.leave(None);
-            } else if self.node.is_stopping() {
+            } else if self.node.is_stopping() || self.door.is_given_up() {
                 let owned = Some(title.clone());
                 self.leave(owned);
             }

@@ -38,7 +38,8 @@
 //! A node holds one lease; lanes name it, and each claim of a lane has a number that its owner names with all it says and asks.
 //! So a word that comes late is refused, though the same node has the lane again. Whatever an owner has read of a TPP (address, profile, pause, health) is changed
 //! over its head by freeing its lane: the owner's next choice is refused, it gives back what it holds, and the lane
-//! is claimed anew. A lane that loses its owner's place still waits for its attempts and records them: an
+//! is claimed anew. Nodes share the lanes out: each claims its share of what is due, and one that has clearly more lets some go
+//! when what is in flight on them has ended. A lane that loses its owner's place still waits for its attempts and records them: an
 //! acknowledgement is a fact, whoever reports it. The same task takes up the lane again if its node claims it meanwhile,
 //! so that what is in flight is never counted twice.
 //!
@@ -64,7 +65,7 @@ use oyez_domain::ids::NodeId;
 use oyez_domain::retry::Policy;
 use oyez_domain::time::Clock;
 use oyez_domain::tpp::{Acknowledgement, DeliveryOrder, HeaderProfile};
-use oyez_store::{Listen, News, Store};
+use oyez_store::{Awaited, Listen, News, Store};
 use tokio_util::sync::CancellationToken;
 
 use node::Node;
@@ -162,6 +163,10 @@ impl Listen for Delivery {
         for news in news.iter().filter(|news| news.pushes) {
             self.shared.heard(news);
         }
+    }
+
+    fn awaits(&self) -> Vec<Awaited> {
+        self.shared.awaited()
     }
 }
 

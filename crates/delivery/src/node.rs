@@ -8,9 +8,11 @@
 //! Lanes are tasks of a set that the node holds: dropping the node drops them all. One that panics is forgotten, and claimed
 //! again after a pause.
 //!
-//! The parts: `leasing` keeps the lease, `claiming` brings lanes, `letting_go` gives them back.
+//! The parts: `leasing` keeps the lease, `claiming` brings lanes, `giving_up` says which others are to have, `letting_go` gives
+//! them back.
 
 mod claiming;
+mod giving_up;
 mod leasing;
 mod letting_go;
 
@@ -53,6 +55,7 @@ pub(crate) struct Node<'a> {
     claimed_at: (Timestamp, Instant),
     /// Then every lane is claimed that sleeps, whenever it was to wake.
     all_at: Instant,
+    giving_up: giving_up::GivingUp,
     pause: Pause,
     /// A claim was not answered: a new epoch is wanted.
     in_doubt: bool,
@@ -113,6 +116,7 @@ impl<'a> Node<'a> {
             sweep_at: now,
             claimed_at: (shared.parts.clock.now(), now),
             all_at: now,
+            giving_up: giving_up::GivingUp::default(),
             pause: Pause::default(),
             in_doubt: false,
             stopped: Stopped::Not,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oyez_domain::ids::ClientId;
-use oyez_store::News;
+use oyez_store::{Awaited, News};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -58,6 +58,18 @@ impl Shared {
         if !is_driven {
             self.wants_lanes.notify_one();
         }
+    }
+
+    /// Lanes that rest until something is to be pushed.
+    pub(crate) fn awaited(&self) -> Vec<Awaited> {
+        let doors = self.doors();
+        let resting = doors.iter().filter(|(_, door)| door.rests());
+        let awaited = |client_id: &ClientId| Awaited {
+            client_id: client_id.clone(),
+            polls: Vec::new(),
+            pushes: true,
+        };
+        resting.map(|(client_id, _)| awaited(client_id)).collect()
     }
 
     /// Lanes end, and none begins.

@@ -14,3 +14,4 @@ pub mod push;
 pub mod registering;
 pub mod set_back;
 pub mod sets;
+pub mod sharing;

@@ -40,6 +40,12 @@ pub enum Error {
         /// What differs, and what to do.
         detail: String,
     },
+    /// It is a copy of another ledger that is not whole.
+    #[error("the ledger is an unfinished copy of {source_place}")]
+    Unfinished {
+        /// Where it is copied from.
+        source_place: String,
+    },
     /// The request was carried out, and then its commit did not go as it should: it may be durable or not. Whoever asks again
     /// must be able to tell.
     #[error("it is not known whether the ledger kept it: {detail}")]

@@ -9,16 +9,19 @@
 //! suite holds every backend to both.
 
 mod codes;
+pub mod copy;
 mod error;
 mod health;
 mod news;
 mod newsboard;
 mod page;
 pub mod postgres;
+pub mod rehearsal;
 pub mod sqlite;
 mod tally;
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Weak;
 use std::time::Duration;
@@ -42,7 +45,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
 
 pub use error::Error;
-pub use news::{Listen, Listeners, News};
+pub use news::{Awaited, Listen, Listeners, News};
 
 /// A method's answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -232,6 +235,10 @@ pub trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> Answer<'_, Option<Lease>>;
 
+    /// A node says that it answers TPPs for so long from now; answers how many nodes do, itself among them. With no time at all
+    /// it stops. A ledger of one process has one node (G-09).
+    fn attend(&self, node_id: NodeId, ttl: Duration) -> Answer<'_, NonZeroU32>;
+
     /// A node leaves: its lanes are free at once.
     fn release_lease(&self, lease: Lease) -> Answer<'_, ()>;
 
@@ -246,7 +253,13 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'_, Vec<Lane>>;
 
     /// Writes back what a lane's owner learned; one outcome per report, in order. What a former claim has left is refused.
-    fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>>;
+    /// The moments in them are by the clock that says `now`.
+    fn report_lanes(
+        &self,
+        lease: Lease,
+        reports: Vec<LaneReport>,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Reported>>;
 
     /// One lane's health, owned or not; `None` if the TPP never had one.
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>>;
@@ -316,6 +329,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes what changes nothing, durably: what this says of the ledger holds for every other write.
     fn prove_writable(&self) -> Answer<'_, ()>;
+
+    /// The moment by the clock that all processes of this ledger share; `None` where one process has it alone.
+    fn shared_clock(&self) -> Answer<'_, Option<Timestamp>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     // --- time passes (I-06)
 

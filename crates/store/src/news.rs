@@ -8,15 +8,21 @@
 //! starts to listen looks once by itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-pub use oyez_domain::ledger::news::News;
+pub use oyez_domain::ledger::news::{Awaited, News};
 
 /// Who wants to hear what changed.
 pub trait Listen: Send + Sync {
     /// Something changed and is durable. Called on the thread that writes, which stands still meanwhile: rings bells, and
     /// neither waits nor asks the ledger. A TPP is named once.
     fn heard(&self, news: &[News]);
+
+    /// What this one waits for. A ledger that others write to, whose word of it may get lost on the way, looks for that by itself
+    /// now and then, in one question for all, and tells what it finds as news.
+    fn awaits(&self) -> Vec<Awaited> {
+        Vec::new()
+    }
 }
 
 /// Those who listen to one ledger, for whoever implements one.
@@ -36,11 +42,20 @@ impl Listeners {
         if news.is_empty() {
             return;
         }
-        let listeners: Vec<_> = self.all().iter().filter_map(Weak::upgrade).collect();
-        for listener in listeners {
+        for listener in self.living() {
             // A listener's panic is its own, and was told by the panic's hook: the ledger goes on.
             catch_unwind(AssertUnwindSafe(|| listener.heard(news))).ok();
         }
+    }
+
+    /// What those who listen wait for.
+    pub fn awaited(&self) -> Vec<Awaited> {
+        let listeners = self.living().into_iter();
+        listeners.flat_map(|listener| listener.awaits()).collect()
+    }
+
+    fn living(&self) -> Vec<Arc<dyn Listen>> {
+        self.all().iter().filter_map(Weak::upgrade).collect()
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Weak<dyn Listen>>> {

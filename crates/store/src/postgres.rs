@@ -12,6 +12,8 @@ mod audit;
 mod changes;
 mod clock;
 mod columns;
+mod copying;
+mod doors;
 mod endpoints;
 mod ends;
 mod errors;
@@ -24,6 +26,8 @@ mod lanes;
 mod leases;
 mod line;
 mod migrations;
+mod mishap;
+mod net;
 mod newsroom;
 mod open;
 mod options;
@@ -36,12 +40,17 @@ mod push;
 mod put_back;
 mod recheck;
 mod registrations;
+mod rehearsal;
+mod replica;
 mod requeue;
 mod retention;
+mod rights;
 mod roster;
 mod server;
 mod session;
 mod sets;
+mod skew;
+mod sleepers;
 mod state;
 mod store;
 mod tally;
@@ -56,8 +65,7 @@ mod writing;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use oyez_domain::ledger::history::{Retention, Swept};
-use oyez_domain::ledger::sets::Kept;
+use oyez_domain::ids::ClientId;
 use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
 use tokio::runtime::Handle;
@@ -65,21 +73,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use self::accept::Accept;
 use self::attempts::Record;
+pub(crate) use self::copying::Copying;
+use self::doors::{Concerns, Doors};
 use self::line::Line;
+use self::mishap::Mishap;
 use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
-use self::partitions::{Partitions, Span};
+use self::partitions::Partitions;
 use self::poll::Polling;
 use self::pool::{Held, Pool};
 use self::push::Due;
 use self::put_back::PutBack;
-use self::recheck::Recheck;
+pub use self::rehearsal::{Stage, Tables};
+use self::replica::Replica;
+pub use self::rights::Lack;
 use self::roster::{Kinds, Roster};
 pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
 use self::sets::Keep;
 use self::tasks::{Tasks, closed};
-use self::unit::Unit;
+use self::unit::{Undone, Unit};
 use self::waiting::Waiting;
 use crate::{Error, News};
 
@@ -104,6 +117,8 @@ struct Lines {
 /// What everything here works with.
 struct Shared {
     pool: Arc<Pool>,
+    /// Where lists are read, if there is one.
+    replica: Option<Replica>,
     options: Options,
     rules: Arc<Rules>,
     newsroom: Arc<Newsroom>,
@@ -112,8 +127,8 @@ struct Shared {
     kinds: Kinds,
     partitions: Partitions,
     waiting: WaitingLines,
-    /// Sessions that may wait for TPPs' locks: half of them, so that the others never do.
-    blocked: Semaphore,
+    /// Where requests stand that may wait for locks.
+    doors: Arc<Doors>,
 }
 
 /// Where requests wait whose TPP's lock somebody else has.
@@ -141,16 +156,39 @@ pub struct Migrated {
 pub struct Inspection {
     /// The version of its server.
     pub server: String,
-    /// Its schema; 0 if there is no ledger.
+    /// Its schema; 0 if there is no ledger, or none that may be read.
     pub schema: u32,
     /// The newest schema that this binary knows; it migrates older ones when it opens them.
     pub schema_newest: u32,
+    /// The oldest schema whose binaries may serve it.
+    pub serves_from: u32,
     /// Bytes of the database.
     pub bytes: u64,
     /// TPPs known.
     pub tpps: u64,
     /// Events neither acknowledged nor given up.
     pub outstanding: u64,
+    /// What its user may not do there, though a server has to.
+    pub lacks: Vec<Lack>,
+    /// What its clock says.
+    pub clock: Timestamp,
+}
+
+impl Inspection {
+    /// Why a server of this binary cannot use the ledger: a newer one left it behind, or it may not do all it has to.
+    pub fn refusal(&self) -> Option<Error> {
+        let left_behind = self.left_behind();
+        left_behind.or_else(|| rights::refusal(&self.lacks))
+    }
+
+    /// Why this binary may not serve the schema, if a newer one left it behind.
+    pub fn left_behind(&self) -> Option<Error> {
+        let found = migrations::Found {
+            version: self.schema,
+            serves_from: self.serves_from,
+        };
+        migrations::refuse_strangers(found, self.schema_newest).err()
+    }
 }
 
 /// Work on a ledger, under way.
@@ -165,12 +203,14 @@ impl Ledger {
         runtime: &Handle,
     ) -> Result<Self, Error> {
         let tasks = Tasks::on(runtime);
-        migrations::apply(&server, &options, &tasks).await?;
+        migrations::apply(migrations::MIGRATIONS, &server, &options, &tasks).await?;
         let newsroom = Arc::new(Newsroom::new(options.announcing));
         newsroom::open(&newsroom, &server, options, &tasks);
+        let replica = Replica::of(&server, &options, &tasks);
         let pool = Arc::new(Pool::new(server, options, tasks.clone()));
         let shared = Arc::new(Shared {
             pool,
+            replica,
             options,
             rules,
             newsroom,
@@ -179,8 +219,9 @@ impl Ledger {
             kinds: Kinds::default(),
             partitions: Partitions::default(),
             waiting: WaitingLines::default(),
-            blocked: Semaphore::new((options.sessions / 2).max(1)),
+            doors: Arc::new(Doors::of(options.sessions, options.wait_max)),
         });
+        net::open(&shared);
         Ok(Self {
             lines: Lines::new(&shared),
             places: Arc::new(Semaphore::new(options.queued_max.max(1))),
@@ -195,10 +236,11 @@ impl Ledger {
         runtime: &Handle,
     ) -> Result<Migrated, Error> {
         let tasks = Tasks::on(runtime);
-        let from = migrations::apply(server, &options, &tasks).await?;
+        let from = migrations::apply(migrations::MIGRATIONS, server, &options, &tasks).await?;
         Ok(Migrated {
             from,
-            to: migrations::newest(),
+            // A newer binary may have been here, and this one still serve.
+            to: migrations::newest().max(from),
         })
     }
 
@@ -210,14 +252,20 @@ impl Ledger {
     ) -> Result<Inspection, Error> {
         let tasks = Tasks::on(runtime);
         let db = Session::open(server, &options, &tasks).await?;
-        let schema = migrations::version(&db).await?;
+        let lacks = rights::lacks(&db).await?;
+        let mut found = migrations::Found::default();
+        if !rights::keep_from_reading(&lacks) {
+            found = migrations::found(&db).await?;
+        }
+        copying::refuse_unfinished(&db).await?;
         let row = db
             .one(
                 "SELECT current_setting('server_version'), pg_database_size(current_database())",
                 &[],
             )
             .await?;
-        let (tpps, outstanding) = if schema == 0 {
+        let is_read = (1..=migrations::newest()).contains(&found.serves_from);
+        let (tpps, outstanding) = if !is_read {
             (0, 0)
         } else {
             let counted = db.one(COUNTED, &[]).await?;
@@ -226,11 +274,14 @@ impl Ledger {
         let natural = |number: i64| u64::try_from(number).unwrap_or_default();
         Ok(Inspection {
             server: row.try_get(0)?,
-            schema,
+            schema: found.version,
             schema_newest: migrations::newest(),
+            serves_from: found.serves_from,
             bytes: natural(row.try_get(1)?),
             tpps: natural(tpps),
             outstanding: natural(outstanding),
+            lacks,
+            clock: leases::clock(&db).await?,
         })
     }
 
@@ -245,6 +296,9 @@ impl Ledger {
         self.shared.tasks.close();
         self.shared.tasks.worked().await;
         self.shared.pool.close();
+        if let Some(replica) = &self.shared.replica {
+            replica.close();
+        }
         self.shared.tasks.hung_up().await;
         Ok(())
     }
@@ -257,13 +311,12 @@ impl Ledger {
         F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.run(async move { shared.write(&ask, &work).await })
+        self.run(async move { shared.write(Concerns::Nobody, &ask, &work).await })
             .await
     }
 
-    /// As [`Ledger::write`], under the lock of a TPP that somebody else may have: such requests take half of the sessions at most,
-    /// so that the others are never all waiting.
-    async fn change<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
+    /// As [`Ledger::write`], under the lock of a TPP that somebody else may have.
+    async fn change<A, T, F>(&self, client_id: ClientId, ask: A, work: F) -> Result<T, Error>
     where
         A: Send + Sync + 'static,
         T: Send + 'static,
@@ -271,35 +324,8 @@ impl Ledger {
     {
         let shared = Arc::clone(&self.shared);
         self.run(async move {
-            let wait_max = shared.options.wait_max;
-            let place = tokio::time::timeout(wait_max, shared.blocked.acquire()).await;
-            // Nobody closes it.
-            let _place = place.map_err(|_| Error::Busy {
-                detail: "too many requests wait for locks".to_owned(),
-            })?;
-            shared.write(&ask, &work).await
-        })
-        .await
-    }
-
-    /// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.
-    async fn sweep_parts(&self, retention: Retention, now: Timestamp) -> Result<Swept, Error> {
-        let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let span = Span::of(now);
-            let db = shared.pool.take().await?;
-            shared.partitions.make(&db, [span, span.next()]).await?;
-            drop(db);
-            let ask = retention::Sweep {
-                retention,
-                late_max: shared.options.kept_longer_max,
-                now,
-            };
-            let gone = shared.write(&ask, &retention::sweep).await?;
-            if gone.a_part {
-                shared.partitions.forget();
-            }
-            Ok(gone.swept)
+            let concerns = Concerns::One(&client_id);
+            shared.write(concerns, &ask, &work).await
         })
         .await
     }
@@ -312,20 +338,33 @@ impl Ledger {
         F: for<'a> Fn(&'a Held, &'a A) -> Work<'a, T> + Send + Sync + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.run(async move {
-            let db = shared.pool.take().await?;
-            work(&db, &ask).await.map_err(|error| shared.named(error))
-        })
-        .await
+        self.run(async move { shared.read(&ask, &work).await })
+            .await
     }
 
-    /// See [`crate::Store::recheck`].
-    async fn recheck_now(&self, ask: Recheck) -> Result<Option<Vec<Kept>>, Error> {
+    /// Before every lane is claimed; it goes through though its caller is gone.
+    async fn wake_sleepers(&self, now: Timestamp) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        self.run(async move { sleepers::wake(&shared, now).await })
+            .await
+    }
+
+    /// A read for people, who may be shown what stood some seconds ago: at the replica, if there is one that can tell. Nothing is
+    /// decided by what it answers.
+    async fn list<A, T, F>(&self, ask: A, work: F) -> Result<T, Error>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a Held, &'a A) -> Work<'a, T> + Send + Sync + 'static,
+    {
         let shared = Arc::clone(&self.shared);
         self.run(async move {
-            let db = shared.pool.take().await?;
-            let kept = recheck::recheck(&shared, &db, &ask).await;
-            kept.map_err(|error| shared.named(error))
+            if let Some(replica) = &shared.replica
+                && let Some(answer) = replica.ask(&shared.pool, &ask, &work).await
+            {
+                return Ok(answer);
+            }
+            shared.read(&ask, &work).await
         })
         .await
     }
@@ -389,27 +428,55 @@ impl Shared {
         self.newsroom.tell(news);
     }
 
-    async fn write<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
+    async fn write<A, T, F>(&self, concerns: Concerns<'_>, ask: &A, work: &F) -> Result<T, Error>
     where
         A: Sync,
         F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Sync,
     {
+        let mut leisure = None;
         let mut tries_left = TRIES_MAX;
         loop {
-            let mut unit = Unit::begin(self.pool.take().await?, Arc::clone(&self.rules)).await?;
             tries_left -= 1;
-            match work(&mut unit, ask).await {
+            let door = self.doors.enter_soon(concerns).await?;
+            let (rules, doors) = (Arc::clone(&self.rules), Arc::clone(&self.doors));
+            let db = self.pool.take().await?;
+            let mut unit = Unit::begin(db, rules, doors, leisure.take()).await?;
+            let done = match work(&mut unit, ask).await {
+                Ok(answer) => unit.finish().await.map(|()| answer),
+                failed => failed,
+            };
+            let error = match done {
                 Ok(answer) => {
                     let news = unit.commit().await?;
                     self.tell(&news);
                     return Ok(answer);
                 }
-                Err(error) => {
-                    let may_try_again = unit.roll_back().await && tries_left > 0;
-                    if !may_try_again {
-                        return Err(self.named(error));
-                    }
+                Err(error) => error,
+            };
+            match unit.roll_back().await {
+                Undone::WantsLeisure if tries_left > 0 => {
+                    drop(door);
+                    leisure = Some(self.doors.leisure().await?);
                 }
+                Undone::MayGoThrough if tries_left > 0 => {}
+                _ => return Err(self.named(error)),
+            }
+        }
+    }
+
+    async fn read<A, T, F>(&self, ask: &A, work: &F) -> Result<T, Error>
+    where
+        A: Sync,
+        F: for<'a> Fn(&'a Held, &'a A) -> Work<'a, T> + Sync,
+    {
+        let mut tries_left = TRIES_MAX;
+        loop {
+            let db = self.pool.take().await?;
+            tries_left -= 1;
+            match work(&db, ask).await {
+                Ok(answer) => return Ok(answer),
+                Err(_) if db.mishap() == Mishap::Stale && tries_left > 0 => {}
+                Err(error) => return Err(self.named(error)),
             }
         }
     }

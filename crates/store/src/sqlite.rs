@@ -10,6 +10,7 @@ mod audit;
 mod claims;
 mod clock;
 mod codes;
+mod copying;
 mod endpoints;
 mod errors;
 mod event_list;
@@ -29,6 +30,7 @@ mod push;
 mod queue;
 mod readers;
 mod registrations;
+mod rehearsal;
 mod requeue;
 mod retention;
 mod sets;
@@ -47,9 +49,11 @@ use std::sync::Arc;
 
 use oyez_domain::rules::Rules;
 
+pub(crate) use self::copying::Copying;
 pub use self::options::Options;
 use self::queue::Queue;
 use self::readers::Reader;
+pub use self::rehearsal::rehearse;
 use self::threads::Threads;
 use self::writer::Unit;
 use crate::newsboard::Newsboard;
@@ -101,6 +105,7 @@ impl Ledger {
         let resolved = file::resolve(path.as_ref())?;
         let lock = file::lock(&resolved)?;
         let (db, _) = file::open_for_writing(&resolved)?;
+        copying::forget_mark(&db)?;
         let unit = Unit {
             db,
             place: file::Place::of(&resolved)?,
@@ -146,6 +151,7 @@ impl Ledger {
         let resolved = file::resolve(path.as_ref())?;
         file::judge(&resolved)?;
         let db = file::open_for_looking(&resolved)?;
+        copying::refuse_unfinished(&db)?;
         let schema = migrations::version(&db)?;
         let count = |statement: &str| db.query_row(statement, [], |row| row.get(0));
         Ok(Inspection {

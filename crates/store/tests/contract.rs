@@ -14,6 +14,10 @@
 
 #[path = "contract/fixture.rs"]
 mod fixture;
+#[path = "contract/migrated.rs"]
+mod migrated;
+#[path = "contract/rehearsal.rs"]
+mod rehearsal;
 
 use std::sync::Arc;
 

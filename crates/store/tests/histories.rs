@@ -52,6 +52,14 @@ mod postgres {
     mod slow;
 }
 
+#[path = "histories/copies"]
+mod copies {
+    mod cut_off;
+    mod home;
+    mod refused;
+    mod slow;
+}
+
 /// A ledger, and what it lives in.
 struct Backend {
     store: Arc<dyn Store>,
@@ -78,6 +86,28 @@ fn campaign<T: Debug>(
     switches: Switches,
     play: impl AsyncFn(T, Arc<dyn Store>, Arc<Rules>),
 ) {
+    rounds(
+        name,
+        cases,
+        histories,
+        switches,
+        async |histories, rules| {
+            let backend = open(Arc::clone(&rules)).await;
+            play(histories, Arc::clone(&backend.store), rules).await;
+            drop(backend.store);
+            drop(backend.lives_in);
+        },
+    );
+}
+
+/// Plays so many random histories, or sets of them.
+fn rounds<T: Debug>(
+    name: &str,
+    cases: u32,
+    histories: impl Strategy<Value = T>,
+    switches: Switches,
+    play: impl AsyncFn(T, Arc<Rules>),
+) {
     let seed = scale::seed(name);
     let config = Config {
         cases,
@@ -92,16 +122,12 @@ fn campaign<T: Debug>(
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .enable_time()
         .build()
         .unwrap();
     let outcome = TestRunner::new(config).run(&histories, |histories| {
         let rules = Arc::new(rules.clone());
-        runtime.block_on(async {
-            let backend = open(Arc::clone(&rules)).await;
-            play(histories, Arc::clone(&backend.store), rules).await;
-            drop(backend.store);
-            drop(backend.lives_in);
-        });
+        runtime.block_on(play(histories, rules));
         Ok(())
     });
     outcome.unwrap_or_else(|error| panic!("by OYEZ_TEST_SEED={seed}: {error}"));

@@ -3,6 +3,9 @@
 //!
 //! The victim is this same binary, run for one ignored test; it learns its round from standard input and tells its promises to
 //! standard output. It is killed by the count of its promises, so nothing here waits for time to pass.
+//!
+//! On SQLite alone: there the process that is killed is the one that writes. On PostgreSQL that is the server; what nodes leave
+//! behind that are killed over it, and servers that are, is in the campaigns of the command line (`nodes`, `kill`).
 
 #![expect(clippy::unwrap_used, reason = "what a campaign cannot do fails it")]
 

@@ -9,14 +9,26 @@
 
 #[path = "postgres/away.rs"]
 mod away;
+#[path = "postgres/backlogs.rs"]
+mod backlogs;
 #[path = "postgres/clocks.rs"]
 mod clocks;
+#[path = "postgres/disowning.rs"]
+mod disowning;
+#[path = "postgres/lanes.rs"]
+mod lanes;
 #[path = "postgres/migrating.rs"]
 mod migrating;
 #[path = "postgres/nodes.rs"]
 mod nodes;
 #[path = "postgres/passing.rs"]
 mod passing;
+#[path = "postgres/reading.rs"]
+mod reading;
+#[path = "postgres/rights.rs"]
+mod rights;
+#[path = "postgres/trips.rs"]
+mod trips;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +42,7 @@ use oyez_domain::version::ApiVersion;
 use oyez_store::postgres::{Ledger, Options};
 use oyez_store::{Error, Store};
 use oyez_testkit::making::{
-    DAWN, Jtis, UPDATE, client, everything, notice, profile, rules, submission,
+    DAWN, Jtis, UPDATE, client, everything, notice, profile, pushed_to, rules, submission,
 };
 use oyez_testkit::postgres::{self, Database};
 
@@ -52,6 +64,20 @@ async fn subscriber(ledger: &Ledger, name: &str) -> ClientId {
     assert!(known.await.unwrap().is_some());
     let registration = RegistrationId::new(format!("of-{name}")).unwrap();
     let (wish, api) = (Wish::Subscription(everything()), ApiVersion::V4_0);
+    let created = ledger.create_registration(id.clone(), registration, wish, api, DAWN);
+    created.await.unwrap().unwrap();
+    id
+}
+
+/// Makes a TPP known that is pushed to.
+async fn pushed(ledger: &Ledger, name: &str) -> ClientId {
+    let id = client(name);
+    let actor = Actor::Operator("ada".to_owned());
+    let known = ledger.register_tpp(actor, id.clone(), profile(Default::default()), DAWN);
+    assert!(known.await.unwrap().is_some());
+    let registration = RegistrationId::new(format!("of-{name}")).unwrap();
+    let wish = Wish::Subscription(pushed_to("acme.example", everything()));
+    let api = ApiVersion::V4_0;
     let created = ledger.create_registration(id.clone(), registration, wish, api, DAWN);
     created.await.unwrap().unwrap();
     id

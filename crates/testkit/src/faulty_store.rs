@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::ready;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
@@ -178,9 +179,10 @@ pass_on! {
     disown_key(actor: Actor, kid: String, now: Timestamp) -> u64;
     keys_in_use() -> Vec<KeyUse>;
     hold_lease(node_id: NodeId, renew: Option<u64>, ttl: Duration) -> Option<Lease>;
+    attend(node_id: NodeId, ttl: Duration) -> NonZeroU32;
     release_lease(lease: Lease) -> ();
     claim_lanes(lease: Lease, wanted: Wanted, lanes_max: u32, now: Timestamp) -> Vec<Lane>;
-    report_lanes(lease: Lease, reports: Vec<LaneReport>) -> Vec<Reported>;
+    report_lanes(lease: Lease, reports: Vec<LaneReport>, now: Timestamp) -> Vec<Reported>;
     find_lane(client_id: ClientId) -> Option<Lane>;
     list_lanes(filter: LaneFilter, after: Option<ClientId>, rows_max: u32) -> Page<LaneStatus, ClientId>;
     lane_totals() -> LaneTotals;
@@ -192,6 +194,7 @@ pass_on! {
     minutes(client_id: Option<ClientId>, range: Range<Timestamp>) -> Vec<Minute>;
     list_audit(client_id: Option<ClientId>, before: Option<u64>, rows_max: u32) -> Page<AuditEntry, u64>;
     prove_writable() -> ();
+    shared_clock() -> Option<Timestamp>;
     expire(accepted_before: Timestamp, events_max: u32, now: Timestamp) -> u64;
     sweep(retention: Retention, now: Timestamp) -> Swept;
 }

@@ -1,6 +1,7 @@
 //! The model behind the ledger's trait: the contract suite holds it to what it holds real ledgers to, and simulations run on it.
 
 use std::future::ready;
+use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
@@ -325,7 +326,17 @@ impl Store for ModelStore {
         )
     }
 
-    fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
+    /// A model is of one process.
+    fn attend(&self, _: NodeId, _: Duration) -> Answer<'_, NonZeroU32> {
+        answer(NonZeroU32::MIN)
+    }
+
+    fn report_lanes(
+        &self,
+        lease: Lease,
+        reports: Vec<LaneReport>,
+        _: Timestamp,
+    ) -> Answer<'_, Vec<Reported>> {
         answer(
             self.ledger()
                 .report_lanes(&lease, reports, self.lease_clock.now()),

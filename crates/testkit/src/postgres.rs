@@ -15,7 +15,7 @@ use oyez_store::postgres::{Ledger, Options, Server};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-pub use cluster::{Cluster, Durability, PASSWORD};
+pub use cluster::{Cluster, Disk, Durability, PASSWORD, Stored};
 
 /// A database of one test: empty and migrated.
 pub struct Database {

@@ -19,7 +19,9 @@
 //! again, whether it waited itself or not. The oldest sleeper keeps the time for its line and hands the watch on when it
 //! goes. A time that is wrong by then costs a look too many; where the clock was set back or on, no more than the wait.
 //!
-//! Under this lies no net of its own: the ledger tells all that makes something due sooner, before it answers who made it.
+//! Under this lies no net of its own: the ledger tells all that makes something due sooner, before it answers who made it. Where
+//! others write to it too, and their word may be lost, the ledger asks the [`Waiters`] what they wait for and looks for that
+//! itself: one question in a while, for all who wait.
 //!
 //! # What a TPP is told
 //!

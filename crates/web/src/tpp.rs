@@ -46,6 +46,7 @@ use crate::remote_keys::RemoteKeys;
 use crate::tokens::ValidateTokens;
 
 pub use options::{Binding, Features, Options, PsuHeaders, Registration, SignaturePolicy};
+pub use rates::Share;
 pub use routes::{Act, Operation, Route, routes};
 
 /// What the TPP API is made of, besides the bank.
@@ -60,6 +61,8 @@ pub struct Setup {
     pub resolver: Arc<dyn Resolve>,
     /// Where the standard or the bank has a choice.
     pub options: Options,
+    /// This node's part of what TPPs may ask for (G-09).
+    pub share: Arc<Share>,
 }
 
 /// The routes of the TPP API. Requests carry [`crate::listener::Peer`].

@@ -21,6 +21,12 @@ pub(crate) enum Bench {
     /// Events that are accepted, signed and pushed to TPPs over TLS, until all of them are acknowledged.
     #[command(after_help = PUSH_HELP)]
     Push(Push),
+    /// Accepting, polling and pushing at once, for long: does it stay as fast?
+    #[command(after_help = STEADY_HELP)]
+    Steady(Steady),
+    /// Make a ledger with a long past, for the others to measure.
+    #[command(after_help = FILL_HELP)]
+    Fill(Fill),
 }
 
 /// What all of them need.
@@ -29,16 +35,34 @@ pub(crate) struct Common {
     /// Which ledger.
     #[arg(long, value_enum, default_value_t = Ledger::Sqlite)]
     pub(crate) backend: Ledger,
-    /// Where the ledger lies meanwhile, in a directory that is removed at the end. A disk in memory measures nothing.
+    /// Where the bank, and its ledger if that is a file, lie meanwhile; removed at the end. A disk in memory measures nothing.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) directory: PathBuf,
+    /// The PostgreSQL, without a password, as a user who may create databases; OYEZ_BENCH_DATABASE if absent. The run makes
+    /// databases of its own there, and drops them.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// A file with the password of that user.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database_password_file: Option<PathBuf>,
+    /// The authorities that the PostgreSQL's certificate is believed by, in PEM; without it, TLS is not used.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database_ca_file: Option<PathBuf>,
+    /// The ledger with a past, which `oyez bench fill` makes and which stays: a file NAME.bench, or a database NAME_bench.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ledger: Option<String>,
 }
+
+/// The environment's word for where benchmarks may make databases.
+pub(crate) const DATABASE: &str = "OYEZ_BENCH_DATABASE";
 
 /// A ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ledger {
     /// The embedded one.
     Sqlite,
+    /// The shared one.
+    Postgres,
 }
 
 #[derive(Debug, Args)]
@@ -138,7 +162,50 @@ pub(crate) struct Push {
     pub(crate) bad_neighbours: bool,
     /// So many events are outstanding from before, of as many TPPs whose endpoints are dead.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole(0, 10_000_000))]
+    #[arg(conflicts_with = "ledger")]
     pub(crate) outstanding: u64,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steady {
+    /// How many events in all.
+    #[arg(long, value_name = "N", default_value_t = 400_000, value_parser = whole(400, 100_000_000))]
+    pub(crate) events: u64,
+    /// TPPs that the events are for, in turn: one half is pushed to, the other polls.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(2, 1_000))]
+    pub(crate) tpps: u64,
+    /// What the SETs are signed with.
+    #[arg(long, value_enum, default_value_t = Alg::Es256)]
+    pub(crate) alg: Alg,
+    /// Events in one request of the publisher, at most, and in one answer to a poll.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole(1, 100))]
+    pub(crate) batch: u64,
+    /// Kept-alive connections of the publisher, each with one request at a time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = whole(1, 100))]
+    pub(crate) connections: u64,
+    /// The publisher is so many events ahead of the acknowledgements, and then waits for them.
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = whole(1_000, 10_000_000))]
+    pub(crate) ahead: u64,
+    /// Publish so many events a second, not as many as are acknowledged.
+    #[arg(long, value_name = "N", value_parser = whole(1, 100_000))]
+    pub(crate) rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fill {
+    /// Events that were handed out and acknowledged in the last twelve weeks, of the TPPs that the others measure.
+    #[arg(long, value_name = "N", default_value_t = 10_000_000, value_parser = whole(0, 100_000_000))]
+    pub(crate) settled: u64,
+    /// Events of the last day that wait, of as many TPPs more, who poll and do not come.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = whole(0, 100_000_000))]
+    pub(crate) outstanding: u64,
+    /// TPPs of each sort.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(1, 1_000))]
+    pub(crate) tpps: u64,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -188,6 +255,7 @@ impl Ledger {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -201,7 +269,8 @@ const ACCEPT_HELP: &str = "\
 The limit is the ledger alone, in this process: the same events in the same groups from as many callers.
 Examples:
   oyez bench accept --json
-  oyez bench accept --batch 1 --connections 64 --events 50000";
+  oyez bench accept --batch 1 --connections 64 --events 50000
+  oyez bench accept --backend postgres --database postgresql://postgres@localhost/postgres";
 const POLL_HELP: &str = "\
 The limit is the ledger alone, in this process: SETs of the same size, handed out and settled in the same groups.
 Example:
@@ -218,3 +287,16 @@ Examples:
   oyez bench push --alg ES256 --at-half --bad-neighbours
   oyez bench push --outstanding 1000000 --json | jq .rss_peak_mib
   oyez bench push --alg ES256 --minutes 10";
+const STEADY_HELP: &str = "\
+The figures of each quarter stand beside each other. The exit code is 1 if the rate of the last quarter is under 0.9 of that of
+the first.
+Examples:
+  oyez bench steady --json
+  oyez bench steady --backend postgres --events 10000000 --json";
+const FILL_HELP: &str = "\
+Refused where the disk has not twice the room that it takes. To be rid of it, remove the file, or drop the database.
+Examples:
+  oyez bench fill --ledger past.bench
+  oyez bench poll --ledger past.bench
+  oyez bench fill --backend postgres --ledger past_bench --settled 10000000 --outstanding 1000000
+  oyez bench poll --backend postgres --ledger past_bench";

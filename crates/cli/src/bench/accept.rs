@@ -5,7 +5,7 @@ use oyez_jose::KeyKind;
 use super::alone::Ledgers;
 use super::figures::{Figures, Latencies, Meter};
 use super::publisher::Publications;
-use super::server::Server;
+use super::server::{Server, explained};
 use super::site::Site;
 use super::{drive, drive_alone};
 use crate::args::{Accept, BenchTransport};
@@ -22,22 +22,24 @@ pub(super) fn measure(args: &Accept, around: &Surroundings) -> Result<Figures, F
         keyed: args.keyed,
     };
     let mut meter = None;
-    let latencies = drive(publications.publish(&site, &server, args.connections, || {
+    let published = drive(publications.publish(&site, &server, args.connections, || {
         meter = Some(Meter::start(&server)?);
         Ok(())
-    }))?;
+    }));
+    let latencies = explained(published, &site)?;
     let meter = meter.expect("nothing is published before it is started");
     let cost = meter.stop(&server, args.events)?;
     drop(server);
     let limit = drive_alone(async {
         let ledgers = Ledgers::open(&site, args.tpps).await?;
-        ledgers
-            .accept(args.events, args.batch, args.connections)
-            .await
+        let rate = ledgers.accept(args.events, args.batch, args.connections);
+        let rate = rate.await?;
+        ledgers.close().await?;
+        Ok(rate)
     })?;
     Ok(cost
         .beside(limit, &Latencies::of(latencies))
-        .with("backend", args.common.backend.name())
+        .of(&args.common)
         .with("batch", args.batch)
         .with("connections", args.connections)
         .with("tpps", args.tpps))

@@ -11,40 +11,46 @@ use oyez_domain::event::{EventType, Family, Happening, Notice, Resource, Submiss
 use oyez_domain::ids::{InteractionId, Jti, ResourceId, TransactionId};
 use oyez_domain::ledger::poll::{Limits, Patience, Poll};
 use oyez_domain::ledger::sets::{Purpose, Signed};
-use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_domain::version::ApiVersion;
-use oyez_store::Store as _;
-use oyez_store::sqlite::{Ledger, Options};
+use oyez_store::Store;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::broken;
 use super::figures::rate;
+use super::home::Which;
 use super::site::{Site, client_id, register};
 use crate::failure::Failure;
-use crate::ledger::failure;
+use crate::ledger::Ledger;
 
 /// A ledger that only this benchmark uses.
 pub(super) struct Ledgers {
-    ledger: Arc<Ledger>,
+    open: Ledger,
+    ledger: Arc<dyn Store>,
     tpps: u64,
     now: Timestamp,
 }
 
 impl Ledgers {
     pub(super) async fn open(site: &Site, tpps: u64) -> Result<Self, Failure> {
-        let path = site.other_ledger();
-        let ledger = Ledger::open(&path, Options::default(), Arc::new(Rules::default()));
-        let ledger = ledger.map_err(|error| failure(&path, &error))?;
-        let registered = register(&ledger, (0..tpps).map(|_| None), site.timestamp()).await;
-        registered.map_err(|error| failure(&path, &error))?;
+        let open = site.open(Which::Alone).await?;
+        let ledger = open.store();
+        let pollers = (0..tpps).map(|tpp| (client_id(tpp), None));
+        let registered = register(&*ledger, pollers, site.timestamp()).await;
+        registered.map_err(|error| open.place().failure(&error))?;
         Ok(Self {
-            ledger: Arc::new(ledger),
+            open,
+            ledger,
             tpps,
             now: site.timestamp(),
         })
+    }
+
+    /// Lets go of it, with all that was asked of it done.
+    pub(super) async fn close(self) -> Result<(), Failure> {
+        self.open.close().await
     }
 
     /// Events per second that are accepted in such groups from twice so many callers: the ledger always has the next group.

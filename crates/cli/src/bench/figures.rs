@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::process::Process;
 use super::server::Server;
+use crate::args::BenchCommon;
 use crate::failure::Failure;
 use crate::output::{Reply, Table};
 
@@ -15,6 +16,7 @@ pub(super) struct Meter {
     started: Instant,
     cpu: Duration,
     load_cpu: Duration,
+    database_cpu: Option<Duration>,
 }
 
 /// What a stretch of load cost.
@@ -23,6 +25,7 @@ pub(super) struct Cost {
     took: Duration,
     cpu: Duration,
     load_cpu: Duration,
+    database_cpu: Option<Duration>,
     memory: u64,
 }
 
@@ -37,6 +40,7 @@ impl Meter {
         Ok(Self {
             cpu: server.process.cpu()?,
             load_cpu: Process::this().cpu()?,
+            database_cpu: server.database_cpu(),
             started: Instant::now(),
         })
     }
@@ -47,6 +51,8 @@ impl Meter {
             took: self.started.elapsed(),
             cpu: server.process.cpu()?.saturating_sub(self.cpu),
             load_cpu: Process::this().cpu()?.saturating_sub(self.load_cpu),
+            database_cpu: (server.database_cpu().zip(self.database_cpu))
+                .map(|(now, before)| now.saturating_sub(before)),
             memory: server.process.memory()?,
         })
     }
@@ -60,22 +66,44 @@ impl Cost {
 
     /// Processor time of the server, of one event in microseconds.
     pub(super) fn cpu_us(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / float(self.events)
+        self.us(self.cpu)
     }
 
     /// The same of this process.
     pub(super) fn load_cpu_us(&self) -> f64 {
-        self.load_cpu.as_secs_f64() * 1e6 / float(self.events)
+        self.us(self.load_cpu)
+    }
+
+    fn us(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * 1e6 / float(self.events)
+    }
+
+    /// This stretch and another one.
+    pub(super) fn and(self, other: &Self) -> Self {
+        Self {
+            events: self.events + other.events,
+            took: self.took + other.took,
+            cpu: self.cpu + other.cpu,
+            load_cpu: self.load_cpu + other.load_cpu,
+            database_cpu: (self.database_cpu.zip(other.database_cpu))
+                .map(|(first, second)| first + second),
+            memory: self.memory.max(other.memory),
+        }
     }
 
     /// Beside the limit, in events per second, and with how long each request took.
     pub(super) fn beside(&self, limit: f64, latencies: &Latencies) -> Figures {
         let rate = self.rate();
-        Figures(Map::new())
+        let figures = Figures::none()
             .with("rate", round(rate, 0))
             .with("limit_rate", round(limit, 0))
             .with("ratio", round(rate / limit, 3))
-            .with("cpu_us_per_event", round(self.cpu_us(), 1))
+            .with("cpu_us_per_event", round(self.cpu_us(), 1));
+        let figures = match self.database_cpu {
+            Some(cpu) => figures.with("db_cpu_us_per_event", round(self.us(cpu), 1)),
+            None => figures,
+        };
+        figures
             .with_latencies("", latencies)
             .with("rss_mib", mib(self.memory))
             .with("events", self.events)
@@ -88,6 +116,13 @@ impl Latencies {
         Self(all)
     }
 
+    /// These and others.
+    pub(super) fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self.0.sort_unstable();
+        self
+    }
+
     /// In milliseconds: so many of a hundred took no longer.
     pub(super) fn ms(&self, percent: usize) -> f64 {
         let place = self.0.len().saturating_sub(1) * percent / 100;
@@ -96,6 +131,25 @@ impl Latencies {
 }
 
 impl Figures {
+    pub(super) fn none() -> Self {
+        Self(Map::new())
+    }
+
+    /// On which ledger they were measured.
+    pub(super) fn of(self, common: &BenchCommon) -> Self {
+        let figures = self.with("backend", common.backend.name());
+        match &common.ledger {
+            Some(name) => figures.with("ledger", name.as_str()),
+            None => figures,
+        }
+    }
+
+    /// All of others.
+    pub(super) fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// One more.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());

@@ -63,7 +63,7 @@ pub(super) fn measure(args: &LongPoll, around: &Surroundings) -> Result<Figures,
     let took = latencies.iter().max().copied().unwrap_or_default();
     Ok(cost
         .beside(limit, &Latencies::of(latencies))
-        .with("backend", args.common.backend.name())
+        .of(&args.common)
         .with("alg", args.alg.name())
         .with("transport", args.transport.name())
         .with("tpps", tpps)

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::alone::Ledgers;
 use super::figures::{Figures, Latencies, Meter};
 use super::publisher::Publications;
-use super::server::Server;
+use super::server::{Server, explained};
 use super::site::Site;
 use super::tpp::{Crowd, Haul, Manner, Tpp};
 use super::{drive, drive_alone, unexpected};
@@ -22,7 +22,7 @@ pub(super) fn measure(args: &Poll, around: &Surroundings) -> Result<Figures, Fai
     let site = Site::make(&args.common, args.alg.kind(), args.tpps, around)?;
     let server = Server::start(&site, args.transport)?;
     let crowd = Crowd::of(&site, &server, args.transport, args.tpps)?;
-    let (cost, latencies, set_bytes) = drive(async {
+    let polled = drive(async {
         let publications = Publications {
             events,
             batch: FILLING_BATCH,
@@ -45,15 +45,19 @@ pub(super) fn measure(args: &Poll, around: &Surroundings) -> Result<Figures, Fai
             return Err(unexpected("not every event came by polling"));
         }
         Ok((cost, hauled.latencies, hauled.set_bytes))
-    })?;
+    });
+    let (cost, latencies, set_bytes) = explained(polled, &site)?;
     drop(server);
     let limit = drive_alone(async {
         let ledgers = Ledgers::open(&site, args.tpps).await?;
-        ledgers.poll(each, args.batch, args.tpps, set_bytes).await
+        let rate = ledgers.poll(each, args.batch, args.tpps, set_bytes);
+        let rate = rate.await?;
+        ledgers.close().await?;
+        Ok(rate)
     })?;
     Ok(cost
         .beside(limit, &Latencies::of(latencies))
-        .with("backend", args.common.backend.name())
+        .of(&args.common)
         .with("batch", args.batch)
         .with("tpps", args.tpps)
         .with("alg", args.alg.name())

@@ -1,7 +1,7 @@
 //! Pushing: accepting, signing, keeping, sending and recording, until all TPPs have acknowledged everything, beside signing
 //! alone.
 //!
-//! The TPPs' endpoints are a sink in this process, which speaks real TLS, and [`book`] knows of each event when it was to be
+//! The TPPs' endpoints are a sink in this process, which speaks real TLS, and the [`Book`] knows of each event when it was to be
 //! published and when it arrived. At full rate the publisher stays a number of events ahead of the acknowledgements, so that
 //! accepting and pushing go on together, as long as one likes and in bounded memory; how long an event waits is then the
 //! publisher's choice, and says nothing. At a given rate it says something: it counts from the moment at which the event was
@@ -10,35 +10,30 @@
 //! Connections and keys are warm when the measurement starts. When it has ended, each accepted event must have arrived, with
 //! the same bytes each time, and the ledger must say that none of them is outstanding.
 
-mod book;
-mod door;
-mod load;
 mod neighbours;
-mod sink;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use oyez_store::Store as _;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use super::alone::submission;
+use super::book::Book;
 use super::client::{Dial, get};
+use super::door::{Door, Locked, tls};
 use super::figures::{Figures, float, mib, round};
-use super::server::{Server, last_words};
+use super::load::{Crew, Load, Measured, Pace, Until};
+use super::server::{Server, explained};
 use super::signing::Signing;
 use super::site::{Site, client_id, register};
-use super::{broken, drive, unexpected};
+use super::{broken, drive, sink, unexpected};
 use crate::args::{BenchHttp, BenchTransport, Push};
 use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::{open_files, output};
-use book::Book;
-use door::{Door, Locked, tls};
-use load::{Load, Measured, Pace, Until};
 use neighbours::Neighbours;
 
 /// What the stretches of load gave.
@@ -65,15 +60,10 @@ pub(super) fn measure(args: &Push, around: &Surroundings) -> Result<Figures, Fai
         let _dead = dead;
         let _neighbours = neighbours.open(&tls(&site, BenchHttp::One)?)?;
         let ran = run(args, &site, &server, &book).await?;
-        recorded(args, &site, &server).await?;
+        recorded(args.tpps, &site, &server).await?;
         Ok(ran)
     });
-    let ran = ran.inspect_err(|_| {
-        output::aside(format_args!(
-            "the server said at last:\n{}",
-            last_words(&site)
-        ));
-    })?;
+    let ran = explained(ran, &site)?;
     let memory_peak = server.process.memory_peak()?;
     drop(server);
     let signing = before.mean(Signing::measure(kind)?);
@@ -99,6 +89,7 @@ fn prepare(
     let crowd = if args.outstanding > 0 { args.tpps } else { 0 };
     let crowd = (0..crowd).map(|_| dead.url());
     let all = healthy.chain(neighbours.urls()).chain(crowd).map(Some);
+    let all = (0..).map(client_id).zip(all);
     site.in_ledger(async |ledger, now| {
         register(ledger, all, now).await?;
         let first = args.tpps + neighbours::COUNT;
@@ -115,7 +106,12 @@ fn prepare(
 }
 
 async fn run(args: &Push, site: &Site, server: &Server, book: &Arc<Book>) -> Result<Ran, Failure> {
-    let mut load = Load::connect(args, site, server, Arc::clone(book)).await?;
+    let crew = Crew {
+        connections: args.connections,
+        batch: args.batch,
+        tpps: args.tpps,
+    };
+    let mut load = Load::connect(crew, site, server, Arc::clone(book)).await?;
     let ahead = Pace::AsAcknowledged { ahead: args.ahead };
     let warm_up = Until::Events(args.tpps * WARM_UP_EACH);
     load.stretch(server, ahead, warm_up).await?;
@@ -147,13 +143,13 @@ async fn run(args: &Push, site: &Site, server: &Server, book: &Arc<Book>) -> Res
 }
 
 /// Waits until nothing is outstanding of those who acknowledged everything.
-async fn recorded(args: &Push, site: &Site, server: &Server) -> Result<(), Failure> {
+pub(super) async fn recorded(tpps: u64, site: &Site, server: &Server) -> Result<(), Failure> {
     let token = site.operators_token("viewer")?;
     let dial = Dial::plain(server.internal);
     let connection = dial.connect().await;
     let mut connection = connection.map_err(|error| broken("cannot connect", &error))?;
     let all_recorded = async {
-        for tpp in (0..args.tpps).map(client_id) {
+        for tpp in (0..tpps).map(client_id) {
             let path = format!("/v1/tpps/{tpp}/counts");
             let request = get(&path, &token);
             loop {
@@ -186,7 +182,7 @@ fn figures(args: &Push, ran: &Ran, signing: Signing) -> Figures {
         .with("signing_cpu_us", round(signing.cpu_us, 1))
         .with("cpu_us_outside_signing", outside(first))
         .with("load_cpu_us_per_event", round(first.cost.load_cpu_us(), 1))
-        .with("backend", args.common.backend.name())
+        .of(&args.common)
         .with("alg", args.alg.name())
         .with("http", args.http.name())
         .with("tpps", args.tpps)

@@ -4,19 +4,22 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::process::Process;
+use super::process::{Cluster, Process};
 use super::site::Site;
 use super::{broken, unexpected};
 use crate::args::BenchTransport;
 use crate::failure::Failure;
+use crate::output;
 
 /// A running `oyez serve`. Dropped, it is killed.
 pub(super) struct Server {
     child: Child,
     pub(super) process: Process,
+    database: Option<Cluster>,
     pub(super) tpp: SocketAddr,
     pub(super) internal: SocketAddr,
 }
@@ -25,18 +28,22 @@ impl Server {
     /// Starts it with the limits out of the way that stand before one client: requests per second, connections per address.
     pub(super) fn start(site: &Site, transport: BenchTransport) -> Result<Self, Failure> {
         let cannot = |error: io::Error| broken("cannot start the server", &error);
+        let configuration = match transport {
+            BenchTransport::Tls => "oyez.toml",
+            BenchTransport::Plain => behind_a_gateway(site)?,
+        };
         let log = File::create(site.file(LOG)).map_err(cannot)?;
         let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
         command
-            .args(["serve", "-c", "oyez.toml"])
+            .args(["serve", "-c", configuration])
             .current_dir(site.bank())
             .env_clear()
             .envs(OVERRIDES)
+            .envs(site.settings())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
         if transport == BenchTransport::Plain {
-            behind_a_gateway(site)?;
             command.envs(BEHIND_A_GATEWAY);
         }
         let mut child = command.spawn().map_err(cannot)?;
@@ -44,6 +51,7 @@ impl Server {
         // From here on it is killed whatever happens.
         let mut server = Self {
             process: Process::of(&child),
+            database: site.cluster(),
             child,
             tpp: SocketAddr::from(([127, 0, 0, 1], 0)),
             internal: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -66,6 +74,11 @@ impl Server {
         (server.tpp, server.internal) = (tpp, internal);
         Ok(server)
     }
+
+    /// Processor time of its database so far, if that is on this machine and other than the server itself.
+    pub(super) fn database_cpu(&self) -> Option<Duration> {
+        self.database.as_ref()?.cpu()
+    }
 }
 
 impl Drop for Server {
@@ -75,18 +88,27 @@ impl Drop for Server {
     }
 }
 
+/// What came of a load; where that is a failure, what the server complained about is said beside it.
+pub(super) fn explained<T>(ran: Result<T, Failure>, site: &Site) -> Result<T, Failure> {
+    ran.inspect_err(|_| {
+        let words = last_words(site);
+        output::aside(format_args!("the server said at last:\n{words}"));
+    })
+}
+
 /// The last lines of its log: what it may have complained about.
-pub(super) fn last_words(site: &Site) -> String {
+fn last_words(site: &Site) -> String {
     let log = fs::read_to_string(site.file(LOG)).unwrap_or_default();
     let lines: Vec<_> = log.lines().collect();
     let last = lines.len().saturating_sub(LINES_SHOWN);
     lines[last..].join("\n")
 }
 
-/// Takes the certificate out of the configuration: whoever has none speaks plain HTTP.
-fn behind_a_gateway(site: &Site) -> Result<(), Failure> {
-    let path = site.file("oyez.toml");
-    let changed = fs::read_to_string(&path).and_then(|text| {
+/// The configuration without the certificate: whoever has none speaks plain HTTP.
+fn behind_a_gateway(site: &Site) -> Result<&'static str, Failure> {
+    let name = "gateway.toml";
+    let (from, to) = (site.file("oyez.toml"), site.file(name));
+    let changed = fs::read_to_string(&from).and_then(|text| {
         let of_tls = [
             "certificate = \"dev",
             "key = \"dev",
@@ -95,9 +117,10 @@ fn behind_a_gateway(site: &Site) -> Result<(), Failure> {
         let kept = text
             .lines()
             .filter(|line| !of_tls.iter().any(|key| line.starts_with(key)));
-        fs::write(&path, kept.collect::<Vec<_>>().join("\n"))
+        fs::write(&to, kept.collect::<Vec<_>>().join("\n"))
     });
-    changed.map_err(|error| Failure::file("change", &path, &error))
+    changed.map_err(|error| Failure::file("write", &to, &error))?;
+    Ok(name)
 }
 
 /// Its log, in the bank's directory.

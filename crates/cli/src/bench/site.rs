@@ -9,33 +9,38 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, RegistrationId};
-use oyez_domain::ledger::registering::Wish;
+use oyez_domain::ledger::history::{EventFilter, StateFilter};
+use oyez_domain::ledger::registering::{Kind, Target, Wish};
 use oyez_domain::registration::SubscriptionWish;
-use oyez_domain::rules::Rules;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{KeySource, Overrides, Profile};
 use oyez_domain::version::ApiVersion;
 use oyez_jose::{KeyKind, LocalKey, UnixTime, Zeroizing, sha256};
-use oyez_store::Store as _;
-use oyez_store::sqlite::Ledger;
+use oyez_store::Store;
 use oyez_web::internal::operators::hex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::{broken, unexpected};
-use crate::args::{BenchCommon, Init};
+use super::home::{Home, Settings, Which};
+use super::process::Cluster;
+use super::{broken, drive_alone, unexpected};
+use crate::args::{Backend, BenchCommon, Init};
 use crate::commands::{Surroundings, init};
 use crate::development::TOKEN_ISSUER;
 use crate::development::access_token::AccessToken;
 use crate::failure::Failure;
 use crate::key_directory::KeyDirectory;
-use crate::ledger;
+use crate::ledger::Ledger;
 
-/// A bank's directory. Dropped, it is removed.
+/// A bank's directory, and its ledger. Dropped, they are removed, but for a ledger that was there before.
 pub(super) struct Site {
-    root: PathBuf,
+    root: Root,
+    home: Home,
     now: UnixTime,
 }
+
+/// A directory that is removed when this is dropped.
+struct Root(PathBuf);
 
 impl Site {
     /// A bank that signs with a key of this kind and knows so many TPPs, which poll.
@@ -46,7 +51,8 @@ impl Site {
         around: &Surroundings,
     ) -> Result<Self, Failure> {
         let site = Self::found(common, kind, around)?;
-        site.in_ledger(async |ledger, now| register(ledger, (0..tpps).map(|_| None), now).await)?;
+        let pollers = (0..tpps).map(|tpp| (client_id(tpp), None));
+        site.in_ledger(async |ledger, now| register(ledger, pollers, now).await)?;
         Ok(site)
     }
 
@@ -56,16 +62,38 @@ impl Site {
         kind: KeyKind,
         around: &Surroundings,
     ) -> Result<Self, Failure> {
-        let name = format!(".oyez-bench-{}", hex(&(around.random)()?[..4]));
-        let root = common.directory.join(name);
+        Self::with(common, kind, around, Home::of)
+    }
+
+    /// A bank whose ledger is to be filled: it is made, under the name that was given, and stays if it is kept.
+    pub(super) fn to_fill(common: &BenchCommon, around: &Surroundings) -> Result<Self, Failure> {
+        Self::with(common, KeyKind::P256, around, Home::to_fill)
+    }
+
+    fn with(
+        common: &BenchCommon,
+        kind: KeyKind,
+        around: &Surroundings,
+        home: impl FnOnce(&BenchCommon, &Path, &str, &Surroundings) -> Result<Home, Failure>,
+    ) -> Result<Self, Failure> {
+        let mark = hex(&(around.random)()?[..4]);
+        let root = common.directory.join(format!(".oyez-bench-{mark}"));
         fs::create_dir(&root).map_err(|error| Failure::file("make", &root, &error))?;
-        // From here on it is removed whatever happens.
+        // From here on all is removed whatever happens.
+        let root = Root(root);
+        let directory = root.0.join("bank");
+        init::run(
+            &Init {
+                directory: directory.clone(),
+                backend: Backend::Sqlite,
+            },
+            around,
+        )?;
         let site = Self {
+            home: home(common, &directory, &mark, around)?,
             root,
             now: around.now,
         };
-        let directory = site.bank();
-        init::run(&Init { directory }, around)?;
         if kind != KeyKind::Rsa2048 {
             site.sign_with(kind)?;
         }
@@ -75,27 +103,44 @@ impl Site {
     /// Works on the bank's ledger, while no server does.
     pub(super) fn in_ledger(
         &self,
-        work: impl AsyncFnOnce(&Ledger, Timestamp) -> Result<(), oyez_store::Error>,
+        work: impl AsyncFnOnce(&dyn Store, Timestamp) -> Result<(), oyez_store::Error>,
     ) -> Result<(), Failure> {
-        let now = self.timestamp();
-        ledger::work(&self.file("oyez.db"), Rules::default(), async |ledger| {
-            work(ledger, now).await
+        drive_alone(async {
+            let ledger = self.open(Which::Measured).await?;
+            let done = work(&*ledger.store(), self.timestamp()).await;
+            ledger.close().await?;
+            done.map_err(|error| ledger.place().failure(&error))
         })
+    }
+
+    /// Opens a ledger of this bank's, as a server would.
+    pub(super) async fn open(&self, which: Which) -> Result<Ledger, Failure> {
+        self.home.open(&self.bank(), which).await
+    }
+
+    /// Where its ledger is.
+    pub(super) fn home(&mut self) -> &mut Home {
+        &mut self.home
+    }
+
+    /// What a server must be told of it.
+    pub(super) fn settings(&self) -> Settings {
+        self.home.settings(Which::Measured)
+    }
+
+    /// The database's processes, where they are seen.
+    pub(super) fn cluster(&self) -> Option<Cluster> {
+        self.home.cluster()
     }
 
     /// Where `oyez serve` runs.
     pub(super) fn bank(&self) -> PathBuf {
-        self.root.join("bank")
+        self.root.0.join("bank")
     }
 
     /// A file of the bank's.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.bank().join(name)
-    }
-
-    /// The path of another ledger, which no server uses, on the same disk and with the same TPPs.
-    pub(super) fn other_ledger(&self) -> PathBuf {
-        self.root.join("alone.db")
     }
 
     /// When all this began.
@@ -151,9 +196,9 @@ impl Site {
     }
 }
 
-impl Drop for Site {
+impl Drop for Root {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.root).ok();
+        fs::remove_dir_all(&self.0).ok();
     }
 }
 
@@ -162,40 +207,86 @@ pub(super) fn client_id(tpp: u64) -> ClientId {
     ClientId::new(format!("bench-{tpp}")).expect("letters and digits are a client_id")
 }
 
-/// TPPs that want everything, each at its address; without one, by polling.
+/// The n-th TPP that is not measured: its events wait.
+pub(super) fn waiting_client_id(tpp: u64) -> ClientId {
+    ClientId::new(format!("waiting-{tpp}")).expect("letters and digits are a client_id")
+}
+
+/// TPPs that want everything, each at its address; without one, by polling. One that a former run knew has nothing outstanding
+/// afterwards.
 pub(super) async fn register(
-    ledger: &Ledger,
-    callback_urls: impl Iterator<Item = Option<String>>,
+    ledger: &dyn Store,
+    tpps: impl Iterator<Item = (ClientId, Option<String>)>,
     now: Timestamp,
 ) -> Result<(), oyez_store::Error> {
-    for (tpp, callback_url) in (0..).zip(callback_urls) {
-        let profile = Profile {
-            name: format!("Bench {tpp}"),
-            org_id: "DEVELOPMENT-ONLY-TPP".to_owned(),
-            software_id: format!("software-{tpp}"),
-            keys: KeySource::JwksUrl("https://localhost/jwks".to_owned()),
-            scopes: Vec::new(),
-            overrides: Overrides::default(),
-        };
-        ledger
-            .register_tpp(Actor::System, client_id(tpp), profile, now)
-            .await?;
+    for (client_id, callback_url) in tpps {
         let wish = Wish::Subscription(SubscriptionWish {
             callback_url,
             version: "4.0".parse().expect("4.0 is a version"),
             event_types: None,
         });
-        let id = RegistrationId::new(format!("s-{tpp}")).expect("letters and digits are an id");
-        let registered =
-            ledger.create_registration(client_id(tpp), id, wish, ApiVersion::V4_0, now);
-        registered.await?.expect("a new TPP has no registration");
+        let id = RegistrationId::new(format!("s-{client_id}"));
+        let id = id.expect("letters and digits are an id");
+        let made = ledger
+            .register_tpp(Actor::System, client_id.clone(), profile(&client_id), now)
+            .await?;
+        if made.is_some() {
+            let registered = ledger.create_registration(client_id, id, wish, ApiVersion::V4_0, now);
+            registered.await?.expect("a new TPP has no registration");
+        } else {
+            clear(ledger, &client_id, now).await?;
+            let target = Target {
+                kind: Kind::Subscription,
+                id,
+                api: ApiVersion::V4_0,
+            };
+            let replaced = ledger.replace_registration(client_id, target, wish, now);
+            replaced.await?.expect("it was registered so");
+        }
     }
     Ok(())
+}
+
+/// Takes back what a former run left outstanding.
+async fn clear(
+    ledger: &dyn Store,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<(), oyez_store::Error> {
+    loop {
+        let filter = EventFilter {
+            client_id: Some(client_id.clone()),
+            state: Some(StateFilter::Outstanding),
+            ..EventFilter::default()
+        };
+        let found = ledger.list_events(filter, None, CLEARED_AT_ONCE).await?;
+        if found.rows.is_empty() {
+            return Ok(());
+        }
+        let jtis = found.rows.iter().map(|event| event.jti).collect();
+        ledger
+            .withdraw(Actor::System, client_id.clone(), jtis, now)
+            .await?;
+    }
+}
+
+fn profile(client_id: &ClientId) -> Profile {
+    Profile {
+        name: format!("Bench {client_id}"),
+        org_id: "DEVELOPMENT-ONLY-TPP".to_owned(),
+        software_id: format!("software-{client_id}"),
+        keys: KeySource::JwksUrl("https://localhost/jwks".to_owned()),
+        scopes: Vec::new(),
+        overrides: Overrides::default(),
+    }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))
 }
+
+/// As many as a list has at most.
+const CLEARED_AT_ONCE: u32 = 1_000;
 
 /// Longer than any run.
 const TOKENS_HOLD_FOR: Duration = Duration::from_secs(24 * 60 * 60);

@@ -97,6 +97,28 @@ impl Crowd {
 }
 
 impl Tpp {
+    /// Polls on and on, waits while there is nothing, tells of each SET that comes by its jti, and acknowledges it with the next
+    /// poll. It ends when a poll fails.
+    pub(super) async fn follow(mut self, batch: u64, mut came: impl FnMut(&str, &str)) -> Failure {
+        let mut acks = String::new();
+        loop {
+            let body = waiting(batch, &acks);
+            let request = post(POLL, &self.token, &self.headers, &body);
+            let answer = match self.connection.ask(&request).await {
+                Ok(answer) => answer,
+                Err(error) => return broken("a poll failed", &error),
+            };
+            let sets = match sets(answer) {
+                Ok(sets) => sets,
+                Err(failure) => return failure,
+            };
+            for (jti, set) in &sets {
+                came(jti, set);
+            }
+            acks = acknowledging(sets.keys().copied());
+        }
+    }
+
     /// Polls until `wanted` events came, and acknowledges the last of them too.
     pub(super) async fn haul(
         mut self,
@@ -133,13 +155,26 @@ impl Tpp {
             }
             haul.events += came;
             if manner == Manner::Acknowledging && came > 0 {
-                let jtis: Vec<_> = sets.keys().copied().collect();
-                acks = format!(",\"ack\":[\"{}\"]", jtis.join("\",\""));
+                acks = acknowledging(sets.keys().copied());
             } else if haul.events == wanted {
                 return Ok((self, haul));
             }
         }
     }
+}
+
+/// The request of a poll that waits.
+fn waiting(max: u64, acks: &str) -> String {
+    format!("{{\"maxEvents\":{max},\"returnImmediately\":false{acks}}}")
+}
+
+/// The member that acknowledges.
+fn acknowledging<'a>(jtis: impl Iterator<Item = &'a str>) -> String {
+    let jtis: Vec<_> = jtis.collect();
+    if jtis.is_empty() {
+        return String::new();
+    }
+    format!(",\"ack\":[\"{}\"]", jtis.join("\",\""))
 }
 
 /// The SETs of an answer.

@@ -51,7 +51,7 @@ fn outside(draft: &Draft, now: UnixTime) -> Vec<Finding> {
         findings.extend(keys::findings(signing, now));
     }
     if let Some(store) = &draft.store {
-        findings.push(ledger::finding(store));
+        findings.extend(ledger::findings(store));
     }
     findings
 }

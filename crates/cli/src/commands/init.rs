@@ -17,7 +17,7 @@ use oyez_web::internal::operators::{Operator, Role, hex};
 use serde_json::json;
 
 use super::Surroundings;
-use crate::args::Init;
+use crate::args::{Backend, Init};
 use crate::config;
 use crate::development::{
     Authority, CLIENT_ID, Identity, Keys, TOKEN_ISSUER, TOKEN_KEY, TPP_KEY, TPP_ORG_ID,
@@ -34,22 +34,32 @@ pub(crate) fn run(args: &Init, around: &Surroundings) -> Result<Reply, Failure> 
     let target = &args.directory;
     refuse_occupied(target)?;
     let site = Site::beside(target, &hex(&(around.random)()?[..4]))?;
-    site.write_config()?;
+    site.write_config(args.backend)?;
     site.write_bank_key(around)?;
     site.write_tokens(around)?;
     let tpp_keys = site.write_development_identities(around)?;
-    site.write_ledger(&tpp_keys, around)?;
+    let ledger = match args.backend {
+        Backend::Sqlite => {
+            site.write_ledger(&tpp_keys, around)?;
+            LEDGER
+        }
+        Backend::Postgres => {
+            site.write_database(around)?;
+            DATABASE
+        }
+    };
     site.move_to(target)?;
+    let all: Vec<_> = MADE.iter().chain(ledger).collect();
     let mut table = Table::new(&["MADE", "WHAT IT IS"]);
-    for (name, what) in MADE {
+    for (name, what) in &all {
         table.row(vec![
             target.join(name).display().to_string(),
-            what.to_owned(),
+            (*what).to_owned(),
         ]);
     }
-    let made: Vec<_> = MADE.iter().map(|(name, _)| target.join(name)).collect();
+    let made: Vec<_> = all.iter().map(|(name, _)| target.join(name)).collect();
     let config = target.join(CONFIG);
-    Ok(Reply::new(
+    let reply = Reply::new(
         table.render(),
         json!({ "config": config, "client_id": CLIENT_ID, "made": made }),
     )
@@ -57,11 +67,26 @@ pub(crate) fn run(args: &Init, around: &Surroundings) -> Result<Reply, Failure> 
     .remark(format!(
         "Hand out {} and delete it: only hashes are kept.",
         target.join(TOKENS_SHOWN).display()
-    ))
-    .remark(format!(
-        "Next: oyez check -c {0} && oyez serve -c {0}",
-        config.display()
-    )))
+    ));
+    let serve = format!("oyez check -c {0} && oyez serve -c {0}", config.display());
+    Ok(match args.backend {
+        Backend::Sqlite => reply.remark(format!("Next: {serve}")),
+        Backend::Postgres => reply
+            .remark(format!(
+                "Next, as a superuser of the database: psql -f {}",
+                target.join(STATEMENTS).display()
+            ))
+            .remark(format!(
+                "Then: oyez migrate -c {} && {serve}",
+                config.display()
+            ))
+            .remark(format!(
+                "Then make the TPP known: oyez tpps register {CLIENT_ID} --name 'DEVELOPMENT ONLY' --org-id {TPP_ORG_ID} \
+                 --software-id {TPP_SOFTWARE_ID} --jwks {} -c {}, with the operator's token in OYEZ_TOKEN",
+                target.join("development/tpp.jwks").display(),
+                config.display()
+            )),
+    })
 }
 
 /// Only a place that is free is built on.
@@ -105,9 +130,9 @@ impl Site {
         Ok(Self { path })
     }
 
-    fn write_config(&self) -> Result<(), Failure> {
+    fn write_config(&self, backend: Backend) -> Result<(), Failure> {
         let token_issuer = format!("\"{TOKEN_ISSUER}\"");
-        let set = BTreeMap::from([
+        let mut set = BTreeMap::from([
             ("bank.issuer", "\"https://localhost:8443\""),
             ("bank.org_id", "\"DEVELOPMENT-ONLY-BANK\""),
             ("bank.base_url", "\"https://localhost:8443\""),
@@ -119,7 +144,31 @@ impl Site {
             ("tokens.jwks", "\"development/tokens.jwks\""),
             ("internal.tokens_file", "\"tokens\""),
         ]);
+        if backend == Backend::Postgres {
+            set.extend([
+                ("store.backend", "\"postgres\""),
+                ("store.url", "\"postgresql://oyez@localhost/oyez\""),
+                ("store.password_file", "\"store.password\""),
+                // To another machine it is asked for.
+                ("store.tls", "\"off\""),
+            ]);
+        }
         write_public(&self.path.join(CONFIG), config::render(&set).as_bytes())
+    }
+
+    /// A password for the database's user, and the statements that make both.
+    fn write_database(&self, around: &Surroundings) -> Result<(), Failure> {
+        let password = hex(&(around.random)()?);
+        write_secret(
+            &self.path.join("store.password"),
+            format!("{password}\n").as_bytes(),
+        )?;
+        let statements = format!(
+            "-- Once, as a superuser of the database. The password stands in store.password, too.\n\
+             CREATE ROLE oyez LOGIN PASSWORD '{password}';\n\
+             CREATE DATABASE oyez OWNER oyez ENCODING 'UTF8' TEMPLATE template0;\n"
+        );
+        write_secret(&self.path.join(STATEMENTS), statements.as_bytes())
     }
 
     fn write_bank_key(&self, around: &Surroundings) -> Result<(), Failure> {
@@ -226,9 +275,10 @@ fn no_key(error: &dyn std::error::Error) -> Failure {
 
 const CONFIG: &str = "oyez.toml";
 const TOKENS_SHOWN: &str = "tokens.secret";
+const STATEMENTS: &str = "database.sql";
 
 /// What stands in the directory afterwards.
-const MADE: [(&str, &str); 15] = [
+const MADE: [(&str, &str); 14] = [
     (CONFIG, "the configuration: every key, with what it means"),
     ("keys", "the bank's signing key and its manifest"),
     (
@@ -236,7 +286,6 @@ const MADE: [(&str, &str); 15] = [
         "tokens for the internal API, one per role, shown this once",
     ),
     ("tokens", "their hashes"),
-    ("oyez.db", "a ledger that knows one TPP, development-tpp"),
     (
         "development/ca.crt",
         "an authority that only this machine should trust",
@@ -262,4 +311,16 @@ const MADE: [(&str, &str); 15] = [
         "development/tokens.jwks",
         "its public key set, which tokens are checked with",
     ),
+];
+
+/// And with the embedded backend.
+const LEDGER: &[(&str, &str)] = &[("oyez.db", "a ledger that knows one TPP, development-tpp")];
+
+/// And with PostgreSQL.
+const DATABASE: &[(&str, &str)] = &[
+    (
+        STATEMENTS,
+        "the statements that make the database and its user",
+    ),
+    ("store.password", "the password of that user"),
 ];

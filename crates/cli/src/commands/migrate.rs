@@ -88,7 +88,12 @@ fn foresee(path: &Path) -> Result<Reply, Failure> {
 
 fn foresee_shared(store: &Store) -> Result<Reply, Failure> {
     let (place, found) = inspect(store)?;
-    Ok(foreseen(&place, found.schema, found.schema_newest))
+    if let Some(error) = found.refusal() {
+        return Err(place.failure(&error));
+    }
+    // A newer oyez may have been here, and this one serve nevertheless.
+    let to = found.schema_newest.max(found.schema);
+    Ok(foreseen(&place, found.schema, to))
 }
 
 fn foreseen(ledger: &Place, from: u32, to: u32) -> Reply {

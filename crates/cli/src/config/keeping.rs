@@ -67,6 +67,9 @@ section! {
         /// PostgreSQL: where processes listen to each other's news, if the URL leads to a pooler that does not carry it; with
         /// the same user and password.
         listen_url: Option<DatabaseUrl> = optional("\"postgresql://oyez@db1.bank.example:5432/oyez\"", parsed(DATABASE));
+        /// PostgreSQL: a standby that lists of events, endpoints, minutes and the audit trail are read from, as long as it lags
+        /// by 10 seconds at most; with the same user, password and TLS.
+        replica_url: Option<DatabaseUrl> = optional("\"postgresql://oyez@db2.bank.example/oyez\"", parsed(DATABASE));
     }
 }
 

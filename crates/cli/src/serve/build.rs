@@ -19,12 +19,13 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::attending::Attending;
 use super::doors::{Door, Doors};
 use super::housekeeping::{BATCH_MAX, Housekeeping};
 use super::material::{Latest, Material, TlsFiles};
 use super::outward::Outward;
 use super::reload::Source;
-use super::{Roles, choices, pushing};
+use super::{Roles, attending, choices, pushing};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -37,6 +38,8 @@ pub(crate) struct Server {
     pub(super) bank: Arc<Bank>,
     /// Pushes, if this process does.
     pub(super) delivery: Option<Arc<Delivery>>,
+    /// Says that it answers TPPs, if there may be others that do.
+    pub(super) attending: Option<Attending>,
     pub(super) tpp: Option<Face>,
     pub(super) internal: Option<Face>,
     pub(super) housekeeping: Housekeeping,
@@ -82,14 +85,19 @@ pub(crate) async fn build(
         store: Arc::clone(&store),
     });
     store.listen(Arc::downgrade(&bank.waiters) as _);
+    let node_id = attending::node(&config.store, &bank.random);
     let mut delivery = None;
     if roles.delivery && config.features.push {
-        delivery = Some(pushing::delivery(config, &bank, &mut material, &tasks)?);
+        let node_id = node_id.clone();
+        let pushes = pushing::delivery(config, &bank, node_id, &mut material, &tasks)?;
+        delivery = Some(pushes);
     }
     let draining = CancellationToken::new();
-    let mut tpp = None;
+    let (mut tpp, mut attending) = (None, None);
     if let Some(door) = doors.tpp {
-        tpp = Some(tpp_face(config, door, &bank, &mut material, &tasks)?);
+        let share = Arc::new(tpp::Share::default());
+        attending = Attending::of(config, &store, node_id, &share);
+        tpp = Some(tpp_face(config, door, &bank, share, &mut material, &tasks)?);
     }
     let mut internal = None;
     if let Some(door) = doors.internal {
@@ -107,6 +115,7 @@ pub(crate) async fn build(
         ledger,
         bank,
         delivery,
+        attending,
         tpp,
         internal,
         housekeeping: Housekeeping {
@@ -142,6 +151,7 @@ fn tpp_face(
     config: &Config,
     door: Door,
     bank: &Arc<Bank>,
+    share: Arc<tpp::Share>,
     material: &mut Material,
     tasks: &TaskTracker,
 ) -> Result<Face, Failure> {
@@ -152,6 +162,7 @@ fn tpp_face(
         tpp_keys: outward.tpp_keys()?,
         resolver: Arc::new(SystemResolver),
         options: choices::tpp_options(config),
+        share,
     });
     let listener = &config.listener;
     let tls = material.tls(&TlsFiles {
@@ -203,7 +214,8 @@ fn internal_face(
     })
 }
 
-fn rules(config: &Config) -> Result<Rules, Failure> {
+/// What the configuration decides of the domain's rules.
+pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
     let schemas: Result<Vec<_>, _> = schemas::read(config).into_iter().collect();
     let mend = "oyez check says more";
     let schemas = schemas.map_err(|what| Failure::environment(what, mend))?;

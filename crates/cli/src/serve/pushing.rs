@@ -10,19 +10,20 @@ use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::{Answer, Attempt};
 use oyez_domain::versions::FinancialId;
 use oyez_outbound::{HeaderValue, SystemResolver};
+use oyez_web::Bank;
 use oyez_web::metrics::{Metrics, Pushed};
-use oyez_web::{Bank, Random};
 use tokio_util::task::TaskTracker;
 
 use super::material::Material;
 use super::outward::Outward;
-use crate::config::{Backend, Config, Store};
+use crate::config::{Backend, Config};
 use crate::failure::Failure;
 
 /// Everything that pushes.
 pub(super) fn delivery(
     config: &Config,
     bank: &Bank,
+    node_id: NodeId,
     material: &mut Material,
     tasks: &TaskTracker,
 ) -> Result<Arc<Delivery>, Failure> {
@@ -37,22 +38,9 @@ pub(super) fn delivery(
         chance,
         observe: Arc::new(Watch(Arc::clone(&bank.metrics))),
     };
-    let node = node(&config.store, &bank.random);
-    let delivery = Delivery::new(parts, options(config, node));
+    let delivery = Delivery::new(parts, options(config, node_id));
     bank.store.listen(Arc::downgrade(&delivery) as _);
     Ok(delivery)
-}
-
-/// The name of this process among those that share the ledger.
-fn node(store: &Store, random: &Random) -> NodeId {
-    match (store.backend, &store.node) {
-        (Backend::Sqlite, _) => NodeId::new(NODE).expect("the name is a good one"),
-        (Backend::Postgres, Some(node)) => node.clone(),
-        (Backend::Postgres, None) => {
-            let digits = random.bytes().map(|byte| format!("{byte:02x}")).concat();
-            NodeId::new(format!("{NODE}-{digits}")).expect("digits are a good name")
-        }
-    }
 }
 
 fn options(config: &Config, node_id: NodeId) -> Options {
@@ -182,6 +170,3 @@ fn why(answer: &Answer) -> String {
         Answer::Error { class, detail } => format!("{class}: {detail}"),
     }
 }
-
-/// An embedded ledger has one node.
-const NODE: &str = "oyez";

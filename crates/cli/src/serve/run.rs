@@ -85,6 +85,9 @@ impl Server {
             let stop = self.draining.clone();
             crew.start(DELIVERY, async move { delivery.run(stop).await });
         }
+        if let Some(attending) = self.attending.take() {
+            crew.start("attending", attending.run(self.draining.clone()));
+        }
         let hang_up = on(SignalKind::hangup())?;
         let sources = std::mem::take(&mut self.sources);
         let bank = &self.bank;

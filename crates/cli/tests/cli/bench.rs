@@ -1,12 +1,88 @@
 //! `oyez bench`: the real thing with as little load as will do, so that it is known to run and to end. What it measures so means
 //! nothing.
 
+use oyez_testkit::postgres::{Database, runtime};
+
+use crate::bank::{Desk, Done};
+
+/// A PostgreSQL as a benchmark finds it: a user who may make databases, and nothing else.
+struct Playground {
+    database: Database,
+    user: String,
+}
+
+impl Playground {
+    fn new() -> Self {
+        let database = runtime().block_on(Database::empty());
+        let user = format!("{}_user", database.name());
+        let made = format!("CREATE ROLE {user} LOGIN CREATEDB");
+        runtime().block_on(database.run(&made));
+        Self { database, user }
+    }
+
+    fn url(&self) -> String {
+        let user = format!("//{}@", self.user);
+        self.database.url().replace("//postgres@", &user)
+    }
+
+    /// The databases that this user made and that are still there.
+    fn left(&self) -> Vec<String> {
+        let user = &self.user;
+        let asked = format!(
+            "SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = '{user}' ORDER BY 1"
+        );
+        runtime().block_on(self.database.ask(&asked))
+    }
+}
+
+impl Drop for Playground {
+    fn drop(&mut self) {
+        for name in self.left() {
+            let dropped = format!("DROP DATABASE {name} WITH (FORCE)");
+            runtime().block_on(self.database.run(&dropped));
+        }
+        let dropped = format!("DROP ROLE {}", self.user);
+        runtime().block_on(self.database.run(&dropped));
+    }
+}
+
+fn refused(desk: &Desk, words: &str, code: i32, mend: &str) {
+    let Done {
+        code: was, stderr, ..
+    } = desk.run(words);
+    assert_eq!(was, code, "{stderr}");
+    assert!(stderr.contains(mend), "{stderr}");
+    let left = std::fs::read_dir(desk.path(".")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_bank_that_is_not_a_benchmarks_is_never_opened() {
+    let desk = Desk::empty();
+    let postgres = "bench accept --backend postgres";
+    refused(&desk, postgres, 2, "OYEZ_BENCH_DATABASE");
+    let nobody = format!("{postgres} --database postgresql://nobody@127.0.0.1:1/none");
+    refused(&desk, &nobody, 3, "mend: name one that runs");
+    for name in ["oyez.db", "bank/oyez.db"] {
+        let words = format!("bench poll --ledger {name}");
+        refused(&desk, &words, 2, "mend: give it a name such as past.bench");
+    }
+    refused(
+        &desk,
+        "bench poll --ledger past.bench",
+        3,
+        "`oyez bench fill`",
+    );
+    refused(&desk, "bench fill", 2, "mend: name it: --ledger");
+}
+
 mod slow {
     use std::fs;
 
     use serde_json::Value;
 
-    use crate::bank::Desk;
+    use super::Playground;
+    use crate::bank::{Desk, Done};
 
     /// The figures that every run names.
     const NAMED: [&str; 8] = [
@@ -20,68 +96,182 @@ mod slow {
         "events",
     ];
 
-    /// Runs it and answers the object on the last line.
-    fn measured(words: &str) -> Value {
-        let desk = Desk::empty();
-        let done = desk.run(&format!("bench {words} --json"));
-        assert_eq!(done.code, 0, "{}", done.stderr);
-        let last = done.stdout.lines().last().unwrap();
-        let figures: Value = serde_json::from_str(last).unwrap();
-        for name in NAMED {
-            assert!(figures[name].as_f64().is_some(), "{name} in {figures}");
+    /// Where benchmarks run.
+    struct Ground {
+        desk: Desk,
+        postgres: Option<Playground>,
+    }
+
+    impl Ground {
+        /// One of each backend.
+        fn both() -> [Self; 2] {
+            [None, Some(Playground::new())].map(|postgres| Self {
+                desk: Desk::empty(),
+                postgres,
+            })
         }
-        assert_eq!(figures["backend"], "sqlite");
-        let left: Vec<_> = fs::read_dir(desk.path(".")).unwrap().collect();
-        assert!(left.is_empty(), "{left:?}");
-        figures
+
+        fn run(&self, words: &str) -> Done {
+            let Some(postgres) = &self.postgres else {
+                return self.desk.run(&format!("bench {words} --json"));
+            };
+            let words = format!("bench {words} --backend postgres --json");
+            let url = postgres.url();
+            self.desk
+                .run_with(&words, "", &[("OYEZ_BENCH_DATABASE", &url)])
+        }
+
+        /// Runs it and answers the object on the last line.
+        fn measured(&self, words: &str) -> Value {
+            let done = self.run(words);
+            assert_eq!(done.code, 0, "{}", done.stderr);
+            self.object(&done)
+        }
+
+        fn object(&self, done: &Done) -> Value {
+            let last = done.stdout.lines().last().unwrap();
+            let figures: Value = serde_json::from_str(last).unwrap();
+            for name in NAMED {
+                assert!(figures[name].as_f64().is_some(), "{name} in {figures}");
+            }
+            self.of_backend(&figures);
+            let database = figures["db_cpu_us_per_event"].as_f64();
+            assert_eq!(database.is_some(), self.postgres.is_some(), "{figures}");
+            figures
+        }
+
+        fn of_backend(&self, figures: &Value) {
+            let backend = self.postgres.as_ref().map_or("sqlite", |_| "postgres");
+            assert_eq!(figures["backend"], backend);
+        }
+
+        /// Nothing but this.
+        fn leaves(&self, files: &[&str], databases: &[&str]) {
+            let left = fs::read_dir(self.desk.path(".")).unwrap();
+            let left: Vec<_> = left.map(|it| it.unwrap().file_name()).collect();
+            match &self.postgres {
+                None => assert_eq!(left, files),
+                Some(postgres) => {
+                    assert!(left.is_empty(), "{left:?}");
+                    assert_eq!(postgres.left(), databases);
+                }
+            }
+        }
     }
 
     #[test]
     fn accepting_is_measured_and_leaves_nothing_behind() {
-        let figures = measured("accept --events 450 --connections 2 --tpps 3 --keyed");
-        assert_eq!(figures["events"], 450);
-        let one_by_one = measured("accept --events 30 --batch 1 --connections 4 --tpps 3");
-        assert_eq!(one_by_one["batch"], 1);
+        for ground in Ground::both() {
+            let figures = ground.measured("accept --events 450 --connections 2 --tpps 3 --keyed");
+            assert_eq!(figures["events"], 450);
+            let one_by_one =
+                ground.measured("accept --events 30 --batch 1 --connections 4 --tpps 3");
+            assert_eq!(one_by_one["batch"], 1);
+            ground.leaves(&[], &[]);
+        }
     }
 
     #[test]
     fn polling_is_measured_over_tls_and_behind_a_gateway() {
-        for transport in ["tls", "plain"] {
-            let words =
-                format!("poll --events 90 --batch 20 --tpps 2 --alg ES256 --transport {transport}");
-            let figures = measured(&words);
-            assert_eq!(figures["events"], 90);
-            assert!(figures["set_bytes"].as_u64().unwrap() > 500);
+        for ground in Ground::both() {
+            for transport in ["tls", "plain"] {
+                let words = format!(
+                    "poll --events 90 --batch 20 --tpps 2 --alg ES256 --transport {transport}"
+                );
+                let figures = ground.measured(&words);
+                assert_eq!(figures["events"], 90);
+                assert!(figures["set_bytes"].as_u64().unwrap() > 500);
+            }
+            ground.leaves(&[], &[]);
         }
     }
 
     #[test]
     fn waking_is_measured_over_tls_and_behind_a_gateway() {
-        for transport in ["tls", "plain"] {
-            let words =
-                format!("long-poll --waiters 12 --tpps 3 --alg ES256 --transport {transport}");
-            let figures = measured(&words);
-            assert_eq!(figures["waiters"], 12);
-            assert!(figures["kib_per_waiter"].as_f64().is_some());
-            assert!(figures["wake_ms"].as_f64().unwrap() > 0.0);
+        for ground in Ground::both() {
+            for transport in ["tls", "plain"] {
+                let words =
+                    format!("long-poll --waiters 12 --tpps 3 --alg ES256 --transport {transport}");
+                let figures = ground.measured(&words);
+                assert_eq!(figures["waiters"], 12);
+                assert!(figures["kib_per_waiter"].as_f64().is_some());
+                assert!(figures["wake_ms"].as_f64().unwrap() > 0.0);
+            }
+            ground.leaves(&[], &[]);
         }
     }
 
     #[test]
     fn pushing_is_measured_and_every_event_is_accounted_for() {
-        let words =
-            "push --events 300 --tpps 3 --alg ES256 --ahead 1000 --bad-neighbours --outstanding 50";
-        let figures = measured(words);
-        assert_eq!(figures["events"], 300);
-        for name in [
-            "half_p99_ms",
-            "beside_p99_ms",
-            "beside_to_alone",
-            "rss_peak_mib",
-        ] {
-            assert!(figures[name].as_f64().unwrap() > 0.0, "{name} in {figures}");
+        for ground in Ground::both() {
+            let words = "push --events 300 --tpps 3 --alg ES256 --ahead 1000 --bad-neighbours --outstanding 50";
+            let figures = ground.measured(words);
+            assert_eq!(figures["events"], 300);
+            for name in [
+                "half_p99_ms",
+                "beside_p99_ms",
+                "beside_to_alone",
+                "rss_peak_mib",
+            ] {
+                assert!(figures[name].as_f64().unwrap() > 0.0, "{name} in {figures}");
+            }
+            let over_http_2 =
+                ground.measured("push --events 300 --tpps 3 --alg ES256 --ahead 1000 --http 2");
+            assert_eq!(over_http_2["http"], "2");
+            ground.leaves(&[], &[]);
         }
-        let over_http_2 = measured("push --events 300 --tpps 3 --alg ES256 --ahead 1000 --http 2");
-        assert_eq!(over_http_2["http"], "2");
+    }
+
+    #[test]
+    fn the_steady_state_is_measured_by_quarters_and_the_exit_code_says_whether_it_lasts() {
+        for ground in Ground::both() {
+            let done = ground.run("steady --events 1000 --tpps 4 --batch 20");
+            let figures = ground.object(&done);
+            let lasts = figures["last_to_first"].as_f64().unwrap() >= 0.9;
+            assert_eq!(done.code, i32::from(!lasts), "{}", done.stderr);
+            assert_eq!(figures["events"], 1000);
+            for quarter in ["first", "second", "third", "last"] {
+                for name in ["rate", "p99_ms", "ledger_mib"] {
+                    let name = format!("{quarter}_{name}");
+                    assert!(
+                        figures[&name].as_f64().unwrap() > 0.0,
+                        "{name} in {figures}"
+                    );
+                }
+                for name in ["outstanding_dead", "queues_dead", "outstanding_mib"] {
+                    let is_told = figures[format!("{quarter}_{name}")].as_f64().is_some();
+                    assert_eq!(is_told, ground.postgres.is_some(), "{name} in {figures}");
+                }
+            }
+            ground.leaves(&[], &[]);
+        }
+    }
+
+    #[test]
+    fn a_ledger_with_a_past_is_made_measured_again_and_again_and_stays() {
+        for ground in Ground::both() {
+            let name = match &ground.postgres {
+                None => "past.bench".to_owned(),
+                Some(postgres) => format!("{}_bench", postgres.database.name()),
+            };
+            let fill = format!("fill --settled 2000 --outstanding 60 --tpps 3 --ledger {name}");
+            let done = ground.run(&fill);
+            assert_eq!(done.code, 0, "{}", done.stderr);
+            let figures: Value = serde_json::from_str(done.stdout.trim()).unwrap();
+            ground.of_backend(&figures);
+            assert_eq!(figures["events"], 2060);
+            assert!(figures["rate"].as_f64().unwrap() > 0.0, "{figures}");
+            for words in [
+                "accept --events 450 --connections 2 --tpps 3",
+                "push --events 300 --tpps 3 --alg ES256 --ahead 1000",
+                "poll --events 90 --batch 20 --tpps 2 --alg ES256",
+                "poll --events 90 --batch 20 --tpps 2 --alg ES256",
+            ] {
+                let figures = ground.measured(&format!("{words} --ledger {name}"));
+                assert_eq!(figures["ledger"], name.as_str());
+            }
+            assert_eq!(ground.run(&fill).code, 3, "it is there already");
+            ground.leaves(&["past.bench", "past.bench.lock"], &[&name]);
+        }
     }
 }

@@ -86,7 +86,7 @@ impl Node {
             hold: Hold::Keep,
         };
         store
-            .report_lanes(self.lease.clone(), vec![report])
+            .report_lanes(self.lease.clone(), vec![report], self.office.bank.now())
             .await
             .unwrap();
     }

@@ -11,6 +11,8 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "check --help",
         "serve --help",
         "migrate --help",
+        "store --help",
+        "store copy --help",
         "keys --help",
         "keys new --help",
         "keys rotate --help",
@@ -30,6 +32,8 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "bench poll --help",
         "bench long-poll --help",
         "bench push --help",
+        "bench steady --help",
+        "bench fill --help",
         "verify --help",
     ];
     assert_session!(Desk::empty().session(&commands));

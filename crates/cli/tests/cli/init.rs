@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use oyez_testkit::certificates::Authority;
+use oyez_testkit::postgres::Cluster;
+
 use super::bank::{Desk, assert_session, files};
 
 #[test]
@@ -86,4 +89,36 @@ fn a_failure_leaves_nothing_half_done() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(left, ["bank"]);
+}
+
+#[test]
+fn the_statements_that_init_writes_make_the_database_that_its_configuration_asks_for() {
+    let authority = Authority::new("the database's own");
+    let cluster = Cluster::start_secured(&authority.server(&["localhost"]));
+    let desk = Desk::empty();
+    let made = desk.run("init bank --backend postgres");
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    assert!(!desk.path("bank/oyez.db").exists());
+    let statements = desk.read("bank/database.sql");
+    for statement in statements.lines().filter(|line| !line.starts_with("--")) {
+        cluster.ask(statement);
+    }
+    desk.write("bank/ca.crt", &authority.pem());
+    // As it stands but for the port, and that a password goes over the network.
+    let url = format!("postgresql://oyez@localhost:{}/oyez", cluster.port());
+    let variables = [
+        ("OYEZ_STORE__URL", url.as_str()),
+        ("OYEZ_STORE__TLS", "verify-full"),
+        ("OYEZ_STORE__TRUST_ANCHORS", "ca.crt"),
+    ];
+    let migrated = desk.run_with("migrate -c bank/oyez.toml", "", &variables);
+    assert_eq!(migrated.code, 0, "{}", migrated.stderr);
+    let checked = desk.run_with("check -c bank/oyez.toml", "", &variables);
+    assert_eq!(checked.code, 0, "{}", checked.stdout);
+    let password = desk.read("bank/store.password");
+    assert!(!made.stdout.contains(password.trim()) && !made.stderr.contains(password.trim()));
+    let secret = |name: &str| name == "database.sql" || name == "store.password";
+    let secrets = files(&desk.path("bank"));
+    let secrets: Vec<_> = secrets.iter().filter(|(name, _)| secret(name)).collect();
+    assert!(secrets.len() == 2 && secrets.iter().all(|(_, mode)| *mode == 0o600));
 }

@@ -24,5 +24,6 @@ mod renewal;
 mod serve;
 mod shared;
 mod storage;
+mod store;
 mod tpps;
 mod verify;

@@ -1,13 +1,16 @@
 //! Several servers of one bank over one ledger, behind a balancer each for TPPs and for the bank's own; and what breaks there.
 //!
 //! `churn` kills and restarts them, `outages` take the database away, `failover` has a standby take over, `pause` has one
-//! of them stand still, `silence` has them not hear from each other.
+//! of them stand still, `silence` has them not hear from each other, `sharing` and `rates` look at how they divide their work and what
+//! TPPs may ask for.
 
 mod churn;
 mod crowd;
 mod failover;
 mod outages;
 mod pause;
+mod rates;
+mod sharing;
 mod silence;
 
 use std::net::SocketAddr;

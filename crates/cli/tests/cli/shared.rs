@@ -197,6 +197,34 @@ fn a_check_says_what_is_in_the_database() {
     );
 }
 
+// I-06
+#[test]
+fn who_may_not_make_parts_of_history_is_told_the_sql_that_lets_them() {
+    let cluster = Cluster::start(Durability::None);
+    let desk = Desk::with_bank();
+    let url = cluster.address();
+    assert_eq!(migrate(&desk, &url, &[]).code, 0);
+    cluster.ask("CREATE ROLE guest LOGIN");
+    cluster.ask("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO guest");
+    let as_guest = url.replace("postgres@", "guest@");
+    let store = [
+        ("OYEZ_STORE__BACKEND", "postgres"),
+        ("OYEZ_STORE__URL", &*as_guest),
+    ];
+    let checked = desk.run_with("check -c bank/oyez.toml", "", &store);
+    assert_eq!(checked.code, 1, "{}", checked.stdout);
+    let refused = desk.run_with("serve -c bank/oyez.toml", "", &store);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    for said in [checked.stdout, refused.stderr] {
+        assert!(said.contains("GRANT postgres TO guest;"), "{said}");
+    }
+    cluster.ask("GRANT postgres TO guest");
+    let checked = desk.run_with("check -c bank/oyez.toml", "", &store);
+    let said = checked.stdout;
+    assert!(said.contains("this machine's clock: 0.0 s"), "{said}");
+    assert!(!said.contains("GRANT"), "{said}");
+}
+
 /// Far longer than the longest distance between two tries.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// As long as a poll waits by default.

@@ -139,7 +139,8 @@ impl Lane<'_> {
             hold: Hold::Keep,
         };
         self.asked.report = true;
-        let answer = self.node.parts.store.report_lanes(lease, vec![report]);
+        let now = self.node.parts.clock.now();
+        let answer = self.node.parts.store.report_lanes(lease, vec![report], now);
         self.ledger.push(Box::pin(async move {
             let answer = answer.await;
             Told::Reported(Reported {

@@ -143,6 +143,11 @@ impl Lane<'_> {
         self.rest.more |= self.rest.stale && has_lingered && self.is_quiet();
     }
 
+    /// Nothing goes on, and nothing but news of something to push changes that before the next look at the clock.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.may_act() && self.is_quiet() && !self.rest.more && self.endpoint.is_responsive()
+    }
+
     /// Nothing is held, in flight or on its way to the ledger.
     fn is_quiet(&self) -> bool {
         self.held() == 0

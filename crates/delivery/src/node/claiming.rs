@@ -1,4 +1,4 @@
-//! Lanes come: those that have something to do, and now and then all of them.
+//! Lanes come: of those that have something to do this node's share, and now and then all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Node<'_> {
         let lanes_max = match wanted {
             // All at once: those that are let go again while others are still to come would come again.
             Wanted::All => free,
-            Wanted::Due => free.min(CLAIM_MAX),
+            Wanted::Share | Wanted::Due => free.min(CLAIM_MAX),
         };
         let lanes_max = u32::try_from(lanes_max).unwrap_or(u32::MAX);
         let store = &self.shared.parts.store;
@@ -75,7 +75,7 @@ impl Node<'_> {
         let wanted = if now >= self.all_at {
             Wanted::All
         } else {
-            Wanted::Due
+            Wanted::Share
         };
         (wanted, clock)
     }
@@ -95,8 +95,11 @@ impl Node<'_> {
         self.pause.clear();
         match claimed.wanted {
             Wanted::All => self.all_at = Instant::now() + ALL_EVERY,
-            Wanted::Due if lanes.len() >= CLAIM_MAX => self.sweep_at = Instant::now(),
-            Wanted::Due => {}
+            Wanted::Share | Wanted::Due => {
+                if lanes.len() >= CLAIM_MAX {
+                    self.sweep_at = Instant::now();
+                }
+            }
         }
         for lane in lanes {
             let (client_id, health) = (lane.client_id, lane.health);

@@ -53,13 +53,14 @@ impl Node<'_> {
                 self.tenure = Some(Arc::new(Tenure::new(lease, holds_until)));
                 self.sweep_at = now;
             }
-            (Ok(Some(_)), Some(tenure)) => {
+            (Ok(Some(lease)), Some(tenure)) => {
                 let lapsed = !tenure.holds(self.shared.parts.steady.elapsed());
                 tenure.renewed(holds_until);
                 if lapsed {
                     self.sweep_at = now;
                     self.shared.knock_everywhere();
                 }
+                self.give_up(lease.surplus, now);
             }
             (Ok(None), _) => {
                 self.lose_lease();

@@ -76,7 +76,8 @@ impl Node<'_> {
         self.asked.report = true;
         let reports = std::mem::take(&mut self.let_go);
         let store = &self.shared.parts.store;
-        let answer = store.report_lanes(tenure.lease.clone(), reports.clone());
+        let now = self.shared.parts.clock.now();
+        let answer = store.report_lanes(tenure.lease.clone(), reports.clone(), now);
         self.ledger
             .push(Box::pin(async { Told::Reported(reports, answer.await) }));
     }

@@ -16,6 +16,8 @@ pub struct Lease {
     pub epoch: u64,
     /// By the database's clock.
     pub expires_at: Timestamp,
+    /// So many lanes more than its share the node had when this was granted: it is to let go of them (D-09).
+    pub surplus: u64,
 }
 
 /// What a lane's owner says and asks by: whose it is, and since which claim. What is left of a former claim is refused, though
@@ -33,6 +35,8 @@ pub struct Claim {
 pub enum Wanted {
     /// Those that have something to do by now.
     Due,
+    /// Of those this node's share while others live, and what was passed over by them: see [`super::sharing`] (D-09).
+    Share,
     /// Those that sleep, too, whenever they are to wake. What sleeps for good though it has something to push, and whoever
     /// was given up without a probe, is woken first: it was left so under other terms.
     All,

@@ -1,5 +1,6 @@
 //! What the ledger tells those who wait: not what happened, only whom it may concern.
 
+use crate::event::Family;
 use crate::ids::ClientId;
 
 /// Something changed for a TPP. Whoever waits for that looks for itself: news may say too much, and never too little.
@@ -17,6 +18,17 @@ pub struct News {
     pub pushes: bool,
     /// The lane was taken from whoever drives it, who then pushes too: what it has read of the TPP, and holds, is out of date.
     pub freed: bool,
+}
+
+/// What somebody waits for of a TPP: a ledger whose news can be lost looks for itself whether there is any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// Whose.
+    pub client_id: ClientId,
+    /// Of these families a poll waits for events to fall due.
+    pub polls: Vec<Family>,
+    /// Its lane is driven here, and rests until something is to be pushed.
+    pub pushes: bool,
 }
 
 impl News {

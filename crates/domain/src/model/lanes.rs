@@ -10,6 +10,7 @@ use crate::ledger::lanes::{
     Claim, Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
     Wanted,
 };
+use crate::ledger::sharing::{Company, PASSED_OVER};
 use crate::time::Timestamp;
 
 /// A node's place.
@@ -47,6 +48,7 @@ impl Ledger {
             None => self.leases.get(&node_id).map_or(0, |row| row.epoch) + 1,
         };
         let expires_at = clock + ttl;
+        let name = node_id.clone();
         self.leases.insert(
             node_id.clone(),
             LeaseRow {
@@ -55,10 +57,38 @@ impl Ledger {
             },
         );
         Some(Lease {
+            surplus: self.company(clock, clock).surplus(&name),
             node_id,
             epoch,
             expires_at,
         })
+    }
+
+    /// Who shares the lanes, and those that are free and due by then.
+    fn company(&self, by: Timestamp, clock: Timestamp) -> Company {
+        let live = self.leases.iter();
+        let live = live.filter(|(node_id, row)| self.is_live(node_id, row.epoch, clock));
+        let mut company = Company {
+            loads: live.map(|(node_id, _)| (node_id.clone(), 0)).collect(),
+            ..Company::default()
+        };
+        for lane in self.lanes.values() {
+            match self.owner(lane, clock) {
+                Some(node_id) => *company.loads.entry(node_id.clone()).or_default() += 1,
+                None => {
+                    let is_due = |by| lane.wake_at.is_some_and(|wake_at| wake_at <= by);
+                    company.free += u64::from(is_due(by));
+                    company.passed_over += u64::from(is_due(by - PASSED_OVER));
+                }
+            }
+        }
+        company
+    }
+
+    /// Who has a lane, by a lease that holds.
+    fn owner<'a>(&self, lane: &'a LaneRow, clock: Timestamp) -> Option<&'a NodeId> {
+        let (node_id, epoch) = lane.owner.as_ref()?;
+        self.is_live(node_id, *epoch, clock).then_some(node_id)
     }
 
     /// A node leaves: its lanes are free at once.
@@ -95,27 +125,24 @@ impl Ledger {
         if !self.is_live(&lease.node_id, lease.epoch, clock) {
             return Vec::new();
         }
-        let by = match wanted {
-            Wanted::Due => now,
+        let (by, room) = match wanted {
+            Wanted::Due => (now, u64::MAX),
+            Wanted::Share => (now, self.company(now, clock).room(&lease.node_id)),
             Wanted::All => {
                 self.wake_sleepers(now);
-                Timestamp::MAX
+                (Timestamp::MAX, u64::MAX)
             }
         };
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
         let mut free: Vec<(Timestamp, ClientId)> = self
             .lanes
             .iter()
-            .filter(|(_, lane)| {
-                !lane
-                    .owner
-                    .as_ref()
-                    .is_some_and(|(node, epoch)| self.is_live(node, *epoch, clock))
-            })
+            .filter(|(_, lane)| self.owner(lane, clock).is_none())
             .filter_map(|(client_id, lane)| Some((lane.wake_at?, client_id.clone())))
             .filter(|(wake_at, _)| *wake_at <= by)
             .collect();
         free.sort();
-        free.truncate(lanes_max as usize);
+        free.truncate(room.min(lanes_max as usize));
         free.into_iter()
             .map(|(_, client_id)| {
                 let lane = self.lanes.entry(client_id.clone()).or_default();
@@ -207,17 +234,17 @@ impl Ledger {
                     .state
                     .is_none_or(|state| lane.health.state() == state)
         };
-        let rows = self.lanes.iter().filter(wanted).map(|(client_id, lane)| {
-            let owner = lane.owner.as_ref();
-            let owner = owner.filter(|(node_id, epoch)| self.is_live(node_id, *epoch, clock));
-            LaneStatus {
+        let rows = self
+            .lanes
+            .iter()
+            .filter(wanted)
+            .map(|(client_id, lane)| LaneStatus {
                 client_id: client_id.clone(),
                 health: lane.health.clone(),
                 wake_at: lane.wake_at,
-                owner: owner.map(|(node_id, _)| node_id.clone()),
+                owner: self.owner(lane, clock).cloned(),
                 outstanding: self.outstanding_of(client_id).len() as u64,
-            }
-        });
+            });
         page(rows.collect(), rows_max, |lane| lane.client_id.clone())
     }
 

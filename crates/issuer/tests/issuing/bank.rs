@@ -1,4 +1,6 @@
 //! A bank with a ledger of its own, a clock that is driven by hand, and keys that can be exchanged.
+//!
+//! The ledger is a file, on PostgreSQL too: what issuing asks of a ledger is in the contract that both keep.
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;

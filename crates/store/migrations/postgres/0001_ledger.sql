@@ -5,7 +5,8 @@
 --
 -- Keys. Every table of events begins its key with the TPP: no lock, sequence or unique index is shared between two TPPs, and
 -- the tables can be distributed by `tpp`. Numbers that must grow (positions, entries of history) are drawn from the TPP's row
--- of `queues` under its lock. Identity columns exist in `tpps`, `kinds` and `audit` alone, which are small reference tables.
+-- of `queues` under its lock. Identity columns exist in `tpps`, `kinds` and `audit` alone, which are small reference tables, and
+-- the epochs of `nodes` are drawn from a sequence.
 --
 -- No foreign keys: each would lock a row of the table it points to for every row written, and meet other TPPs there. What
 -- they would guarantee, the lock of the TPP does.
@@ -44,6 +45,7 @@ CREATE TABLE queues (
     kinds_from    bigint[]  NOT NULL DEFAULT '{}',
     unlisted_from bigint,                    -- from this position on events may have no push_at, though there is an address
     accepted_until bigint NOT NULL DEFAULT 0, -- the latest moment of an acceptance: after now, if a clock was set back
+    unordered_to  bigint NOT NULL DEFAULT 0, -- up to this position some stand behind what was accepted minutes after them
     seen_at       bigint NOT NULL DEFAULT 0, -- about when it was given events last: whoever comes much earlier has a clock set back
     -- Lower bounds, that a walk along an index begins at: entries of rows that are gone lie before them, and stay in the
     -- index until it is vacuumed. A bound may be too low, never too high. Whoever makes a row of `outstanding` due sooner, or
@@ -237,11 +239,19 @@ CREATE TABLE polls (
 ) PARTITION BY RANGE (at);
 CREATE INDEX polls_by_interaction ON polls (interaction_id);
 
--- Keys that were compromised: nothing that they sign is kept.
+-- Keys that were compromised: nothing that they sign is kept, and nothing that they signed is sent. What they signed is
+-- superseded TPP by TPP; how far that has come stands here, so that anybody can go on with it.
 CREATE TABLE disowned_keys (
-    kid         text   PRIMARY KEY,
-    disowned_at bigint NOT NULL
+    kid             text    PRIMARY KEY,
+    disowned_at     bigint  NOT NULL,
+    actor           text    NOT NULL,
+    superseded      bigint  NOT NULL DEFAULT 0, -- SETs so far
+    walked_tpp      bigint  NOT NULL DEFAULT 0,
+    walked_position bigint  NOT NULL DEFAULT 0, -- of that TPP
+    is_over         boolean NOT NULL DEFAULT false
 );
+-- Whoever reads a SET to send it asks for these: there are none but in the seconds after a key was disowned.
+CREATE INDEX disowned_keys_unfinished ON disowned_keys (kid) WHERE NOT is_over;
 
 CREATE TABLE idempotency (
     tpp         bigint NOT NULL,
@@ -269,13 +279,18 @@ CREATE TABLE minutes (
 CREATE INDEX minutes_by_age ON minutes (minute);
 
 -- Who pushes to whom, and what is known of the endpoint.
+-- Moments are by this database's clock.
 CREATE TABLE nodes (
-    node_id    text   COLLATE "C" PRIMARY KEY,
-    epoch      bigint NOT NULL,
-    expires_at bigint NOT NULL -- by this database's clock
+    node_id       text   COLLATE "C" PRIMARY KEY,
+    epoch         bigint NOT NULL DEFAULT 0, -- of its lease to push
+    expires_at    bigint NOT NULL DEFAULT 0,
+    attends_until bigint NOT NULL DEFAULT 0  -- until then it answers TPPs
 ) WITH (fillfactor = 50);
+-- What epochs are drawn from: a node that was forgotten and comes back by its name has none that it had before.
+CREATE SEQUENCE epochs;
 
--- Rows are locked in the order of `tpp`, and by whoever holds no other lock than TPPs' queues.
+-- Rows are locked in the order of `tpp`, and by whoever holds no other lock than TPPs' queues. `next_probe_at`, `wake_at` and
+-- `news_at` are by this database's clock.
 CREATE TABLE lanes (
     tpp           bigint   PRIMARY KEY,
     claim         bigint   NOT NULL DEFAULT 0, -- grows with each claim: what is left of a former one is refused

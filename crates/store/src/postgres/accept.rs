@@ -203,10 +203,7 @@ fn take_in(
     let notice = &item.notice;
     let family = i16::try_from(family_code(notice.resource.family)).unwrap_or_default();
     let state = changes.state(tpp)?;
-    state.totals.accepted += 1;
-    state.accepted_until = state.accepted_until.max(now);
-    state.is_changed = true;
-    let position = state.totals.accepted;
+    let position = state.accepts(now);
     if !state.kinds.iter().any(|(known, _)| *known == kind) {
         state.kinds.push((kind, position));
     }
@@ -246,7 +243,7 @@ fn take_in(
     changes.tally.flow(tpp, now).accepted += 1;
     changes.polls_news(tpp, &owner);
     if is_pushed {
-        changes.lane_news(tpp, now)?;
+        changes.lane_news(tpp, now, now)?;
     }
     Ok(())
 }

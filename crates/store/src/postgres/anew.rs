@@ -6,8 +6,7 @@
 use oyez_domain::ids::Jti;
 use oyez_domain::time::Timestamp;
 
-use super::columns::jti;
-use super::columns::uuids;
+use super::columns::{count, jti, uuids};
 use super::errors::expect_rows;
 use super::unit::Unit;
 use crate::Error;
@@ -17,7 +16,16 @@ use crate::codes::TppId;
 pub(super) async fn begin(unit: &Unit, tpp: TppId, now: Timestamp) -> Result<u64, Error> {
     let changed = unit.execute(BEGIN, &[&tpp.0]).await?;
     expect_rows(changed, 1, "beginning anew")?;
-    unit.execute(BEGIN_ANEW, &[&tpp.0, &now.unix_ms()]).await
+    let begin = |events_max: Option<i64>| async move {
+        let now = now.unix_ms();
+        unit.execute(BEGIN_ANEW, &[&tpp.0, &now, &events_max]).await
+    };
+    let begun = begin(Some(AT_ONCE_MAX)).await?;
+    if count(begun) < AT_ONCE_MAX {
+        return Ok(begun);
+    }
+    unit.take_its_time().await?;
+    Ok(begun + begin(None).await?)
 }
 
 /// As [`begin`], for some events; answers which of them are outstanding.
@@ -34,6 +42,10 @@ pub(super) async fn begin_some(
     rows.iter().map(|row| jti(row, 0)).collect()
 }
 
+/// Some tenths of a second. An endpoint that is away has a few charged at a time; one that refuses everything may have a whole
+/// backlog.
+const AT_ONCE_MAX: i64 = 10_000;
+
 // What is due sooner than it was may be due before everything else.
 const BEGIN: &str = "UPDATE queues SET begun = begun + 1, push_from = 0 WHERE tpp = $1";
 
@@ -43,7 +55,9 @@ const BEGIN_ANEW: &str = "
     UPDATE outstanding SET
         push_at = greatest(accepted_at, polled_until, CASE WHEN flight_until > $2 THEN flight_until END),
         refusals = 0, refused_since = NULL, endpoint_failures = 0
-    WHERE tpp = $1 AND (refusals > 0 OR endpoint_failures > 0)";
+    WHERE tpp = $1 AND position = ANY (ARRAY(
+        SELECT position FROM outstanding WHERE tpp = $1 AND (refusals > 0 OR endpoint_failures > 0)
+        LIMIT $3::bigint))";
 
 // The events alone begin anew, so no count of their TPP's tells: -1 is none of them.
 const BEGIN_SOME_ANEW: &str = "

@@ -20,6 +20,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 
 use super::open::Open;
+use super::skew::Skew;
 use super::state::State;
 use crate::Error;
 use crate::codes::{TppId, outcome_code, settling_actor};
@@ -43,12 +44,14 @@ pub(super) struct Changes {
     pub(super) superseded: Vec<(Key, i32)>,
     pub(super) events: Vec<NewEvent>,
     pub(super) remembered: Vec<Remembered>,
+    /// Events whose SET gives way to one that another key signs.
+    pub(super) superseded_sets: Vec<Key>,
     pub(super) sets: Vec<(Key, Signed, Timestamp)>,
     pub(super) polls: Vec<PollEntry>,
     pub(super) hand_outs: Vec<(Key, i64, Timestamp)>,
     pub(super) errors: Vec<ErrorEntry>,
     pub(super) attempts: Vec<(Key, i64, Attempt)>,
-    /// Lanes whose rows have to say from when on there is something to push.
+    /// Lanes whose rows have to say from when on, by the database's clock, there is something to push.
     pub(super) lane_news: BTreeMap<TppId, Timestamp>,
 }
 
@@ -151,6 +154,7 @@ impl Changes {
             superseded: Vec::new(),
             events: Vec::new(),
             remembered: Vec::new(),
+            superseded_sets: Vec::new(),
             sets: Vec::new(),
             polls: Vec::new(),
             hand_outs: Vec::new(),
@@ -335,9 +339,15 @@ impl Changes {
         Ok(poll.entry)
     }
 
-    /// There is something to push from a moment on.
-    pub(super) fn lane_news(&mut self, tpp: TppId, at: Timestamp) -> Result<(), Error> {
+    /// There is something to push from a moment on, by the clock of who says so.
+    pub(super) fn lane_news(
+        &mut self,
+        tpp: TppId,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let state = self.state(tpp)?;
+        let at = Skew::between(now, state.clock).stored(at);
         let (is_news, owner) = (state.hears(at), state.client_id.clone());
         if is_news {
             let earliest = self.lane_news.entry(tpp).or_insert(at);
@@ -355,7 +365,7 @@ impl Changes {
         now: Timestamp,
     ) -> Result<(), Error> {
         match push_at {
-            Some(push_at) if self.has_address(tpp)? => self.lane_news(tpp, push_at.max(now)),
+            Some(push_at) if self.has_address(tpp)? => self.lane_news(tpp, push_at.max(now), now),
             Some(_) | None => Ok(()),
         }
     }
@@ -379,7 +389,7 @@ impl Changes {
             && state.order(&rules) == DeliveryOrder::Strict
             && routing::push_address(&rules, &state.registrations).is_some()
         {
-            self.lane_news(tpp, now)?;
+            self.lane_news(tpp, now, now)?;
         }
         Ok(())
     }

@@ -2,7 +2,9 @@
 //! whoever asks for the TPP's events first ([`set_back`]).
 //!
 //! What was accepted before that was accepted, by this clock, in the future: that is no reason to wait, and is asked apart from
-//! what statements ask all the time ([`super::open::Open::falls_due`]).
+//! what statements ask all the time ([`super::open::Open::falls_due`]). Nodes' clocks always differ a little, so that is asked
+//! often, and is one more walk along an index: what waits for its turn only stands there by its acceptance, between now and the
+//! TPP's latest one. What is held in between makes the walk no longer than a bound.
 
 use oyez_domain::ledger::set_back::{self, Reading};
 use oyez_domain::time::Timestamp;
@@ -14,6 +16,7 @@ use super::errors::expect_rows;
 use super::open::{Open, open_columns};
 use super::session::Session;
 use super::state::State;
+use super::unit::LONG;
 use crate::Error;
 use crate::codes::TppId;
 
@@ -38,12 +41,19 @@ pub(super) async fn note(db: &Session, state: &mut State, now: Timestamp) -> Res
         return Ok(Noted::AsRead);
     };
     let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    // This request is alone in its transaction ([`is_set_back`]).
+    db.take_its_time(LONG).await?;
     db.execute(MOVE_BACK, &[&state.tpp.0, &now.unix_ms(), &by_ms])
         .await?;
     state.bounds.begin_anew();
     let lowered = db.execute(LOWER, &[&state.tpp.0]).await?;
     expect_rows(lowered, 1, "lowering bounds")?;
     Ok(Noted::MovedBack)
+}
+
+/// Whether a TPP that asks for events finds a clock set back: all that is outstanding is looked at then, by itself.
+pub(super) fn is_set_back(state: &State, now: Timestamp) -> bool {
+    matches!(set_back::read(now, state.seen_at), Reading::SetBack { .. })
 }
 
 /// So many of a TPP's events that are pushed at all, but for these.
@@ -71,20 +81,38 @@ pub(super) fn tell(changes: &mut Changes, tpp: TppId, now: Timestamp) -> Result<
     changes.came_back(tpp, is_pushed.then_some(now), now)
 }
 
-/// When an outstanding event falls due by this column, if it is $6 now. See [`super::open::Open::falls_due`].
-macro_rules! but_for_it {
-    ($column:literal) => {
+/// What a walk may come to that waits for its turn only, by this column: after $2, which is now, and not after $3, the latest
+/// acceptance. See [`super::open::Open::falls_due`].
+macro_rules! walk_but_for_it {
+    ($column:literal, $of:literal) => {
         concat!(
-            "CASE WHEN ",
+            "SELECT d.* FROM outstanding d WHERE d.tpp = $1::bigint",
+            $of,
+            " AND ",
             $column,
-            " = d.accepted_at AND d.accepted_at > $6::bigint AND d.polled_until < d.accepted_at
-                THEN greatest($6::bigint, d.polled_until, coalesce(d.flight_until, 0)) ELSE ",
+            " > $2::bigint AND ",
             $column,
-            " END"
+            " <= $3::bigint ORDER BY ",
+            $column,
+            ", d.position LIMIT 10000"
         )
     };
 }
-pub(super) use but_for_it;
+pub(super) use walk_but_for_it;
+
+/// Which of them do, in the order in which they may go: what waits for nothing else by this column, then what is held.
+macro_rules! turns_but_for_it {
+    ($column:literal) => {
+        concat!(
+            $column,
+            " = d.accepted_at AND d.polled_until < d.accepted_at
+            ORDER BY greatest($2::bigint, d.polled_until, coalesce(d.flight_until, 0)), ",
+            $column,
+            ", d.position LIMIT $4::bigint"
+        )
+    };
+}
+pub(super) use turns_but_for_it;
 
 /// Whether a moment is more than the one of acceptance, and to come: then it is a hold.
 macro_rules! is_hold {

@@ -76,15 +76,18 @@ pub(super) async fn resume(
     Ok(true)
 }
 
-/// Changes health over the owner's head. The lane is free then, so that the owner's next report cannot undo it.
+/// Changes health over the owner's head; where a moment is given, there is something to do from then on. The lane is free then, so that the owner's next report cannot undo it.
 async fn set_health_over(
     unit: &mut Unit,
     (tpp, owner): (TppId, &ClientId),
     health: &Health,
-    wake_at: Option<Timestamp>,
+    now: Option<Timestamp>,
 ) -> Result<(), Error> {
     let columns = HealthColumns::of(health);
-    let wake_at = wake_at.map(Timestamp::unix_ms);
+    let wake_at = match now {
+        Some(now) => Some(lanes::stored(unit, now).await?.unix_ms()),
+        None => None,
+    };
     let changed = unit
         .execute(
             SET_HEALTH,

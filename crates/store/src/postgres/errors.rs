@@ -61,7 +61,12 @@ pub(super) fn expect_rows(changed: u64, expected: u64, what: &str) -> Result<(),
 fn of_state(code: &SqlState, detail: String) -> Error {
     match code.code() {
         "53100" => Error::DiskFull,
-        "25006" | "42501" => Error::ReadOnly { detail },
+        "25006" => Error::ReadOnly { detail },
+        "42501" => Error::ReadOnly {
+            detail: format!(
+                "{detail}; `oyez check` says which right is missing, and the SQL that gives it"
+            ),
+        },
         // Locked, in a deadlock or a race, out of connections or memory.
         "55P03" | "40P01" | "40001" | "53000" | "53200" | "53300" => Error::Busy { detail },
         "57014" => Error::TimedOut { limit_ms: 0 },

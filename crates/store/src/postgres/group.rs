@@ -2,11 +2,11 @@
 //!
 //! A group takes the locks of its TPPs that are free and waits for none, so that two nodes' groups never wait for each other, and
 //! no TPP's long transaction delays those who stand in a group with it. Requests of a TPP whose lock somebody else has leave the
-//! group and stand in a line of that TPP ([`super::waiting`]), where its later requests join them in their order. There they
-//! wait for all their locks in the order of TPPs; a batch for several TPPs holds those before the one it waits for, `lock_timeout`
-//! at most.
+//! group and stand in a line of that TPP ([`super::waiting`]), where its later requests join them in their order. Who waits for
+//! a lock holds no other: a batch for several TPPs waits in the line of one, takes the locks of the rest that are free then, and
+//! changes to the line of the next that is not.
 //!
-//! What one request does wrong is its own fault: then each request of the group is done again alone.
+//! What one request does wrong, or slowly, is its own fault: then each request of the group is done again alone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use oyez_domain::ids::ClientId;
 use super::Shared;
 use super::changes::Changes;
 use super::line::{Kind, Request};
+use super::mishap::Mishap;
+use super::pool::Held;
 use super::session::Session;
 use super::state::{self, Locking, State};
 use super::waiting::Waiting;
@@ -55,7 +57,13 @@ pub(super) trait Work: Kind {
         known: &Known,
     ) -> impl Future<Output = Result<Self::Read, Error>> + Send;
 
-    /// Reads more, or prepares the ground, where what was read says that it takes that: rare.
+    /// Whether a request is about to do so much for its TPP that nobody is to stand in a group with it.
+    fn goes_alone(_state: &State, _ask: &Self::Ask) -> bool {
+        false
+    }
+
+    /// Reads more, or prepares the ground, where what was read says that it takes that: rare. What it writes is committed with
+    /// a TPP's state, which it marks as changed.
     fn read_more(
         _shared: &Shared,
         _db: &Session,
@@ -87,37 +95,60 @@ pub(super) type Known = HashMap<ClientId, TppId>;
 /// Does a group that stood in line.
 pub(super) async fn serve<K: Work>(shared: &Arc<Shared>, group: Vec<Request<K>>) {
     let group = K::waiting(shared).let_join(shared, group);
-    serve_with(shared, group, Locking::Skip).await;
+    if !group.is_empty() {
+        serve_with(shared, group, Locking::Skip).await;
+    }
 }
 
 /// Does a group; who cannot have a lock that is skipped, waits for it in a line of its TPP.
 pub(super) async fn serve_with<K: Work>(
     shared: &Arc<Shared>,
     group: Vec<Request<K>>,
-    locking: Locking,
+    locking: Locking<'_>,
 ) {
-    if group.is_empty() {
-        return;
-    }
     let asks: Vec<&K::Ask> = group.iter().map(|request| &request.ask).collect();
     let fate = attempt::<K>(shared, &asks, locking).await;
-    match fate {
-        Ok(answers) => {
-            for (request, answer) in group.into_iter().zip(answers) {
-                match answer {
+    let faulty = match &fate {
+        Err(Failed::By(error)) if group.len() > 1 && may_be_ones(error) => error.clone(),
+        _ => return tell(shared, group, fate, locking).await,
+    };
+    let mut too_slow = 0;
+    for request in group {
+        if too_slow > TOO_SLOW_MAX {
+            request.answer(Err(faulty.clone()));
+            continue;
+        }
+        let fate = attempt::<K>(shared, &[&request.ask], locking).await;
+        if matches!(fate, Err(Failed::By(Error::TimedOut { .. }))) {
+            too_slow += 1;
+        }
+        tell(shared, vec![request], fate, locking).await;
+    }
+}
+
+/// Answers a group, or has it wait. Where nothing was written the answers go before their transaction has ended: that would be
+/// another way to the database and back.
+async fn tell<K: Work>(
+    shared: &Arc<Shared>,
+    group: Vec<Request<K>>,
+    fate: Result<Served<K::Answer>, Failed>,
+    locking: Locking<'_>,
+) {
+    let waiting = K::waiting(shared);
+    match (fate, locking) {
+        (Ok(Served { done, db }), _) => {
+            for (request, done) in group.into_iter().zip(done) {
+                match done {
                     Done::Answered(answer) => request.answer(Ok(answer)),
-                    Done::Locked(client_id) => {
-                        K::waiting(shared).wait(shared, client_id, request);
-                    }
+                    Done::Elsewhere(client_id) => waiting.wait(shared, client_id, request),
                 }
             }
+            db.roll_back().await;
         }
-        Err(failed) if failed.is_ones && group.len() > 1 => {
-            for request in group {
-                Box::pin(serve_with(shared, vec![request], locking)).await;
-            }
+        (Err(Failed::Locked(_)), Locking::WaitFor(client_id)) => {
+            waiting.go_on_waiting(client_id, group);
         }
-        Err(Failed { error, .. }) => {
+        (Err(Failed::By(error) | Failed::Locked(error)), _) => {
             for request in group {
                 request.answer(Err(error.clone()));
             }
@@ -125,53 +156,53 @@ pub(super) async fn serve_with<K: Work>(
     }
 }
 
+/// A group that was done, and its session, whose transaction is still open if nothing was written.
+struct Served<A> {
+    done: Vec<Done<A>>,
+    db: Held,
+}
+
 /// What became of a request.
 enum Done<A> {
     Answered(A),
-    /// Somebody else has the lock of this TPP.
-    Locked(ClientId),
+    /// It is done in the line of this TPP: somebody else has its lock, or it takes long.
+    Elsewhere(ClientId),
 }
 
 /// Nothing of the group happened.
-struct Failed {
-    error: Error,
-    /// It may be the fault of one request of the group.
-    is_ones: bool,
+enum Failed {
+    /// By this fault.
+    By(Error),
+    /// Somebody else has the lock that was waited for.
+    Locked(Error),
 }
 
-/// Does a group, and again where it lost a race.
+/// Whether a fault may be that of one request of a group.
+const fn may_be_ones(error: &Error) -> bool {
+    matches!(error, Error::Inconsistent { .. } | Error::TimedOut { .. })
+}
+
+/// Does a group, and again where it may go better at once.
 async fn attempt<K: Work>(
     shared: &Arc<Shared>,
     group: &[&K::Ask],
-    locking: Locking,
-) -> Result<Vec<Done<K::Answer>>, Failed> {
+    locking: Locking<'_>,
+) -> Result<Served<K::Answer>, Failed> {
     let mut tries_left = TRIES_MAX;
     loop {
-        let db = match shared.pool.take().await {
-            Ok(db) => db,
-            Err(error) => {
-                return Err(Failed {
-                    error,
-                    is_ones: false,
-                });
-            }
-        };
+        let db = shared.pool.take().await.map_err(Failed::By)?;
         tries_left -= 1;
         let error = match run::<K>(shared, &db, group, locking).await {
-            Ok(done) => return Ok(done),
+            Ok(done) => return Ok(Served { done, db }),
             Err(error) => error,
         };
-        let lost_race = db.lost_race();
-        if db.is_in_transaction() {
-            db.roll_back().await;
-        }
+        let mishap = db.mishap();
+        db.roll_back().await;
         shared.partitions.forget();
-        if !lost_race || tries_left == 0 {
-            let is_ones = matches!(error, Error::Inconsistent { .. });
-            return Err(Failed {
-                error: shared.named(error),
-                is_ones,
-            });
+        match mishap {
+            Mishap::LostRace | Mishap::Stale if tries_left > 0 => {}
+            Mishap::Locked => return Err(Failed::Locked(error)),
+            _ => return Err(Failed::By(shared.named(error))),
         }
     }
 }
@@ -180,25 +211,28 @@ async fn run<K: Work>(
     shared: &Arc<Shared>,
     db: &Session,
     group: &[&K::Ask],
-    locking: Locking,
+    locking: Locking<'_>,
 ) -> Result<Vec<Done<K::Answer>>, Error> {
     let clients = group.iter().flat_map(|ask| K::clients(ask));
     let known = shared.roster.numbers(db, clients).await?;
     K::prepare(shared, db, group).await?;
     let mut tpps: Vec<i64> = known.values().map(|tpp| tpp.0).collect();
     tpps.sort_unstable();
+    let awaited = match locking {
+        Locking::Skip => None,
+        Locking::WaitFor(client_id) => known.get(client_id).copied(),
+    };
     db.prepare(&state::READS).await?;
     db.prepare(K::READS).await?;
     let ((), states, mut read) = futures_util::try_join!(
         db.begin(),
-        state::lock(db, &tpps, locking),
+        state::lock(db, &tpps, awaited),
         K::read(shared, db, group, &known)
     )?;
     let mut changes = Changes::new(Arc::clone(&shared.rules), states);
-    let locked = |client_id: &ClientId| is_locked(&changes.states, &known, client_id);
     let elsewhere: Vec<Option<ClientId>> = group
         .iter()
-        .map(|ask| K::clients(ask).find(|it| locked(it)).cloned())
+        .map(|ask| elsewhere::<K>(&changes.states, &known, ask, locking))
         .collect();
     let here: Vec<(usize, &K::Ask)> = (0..)
         .zip(group.iter().copied())
@@ -216,18 +250,34 @@ async fn run<K: Work>(
     let done = elsewhere
         .into_iter()
         .filter_map(|elsewhere| match elsewhere {
-            Some(client_id) => Some(Done::Locked(client_id)),
+            Some(client_id) => Some(Done::Elsewhere(client_id)),
             None => answers.next().map(Done::Answered),
         });
     Ok(done.collect())
 }
 
-/// Whether somebody else has the lock of a TPP that is known.
-fn is_locked(states: &HashMap<TppId, State>, known: &Known, client_id: &ClientId) -> bool {
-    known
-        .get(client_id)
-        .is_some_and(|tpp| !states.contains_key(tpp))
+/// In whose line a request is to be done, if not here: somebody else has a lock, or it takes long.
+fn elsewhere<K: Work>(
+    states: &HashMap<TppId, State>,
+    known: &Known,
+    ask: &K::Ask,
+    locking: Locking<'_>,
+) -> Option<ClientId> {
+    let mut clients = K::clients(ask);
+    let is_elsewhere = |client_id: &&ClientId| {
+        let Some(tpp) = known.get(*client_id) else {
+            return false;
+        };
+        match states.get(tpp) {
+            Some(state) => locking == Locking::Skip && K::goes_alone(state, ask),
+            None => true,
+        }
+    };
+    clients.find(is_elsewhere).cloned()
 }
 
 /// A group that lost a race this often meets something else than chance.
 const TRIES_MAX: u32 = 4;
+
+/// If more than so many of a group take too long by themselves, it is none of theirs.
+const TOO_SLOW_MAX: u32 = 2;

@@ -6,6 +6,8 @@
 //! Whatever an owner may have read of its TPP takes the lane away from it when it changes: its next choice finds nothing, its
 //! report is not written, and the next owner reads anew.
 //!
+//! Moments are by the database's clock: see [`super::skew`].
+//!
 //! Claims hold no TPP's lock and pass over lanes that somebody is writing to: nodes that claim at once share what is free, and
 //! wait for nobody.
 
@@ -24,13 +26,14 @@ use super::columns::{count, moment_or_null, natural};
 use super::leases;
 use super::pool::Held;
 use super::registrations;
+use super::skew::Skew;
 use super::unit::Unit;
 use crate::Error;
 use crate::codes::{TppId, own_order, parse};
 use crate::health::{self, HealthColumns};
 use crate::page::{page, rows_wanted};
 
-/// See [`crate::Store::claim_lanes`].
+/// See [`crate::Store::claim_lanes`]. For whoever asks for all of them [`super::sleepers`] were woken before.
 pub(super) async fn claim(
     unit: &Unit,
     lease: &Lease,
@@ -42,14 +45,20 @@ pub(super) async fn claim(
     if !is_live {
         return Ok(Vec::new());
     }
-    let by = match wanted {
-        Wanted::Due => now,
-        Wanted::All => {
-            wake_sleepers(unit, now).await?;
-            Timestamp::MAX
+    let skew = Skew::between(now, clock);
+    let now = skew.stored(now);
+    let (by, room) = match wanted {
+        Wanted::Due => (now, u64::MAX),
+        Wanted::Share => {
+            let company = leases::company(unit.db(), now, clock).await?;
+            (now, company.room(&lease.node_id))
         }
+        Wanted::All => (Timestamp::MAX, u64::MAX),
     };
-    let limit = i64::from(lanes_max);
+    let limit = i64::try_from(room.min(lanes_max.into())).unwrap_or(i64::MAX);
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
     let found = unit
         .rows(FREE_LANES, &[&by.unix_ms(), &clock.unix_ms(), &limit])
         .await?;
@@ -64,18 +73,14 @@ pub(super) async fn claim(
             &[&found, &node, &epoch, &now.unix_ms(), &clock.unix_ms()],
         )
         .await?;
-    rows.iter().map(lane).collect()
-}
-
-/// Lanes that nothing would wake, though they have something to do.
-async fn wake_sleepers(unit: &Unit, now: Timestamp) -> Result<(), Error> {
-    for row in unit.rows(SLEEPERS, &[]).await? {
-        let (tpp, was_given_up) = (TppId(row.try_get(0)?), row.try_get(1)?);
-        if was_given_up || has_address(unit, tpp).await? && is_pushable(unit, tpp).await? {
-            unit.execute(WAKE, &[&tpp.0, &now.unix_ms()]).await?;
-        }
-    }
-    Ok(())
+    let told = |row: &Row| {
+        let lane = lane(row)?;
+        Ok(Lane {
+            health: skew.told_health(lane.health),
+            ..lane
+        })
+    };
+    rows.iter().map(told).collect()
 }
 
 /// See [`crate::Store::report_lanes`].
@@ -83,17 +88,20 @@ pub(super) async fn report(
     unit: &Unit,
     lease: &Lease,
     reports: &[LaneReport],
+    now: Timestamp,
 ) -> Result<Vec<Reported>, Error> {
-    let (_, is_live) = leases::judge(unit.db(), lease).await?;
+    let (clock, is_live) = leases::judge(unit.db(), lease).await?;
     if !is_live {
         return Ok(vec![Reported::NotOwner; reports.len()]);
     }
+    let skew = Skew::between(now, clock);
     // Sent together, and done one after another in their order. Lanes are locked in the order of TPPs first, as whoever has news
     // of several does.
     unit.db().prepare(&[LOCK_LANES, REPORT_LANE]).await?;
     let names = reports.iter().map(|report| report.client_id.as_str());
     let names: Vec<&str> = names.collect();
-    let reports = reports.iter().map(|report| report_one(unit, lease, report));
+    let reports = reports.iter();
+    let reports = reports.map(|report| report_one(unit, lease, report, skew));
     let (_, reported) = futures_util::try_join!(
         async { unit.rows(LOCK_LANES, &[&names]).await },
         try_join_all(reports)
@@ -101,12 +109,19 @@ pub(super) async fn report(
     Ok(reported)
 }
 
-async fn report_one(unit: &Unit, lease: &Lease, report: &LaneReport) -> Result<Reported, Error> {
+async fn report_one(
+    unit: &Unit,
+    lease: &Lease,
+    report: &LaneReport,
+    skew: Skew,
+) -> Result<Reported, Error> {
     let columns = HealthColumns::of(&report.health);
+    let stored = |at: Option<Timestamp>| at.map(|at| skew.stored(at).unix_ms());
     let (let_go, wake_at) = match report.hold {
         Hold::Keep => (false, None),
-        Hold::LetGo { wake_at } => (true, wake_at.map(Timestamp::unix_ms)),
+        Hold::LetGo { wake_at } => (true, stored(wake_at)),
     };
+    let next_probe_at = stored(report.health.next_probe_at());
     let changed = unit
         .execute(
             REPORT_LANE,
@@ -118,7 +133,7 @@ async fn report_one(unit: &Unit, lease: &Lease, report: &LaneReport) -> Result<R
                 &columns.since,
                 &columns.declared_at,
                 &i64::from(columns.failures),
-                &columns.next_probe_at,
+                &next_probe_at,
                 &let_go,
                 &wake_at,
                 &columns.reason,
@@ -190,15 +205,22 @@ pub(super) async fn totals(db: &Held) -> Result<LaneTotals, Error> {
     Ok(totals)
 }
 
-/// There is something to push from a moment on.
+/// There is something to push from now on.
 pub(super) async fn news(
     unit: &mut Unit,
     (tpp, owner): (TppId, &ClientId),
-    at: Timestamp,
+    now: Timestamp,
 ) -> Result<(), Error> {
+    let at = stored(unit, now).await?;
     unit.execute(NEWS, &[&tpp.0, &at.unix_ms()]).await?;
     unit.news.of((tpp, owner)).pushes = true;
     Ok(())
+}
+
+/// This moment, by the clock that lanes wake by.
+pub(super) async fn stored(unit: &Unit, now: Timestamp) -> Result<Timestamp, Error> {
+    let clock = leases::clock(unit.db()).await?;
+    Ok(Skew::between(now, clock).stored(now))
 }
 
 /// There is something to push if any outstanding event is pushed at all. For who has an address.
@@ -309,19 +331,6 @@ const CLAIM_LANES: &str = concat!(
     SELECT c.claim, t.client_id, c.health, c.since, c.declared_at, c.failures, c.next_probe_at, c.reason
     FROM claimed c JOIN tpps t USING (tpp) ORDER BY c.nth"
 );
-
-// Whose lane nothing would wake, and who may have something to push or was given up without a probe.
-const SLEEPERS: &str = "
-    SELECT q.tpp, coalesce(l.health = 2 AND l.next_probe_at IS NULL, false)
-    FROM queues q JOIN tpps t USING (tpp) LEFT JOIN lanes l USING (tpp)
-    WHERE l.wake_at IS NULL AND coalesce(l.health, 0) <> 3
-        AND (l.health = 2 AND l.next_probe_at IS NULL OR t.disabled_at IS NULL
-            AND q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn)
-    ORDER BY q.tpp";
-
-const WAKE: &str = "
-    INSERT INTO lanes (tpp, wake_at) VALUES ($1, $2)
-    ON CONFLICT (tpp) DO UPDATE SET wake_at = excluded.wake_at";
 
 const LOCK_LANES: &str = "
     SELECT 1 FROM lanes l JOIN tpps t USING (tpp) WHERE t.client_id = ANY($1::text[])

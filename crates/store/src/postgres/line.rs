@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::Shared;
 use super::options::Options;
@@ -36,6 +37,10 @@ pub(super) trait Kind: Send + 'static {
 /// One request that waits for its answer. Dropped without one, it is told that the request came to nothing known.
 pub(super) struct Request<K: Kind> {
     pub(super) ask: K::Ask,
+    /// Until then it may wait for locks.
+    pub(super) until: Instant,
+    /// How often it may still change to the line of another TPP whose lock it needs as well.
+    pub(super) moves_left: u32,
     reply: oneshot::Sender<Result<K::Answer, Error>>,
 }
 
@@ -43,6 +48,18 @@ impl<K: Kind> Request<K> {
     /// Answers. A caller that is gone needs none.
     pub(super) fn answer(self, answer: Result<K::Answer, Error>) {
         self.reply.send(answer).ok();
+    }
+
+    /// Answers that it waited in vain.
+    pub(super) fn give_up(self) {
+        self.answer(Err(Error::Busy {
+            detail: format!("{} waited for a lock for too long", K::NAME),
+        }));
+    }
+
+    /// Whether it has waited for as long as it may.
+    pub(super) fn is_late(&self) -> bool {
+        self.until <= Instant::now()
     }
 }
 
@@ -72,7 +89,12 @@ impl<K: Kind> Line<K> {
             Err(TrySendError::Closed(())) => return Err(closed()),
             Err(TrySendError::Full(())) => self.place().await?,
         };
-        place.send(Request { ask, reply });
+        place.send(Request {
+            ask,
+            until: Instant::now() + self.wait_max,
+            moves_left: MOVES_MAX,
+            reply,
+        });
         answer.await.map_err(|_| Error::Inconsistent {
             detail: format!("a group of {} panicked", K::NAME),
         })?
@@ -131,3 +153,6 @@ fn gather<K: Kind>(
     }
     group
 }
+
+/// A batch for several TPPs, each of whose locks somebody else has just when it is tried, is too much for now.
+const MOVES_MAX: u32 = 8;

@@ -5,7 +5,8 @@
 //! with everything that came up meanwhile, each TPP once. They LISTEN on another connection, which a pooler of transactions
 //! would not carry: then it goes to an address of its own.
 //!
-//! Nothing rests on it. What is lost on the way, or while a connection is away, is found by whoever looks again by the clock.
+//! Nothing rests on it. What cannot be said is kept and said later; if that becomes too much, the others are told to look at
+//! everything. What is lost all the same, or was said while nobody listened here, is found by the clock: see [`super::net`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -29,10 +30,52 @@ use crate::{Error, Listeners, News};
 pub(super) struct Newsroom {
     pub(super) listeners: Listeners,
     announcing: Announcing,
-    pending: Mutex<HashMap<ClientId, News>>,
+    pending: Mutex<Pending>,
     something: Notify,
+    /// News may have been lost: whoever sweeps is to do so at once.
+    pub(super) look_at_everything: Notify,
     /// By which number the database knows whoever speaks for this node: what it said needs not be heard here.
     speaker: AtomicI32,
+}
+
+/// What is still to be said.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Pending {
+    #[default]
+    Nothing,
+    News(HashMap<ClientId, News>),
+    /// More than there was room for: whoever hears of it is to look for itself.
+    LookAtEverything,
+}
+
+impl Pending {
+    fn add<'n>(&mut self, more: impl IntoIterator<Item = &'n News>) {
+        let mut sum = match std::mem::take(self) {
+            Self::Nothing => HashMap::new(),
+            Self::News(sum) => sum,
+            Self::LookAtEverything => return *self = Self::LookAtEverything,
+        };
+        for news in more {
+            let known = sum.entry(news.client_id.clone());
+            known
+                .and_modify(|known| known.absorb(news))
+                .or_insert_with(|| news.clone());
+        }
+        *self = if sum.len() > PENDING_MAX {
+            Self::LookAtEverything
+        } else {
+            Self::News(sum)
+        };
+    }
+
+    /// What was taken out to be said, and was not.
+    fn put_back(&mut self, unsaid: Self) {
+        match unsaid {
+            Self::Nothing => {}
+            Self::News(news) => self.add(news.values()),
+            Self::LookAtEverything => *self = Self::LookAtEverything,
+        }
+    }
 }
 
 impl Newsroom {
@@ -42,6 +85,7 @@ impl Newsroom {
             announcing,
             pending: Mutex::default(),
             something: Notify::new(),
+            look_at_everything: Notify::new(),
             speaker: AtomicI32::new(NOBODY),
         }
     }
@@ -52,26 +96,21 @@ impl Newsroom {
         if news.is_empty() || self.announcing == Announcing::ToNobody {
             return;
         }
-        let mut pending = self.pending();
-        for news in news {
-            let has_room = pending.len() < PENDING_MAX;
-            match pending.get_mut(&news.client_id) {
-                Some(sum) => sum.absorb(news),
-                None if has_room => {
-                    pending.insert(news.client_id.clone(), news.clone());
-                }
-                None => {}
-            }
-        }
+        self.pending().add(news);
         self.something.notify_one();
     }
 
-    fn pending(&self) -> MutexGuard<'_, HashMap<ClientId, News>> {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hear(&self, notification: &Notification) {
-        if notification.process_id() != self.speaker.load(Ordering::Relaxed) {
+        if notification.process_id() == self.speaker.load(Ordering::Relaxed) {
+            return;
+        }
+        if notification.payload() == LOOK_AT_EVERYTHING {
+            self.look_at_everything.notify_one();
+        } else {
             self.listeners.tell(&read(notification.payload()));
         }
     }
@@ -96,13 +135,13 @@ async fn speak(room: &Newsroom, server: &Server, options: &Options, tasks: &Task
             () = room.something.notified() => sleep(GATHER_FOR).await,
             () = tasks.closing() => return,
         }
-        let news = std::mem::take(&mut *room.pending());
+        let pending = std::mem::take(&mut *room.pending());
         let said = async {
             let db = match session.take().filter(Session::is_sound) {
                 Some(db) => db,
                 None => introduce(room, server, options, tasks).await?,
             };
-            for payload in payloads(news.values()) {
+            for payload in payloads(&pending) {
                 db.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload])
                     .await?;
             }
@@ -110,7 +149,14 @@ async fn speak(room: &Newsroom, server: &Server, options: &Options, tasks: &Task
         };
         match said.await {
             Ok(db) => session = Some(db),
-            Err(_) => sleep(AGAIN_AFTER).await,
+            Err(_) => {
+                room.pending().put_back(pending);
+                room.something.notify_one();
+                tokio::select! {
+                    () = sleep(AGAIN_AFTER) => {}
+                    () = tasks.closing() => return,
+                }
+            }
         }
     }
 }
@@ -149,6 +195,8 @@ async fn listen_once(
     let ask = async {
         let asked = client.batch_execute(&format!("LISTEN {CHANNEL}")).await;
         asked.map_err(|error| fault(&error))?;
+        // Whatever was said before this moment was not heard.
+        room.look_at_everything.notify_one();
         tasks.closing().await;
         Err::<(), Error>(closed())
     };
@@ -165,7 +213,12 @@ async fn listen_once(
 }
 
 /// News as text, a line per TPP, in pieces that a notification can carry.
-fn payloads<'n>(news: impl Iterator<Item = &'n News>) -> Vec<String> {
+fn payloads(pending: &Pending) -> Vec<String> {
+    let news = match pending {
+        Pending::Nothing => return Vec::new(),
+        Pending::News(news) => news.values(),
+        Pending::LookAtEverything => return vec![LOOK_AT_EVERYTHING.to_owned()],
+    };
     let mut payloads: Vec<String> = Vec::new();
     for news in news {
         let flags = [news.polls, news.ends, news.pushes, news.freed].into_iter();
@@ -197,6 +250,9 @@ fn read(payload: &str) -> Vec<News> {
 
 const CHANNEL: &str = "oyez_news";
 
+/// No line of news is so short.
+const LOOK_AT_EVERYTHING: &str = "*";
+
 /// No connection of the database has this number.
 const NOBODY: i32 = 0;
 
@@ -206,7 +262,7 @@ const GATHER_FOR: Duration = Duration::from_millis(3);
 /// A connection that is away is tried again; meanwhile others find out by the clock.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// More TPPs than ever have news at once; beyond it others find out by the clock.
+/// More TPPs than ever have news at once, but after an hour without the others: then one word says it all.
 const PENDING_MAX: usize = 10_000;
 
 /// PostgreSQL's own bound is 8,000.
@@ -214,22 +270,66 @@ const PAYLOAD_BYTES_MAX: usize = 7_900;
 
 #[cfg(test)]
 mod tests {
-    use super::{News, payloads, read};
+    use super::{LOOK_AT_EVERYTHING, News, PENDING_MAX, Pending, payloads, read};
+
+    fn news(nth: usize) -> News {
+        News {
+            polls: nth.is_multiple_of(2),
+            pushes: nth.is_multiple_of(3),
+            ..News::of(format!("{nth}-{}", "é".repeat(120)).parse().unwrap())
+        }
+    }
+
+    fn pending(all: &[News]) -> Pending {
+        let mut pending = Pending::default();
+        pending.add(all);
+        pending
+    }
 
     // P-07, D-05
     #[test]
     fn news_reads_as_it_was_said_in_as_many_pieces_as_it_takes() {
-        let said: Vec<News> = (0..100)
-            .map(|nth| News {
-                polls: nth % 2 == 0,
-                pushes: nth % 3 == 0,
-                ..News::of(format!("{nth}-{}", "é".repeat(120)).parse().unwrap())
-            })
-            .collect();
-        let payloads = payloads(said.iter());
+        let mut said: Vec<News> = (0..100).map(news).collect();
+        let payloads = payloads(&pending(&said));
         assert!(payloads.len() > 1 && payloads.iter().all(|payload| payload.len() < 8_000));
-        let heard: Vec<News> = payloads.iter().flat_map(|payload| read(payload)).collect();
+        let mut heard: Vec<News> = payloads.iter().flat_map(|payload| read(payload)).collect();
+        let name = |news: &News| news.client_id.to_string();
+        said.sort_by_key(name);
+        heard.sort_by_key(name);
         assert_eq!(heard, said);
         assert_eq!(read("1\n0000\nxyz\n"), []);
+    }
+
+    // P-07, D-05
+    #[test]
+    fn what_could_not_be_said_is_kept_with_what_came_since() {
+        let mut room = pending(&[
+            News {
+                ends: true,
+                ..news(1)
+            },
+            news(2),
+        ]);
+        let unsaid = std::mem::replace(&mut room, pending(&[news(1), news(3)]));
+        room.put_back(unsaid);
+        let first = News {
+            ends: true,
+            ..news(1)
+        };
+        assert_eq!(room, pending(&[first, news(2), news(3)]));
+    }
+
+    // P-07, D-05
+    #[test]
+    fn too_much_to_keep_is_told_as_a_reason_to_look_at_everything() {
+        let all: Vec<News> = (0..=PENDING_MAX)
+            .map(|nth| News::of(format!("tpp-{nth}").parse().unwrap()))
+            .collect();
+        let mut room = pending(&all[1..]);
+        assert_ne!(room, Pending::LookAtEverything);
+        room.put_back(pending(&all[..1]));
+        assert_eq!(payloads(&room), [LOOK_AT_EVERYTHING]);
+        room.add(&all[..1]);
+        assert_eq!(room, Pending::LookAtEverything);
     }
 }

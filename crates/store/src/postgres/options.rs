@@ -28,6 +28,8 @@ pub struct Options {
     pub lock_time_max: Duration,
     /// Settled events may be kept for so much longer than is asked: then history goes by the part, not by the row.
     pub kept_longer_max: Duration,
+    /// What people's lists show may be so old, where a replica answers them.
+    pub replica_lag_max: Duration,
     /// Who is told what changed.
     pub announcing: Announcing,
 }
@@ -54,6 +56,7 @@ impl Default for Options {
             statement_time_max: Duration::from_secs(30),
             lock_time_max: Duration::from_secs(5),
             kept_longer_max: Duration::from_secs(35 * 24 * 3600),
+            replica_lag_max: Duration::from_secs(10),
             announcing: Announcing::ToOthers,
         }
     }

@@ -10,6 +10,7 @@ use oyez_domain::ids::Jti;
 use oyez_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::rights;
 use super::session::Session;
 use crate::Error;
 
@@ -138,6 +139,7 @@ async fn make(db: &Session, span: Span) -> Result<(), Error> {
 
 async fn make_missing(db: &Session, span: Span) -> Result<(), Error> {
     db.rows(ALONE, &[&MAKING]).await?;
+    rights::act_as_owner(db).await?;
     for (table, key) in TABLES {
         let part = span.part_of(table);
         if db.row(EXISTS, &[&part]).await?.is_some() {
@@ -172,8 +174,8 @@ const SPAN_MS: i64 = 28 * 24 * 3_600 * 1_000;
 /// What the 48 bits of a jti can say.
 const LAST_MS: i64 = (1 << 48) - 1;
 
-/// The advisory lock of whoever makes parts: any number that is nobody else's.
-const MAKING: i64 = 0x6f79_657a_7061_7274;
+/// The advisory lock of whoever makes parts or drops them: any number that is nobody else's.
+pub(super) const MAKING: i64 = 0x6f79_657a_7061_7274;
 
 /// A SET stays in its row, where it is found with one look; it would go elsewhere in pieces from 2 KB on.
 const WHOLE_ROW_BYTES: u32 = 8_160;

@@ -30,7 +30,9 @@ use super::waiting::Waiting;
 use super::work::{self, Candidate};
 use crate::Error;
 use crate::codes::{TppId, family_code};
-use reading::{Bounds, Named, is_visible, read_set_back};
+#[cfg(test)]
+pub(super) use reading::TURNS;
+use reading::{Bounds, Named, is_visible};
 pub(super) use reading::{FIRST_DUE, OLDEST};
 
 /// A poll, and when it came.
@@ -45,6 +47,8 @@ pub(super) struct Before {
     failed: Vec<(Key, SetAside)>,
     /// By request.
     candidates: Vec<Vec<Candidate>>,
+    /// By request: what waits for its turn only, by a clock that is behind another's.
+    turns: Vec<Vec<Candidate>>,
     /// Those whose events were moved back with the clock.
     moved_back: Vec<TppId>,
 }
@@ -129,8 +133,13 @@ impl GroupWork for Polling {
             named: rows,
             failed,
             candidates,
+            turns: group.iter().map(|_| Vec::new()).collect(),
             moved_back: Vec::new(),
         })
+    }
+
+    fn goes_alone(state: &State, ask: &Self) -> bool {
+        state.served && ask.poll.events_max > 0 && clock::is_set_back(state, ask.now)
     }
 
     /// A clock was set back: what held events is moved back, and what waits for its turn only is due, wherever it stands.
@@ -168,8 +177,8 @@ impl GroupWork for Polling {
             let candidates = &before.candidates[*nth];
             let enough_due =
                 work::has_enough_due(candidates, ask.rows_max(), |row| row.due_at <= ask.now);
-            if !is_strict && !enough_due && state.was_set_back(ask.now) {
-                read_set_back(db, (state.tpp, ask), known, *nth, before).await?;
+            if !is_strict && !enough_due && state.is_behind(ask.now) {
+                before.turns[*nth] = reading::turns(db, state, ask, known).await?;
             }
         }
         Ok(())
@@ -184,6 +193,7 @@ impl GroupWork for Polling {
         changes.take_in(before.named.drain(..));
         changes.failed.extend(before.failed.drain(..));
         let candidates = std::mem::take(&mut before.candidates[nth]);
+        let turns = std::mem::take(&mut before.turns[nth]);
         match known.get(&ask.poll.client_id) {
             Some(tpp) => {
                 let noted = if before.moved_back.contains(tpp) {
@@ -191,7 +201,7 @@ impl GroupWork for Polling {
                 } else {
                     Noted::AsRead
                 };
-                answer(changes, (*tpp, ask), candidates, noted)
+                answer(changes, (*tpp, ask), (candidates, turns), noted)
             }
             None => Ok(refused(Vec::new(), NothingToPoll::NotServed)),
         }
@@ -215,7 +225,7 @@ const fn refused(settled: Vec<oyez_domain::ids::Jti>, refusal: NothingToPoll) ->
 fn answer(
     changes: &mut Changes,
     (tpp, ask): (TppId, &Polling),
-    candidates: Vec<Candidate>,
+    (candidates, turns): (Vec<Candidate>, Vec<Candidate>),
     noted: Noted,
 ) -> Result<Polled, Error> {
     let Polling { poll, now } = ask;
@@ -233,6 +243,7 @@ fn answer(
         clock::tell(changes, tpp, *now)?;
     }
     let walk = Walk::of(&candidates, ask.rows_max());
+    let candidates = work::with_turns(candidates, turns, |row| Some(row.due_at));
     changes.take_in(candidates.iter().map(|it| it.row.clone()));
     let work = hand_out(changes, (tpp, ask), candidates, &mut polls)?;
     let next_due_at = match poll.limits.order {
@@ -404,15 +415,13 @@ impl Walk {
             }
         }
         let state = changes.state(tpp)?;
-        if !state.was_set_back(ask.now) {
-            for visible in Family::ALL
-                .into_iter()
-                .filter(|it| ask.poll.families.contains(it))
-            {
-                let family = family(i16::try_from(family_code(visible)).unwrap_or_default());
-                let least = first[family].into_iter().chain(self.beyond).min();
-                state.bounds.due_from[family] = least.unwrap_or(ask.now).unix_ms();
-            }
+        for visible in Family::ALL
+            .into_iter()
+            .filter(|it| ask.poll.families.contains(it))
+        {
+            let family = family(i16::try_from(family_code(visible)).unwrap_or_default());
+            let least = first[family].into_iter().chain(self.beyond).min();
+            state.bounds.due_from[family] = least.unwrap_or(ask.now).unix_ms();
         }
         Ok(next)
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
+use super::mishap::Mishap;
 use super::options::Options;
 use super::server::Server;
 use super::session::Session;
@@ -123,7 +124,11 @@ impl Pool {
     }
 
     fn put_back(&self, session: Session) {
+        if session.mishap() == Mishap::Stale {
+            self.state().idle.clear();
+        }
         if session.is_sound() && !self.places.is_closed() {
+            session.tidy();
             self.state().idle.push(session);
         }
     }

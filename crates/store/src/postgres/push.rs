@@ -9,7 +9,6 @@ use oyez_domain::ledger::sets::Look;
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
-use uuid::Uuid;
 
 use super::Shared;
 use super::changes::{Changes, Fate, Key};
@@ -17,7 +16,7 @@ use super::clock::{self, Noted};
 use super::errors::expect_rows;
 use super::group::{self, Known, Work};
 use super::line::{Kind, Request};
-use super::open::{Open, open_columns};
+use super::open::Open;
 use super::session::{Session, Values};
 use super::state::State;
 use super::waiting::Waiting;
@@ -37,6 +36,8 @@ pub(super) struct Due {
 pub(super) struct Before {
     /// By request.
     candidates: Vec<Vec<Candidate>>,
+    /// By request: what waits for its turn only, by a clock that is behind another's.
+    turns: Vec<Vec<Candidate>>,
     /// Those who have to come again at once: not everything of theirs is in the order of pushes yet.
     unlisted: Vec<TppId>,
 }
@@ -84,8 +85,15 @@ impl Work for Due {
         work::by_request(&rows, &mut candidates)?;
         Ok(Before {
             candidates,
+            turns: group.iter().map(|_| Vec::new()).collect(),
             unlisted: Vec::new(),
         })
+    }
+
+    fn goes_alone(state: &State, ask: &Self) -> bool {
+        state.is_owned_by(&ask.claim)
+            && ask.look.events_max > 0
+            && clock::is_set_back(state, ask.now)
     }
 
     /// A clock may have been set back; and what was accepted while there was no address is to be entered into the order of
@@ -124,7 +132,8 @@ impl Work for Due {
                 before.candidates[*nth] =
                     first_pushed(shared, db, (tpp, ask.rows_max()), beyond).await?;
             }
-            let (order, was_set_back) = (state.order(&rules), state.was_set_back(ask.now));
+            let order = state.order(&rules);
+            let is_behind = state.is_behind(ask.now).then_some(state.accepted_until);
             if noted == Noted::MovedBack {
                 changes.take_in(clock::pushable(db, tpp, (&[], &[]), 1).await?);
                 clock::tell(changes, tpp, ask.now)?;
@@ -133,8 +142,11 @@ impl Work for Due {
             let enough_due = work::has_enough_due(candidates, ask.rows_max(), |row| {
                 row.push_at.is_some_and(|at| at <= ask.now)
             });
-            if order == DeliveryOrder::Concurrent && !enough_due && was_set_back {
-                set_back(db, changes, (tpp, ask), &mut before.candidates[*nth]).await?;
+            if let Some(until) = is_behind
+                && order == DeliveryOrder::Concurrent
+                && !enough_due
+            {
+                before.turns[*nth] = turns(db, (tpp, ask), until).await?;
             }
         }
         Ok(())
@@ -147,6 +159,7 @@ impl Work for Due {
         before: &mut Before,
     ) -> Result<Option<DueForPush>, Error> {
         let candidates = std::mem::take(&mut before.candidates[nth]);
+        let turns = std::mem::take(&mut before.turns[nth]);
         let Some(tpp) = known.get(&ask.client_id) else {
             return Ok(None);
         };
@@ -167,7 +180,8 @@ impl Work for Due {
         };
         let order = state.order(&rules);
         let is_all_listed = !before.unlisted.contains(tpp);
-        let due = choose(changes, (*tpp, ask), order, candidates, in_flight_until)?;
+        let found = (candidates, turns);
+        let due = choose(changes, (*tpp, ask), order, found, in_flight_until)?;
         Ok(Some(DueForPush {
             callback_url: Some(callback_url),
             work: due.work,
@@ -241,30 +255,17 @@ async fn first_pushed(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Reads what waits for its turn only, wherever it stands, and what may be pushed next.
-async fn set_back(
+/// What waits for its turn only, by a clock that is behind another's: as much as may be chosen, and the next.
+async fn turns(
     db: &Session,
-    changes: &mut Changes,
     (tpp, ask): (TppId, &Due),
-    candidates: &mut Vec<Candidate>,
-) -> Result<(), Error> {
-    let nobody: Vec<i64> = Vec::new();
-    let none: Vec<Uuid> = Vec::new();
-    let (rows_max, now) = (ask.rows_max(), ask.now.unix_ms());
-    let values: Values<'_> = &[&tpp.0, &0i32, &rows_max, &nobody, &none, &now];
-    let rows = db.rows(PUSHED_BUT_FOR_THE_CLOCK, values).await?;
+    until: Timestamp,
+) -> Result<Vec<Candidate>, Error> {
+    let (now, until, rows_max) = (ask.now.unix_ms(), until.unix_ms(), ask.rows_max());
+    let rows = db.rows(TURNS, &[&tpp.0, &now, &until, &rows_max]).await?;
     let mut found = vec![Vec::new()];
     work::by_request(&rows, &mut found)?;
-    for more in found.into_iter().flatten() {
-        if !candidates.iter().any(|it| it.key() == more.key()) {
-            candidates.push(more);
-        }
-    }
-    candidates.sort_by_key(|it| (it.row.push_at, it.row.position));
-    let next = db.rows(NEXT_BUT_FOR_THE_CLOCK, values).await?;
-    let next = next.iter().map(|row| Open::read(row, 0));
-    changes.take_in(next.collect::<Result<Vec<_>, _>>()?);
-    Ok(())
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// What was chosen, and when the next may go.
@@ -277,13 +278,14 @@ fn choose(
     changes: &mut Changes,
     (tpp, ask): (TppId, &Due),
     order: DeliveryOrder,
-    candidates: Vec<Candidate>,
+    (candidates, turns): (Vec<Candidate>, Vec<Candidate>),
     in_flight_until: Timestamp,
 ) -> Result<Chosen, Error> {
     let keys: Vec<Key> = candidates.iter().map(Candidate::key).collect();
     let rows_max = usize::try_from(ask.rows_max()).unwrap_or(usize::MAX);
     let beyond = candidates.last().filter(|_| keys.len() >= rows_max);
     let beyond = beyond.and_then(|last| last.row.push_at);
+    let candidates = work::with_turns(candidates, turns, |row| row.push_at);
     changes.take_in(candidates.iter().map(|it| it.row.clone()));
     let events_max = match order {
         DeliveryOrder::Strict => ask.look.events_max.min(1),
@@ -347,7 +349,7 @@ fn next_at(
         first = first.into_iter().chain(held.row.push_at).min();
     }
     let state = changes.state(tpp)?;
-    if !state.was_set_back(now) && state.unlisted_from.is_none() {
+    if state.unlisted_from.is_none() {
         state.bounds.push_from = first.unwrap_or(now).unix_ms();
     }
     Ok(next)
@@ -372,27 +374,16 @@ pub(super) const FIRST_PUSHED: &str = candidates!(
         ELSE CASE WHEN $4::boolean THEN o.position ELSE o.push_at END END, o.position"
 );
 
-const PUSHED_BUT_FOR_THE_CLOCK: &str = candidates!(
+pub(super) const TURNS: &str = candidates!(
     concat!(
         "(VALUES (1::bigint)) a (nth) CROSS JOIN LATERAL (
-            SELECT d.* FROM outstanding d
-            WHERE d.tpp = $1::bigint AND $2::integer = 0 AND d.push_at > $6::bigint
-                AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[])) AND ",
-        clock::but_for_it!("d.push_at"),
-        " <= $6::bigint ORDER BY d.push_at, d.position LIMIT $3::bigint) o"
+            SELECT d.* FROM (",
+        clock::walk_but_for_it!("d.push_at", ""),
+        ") d WHERE ",
+        clock::turns_but_for_it!("d.push_at"),
+        ") o"
     ),
     "o.push_at, o.position"
-);
-
-const NEXT_BUT_FOR_THE_CLOCK: &str = concat!(
-    "SELECT ",
-    open_columns!("d"),
-    " FROM outstanding d
-    WHERE d.tpp = $1::bigint AND $2::integer = 0 AND d.push_at IS NOT NULL
-        AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[]))
-    ORDER BY ",
-    clock::but_for_it!("d.push_at"),
-    " LIMIT $3::bigint"
 );
 
 /// At most so many rows are entered into the order of pushes before a choice: some milliseconds of the TPP's lock, and more than

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::columns::{count, jti, uuid};
+use super::keys::may_be_sent;
 use super::session::Session;
 use crate::Error;
 use crate::error::contradiction;
@@ -77,9 +78,12 @@ const OWNED: &str = "
     WHERE l.tpp = $1::bigint AND l.owner = $2::text AND l.epoch = $3::bigint AND l.claim = $4::bigint
         AND n.expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-pub(super) const KEPT: &str = "
-    SELECT o.jti, s.jws, s.jws IS NULL AND EXISTS (
+pub(super) const KEPT: &str = concat!(
+    "SELECT o.jti, CASE WHEN ",
+    may_be_sent!("s"),
+    " THEN s.jws END, s.kid IS NOT NULL OR EXISTS (
             SELECT 1 FROM superseded_sets p WHERE p.tpp = o.tpp AND p.jti = o.jti)
     FROM unnest($2::uuid[]) a (jti)
         JOIN outstanding o ON o.tpp = $1::bigint AND o.jti = a.jti
-        LEFT JOIN sets s ON s.tpp = o.tpp AND s.jti = o.jti";
+        LEFT JOIN sets s ON s.tpp = o.tpp AND s.jti = o.jti"
+);

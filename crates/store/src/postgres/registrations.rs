@@ -1,6 +1,8 @@
 //! What TPPs have registered, read and changed under the TPP's lock (S, C). What a change does to outstanding events is
 //! `follow`'s.
 
+use std::collections::HashMap;
+
 use oyez_domain::actor::Actor;
 use oyez_domain::ids::{ClientId, RegistrationId};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -19,8 +21,18 @@ use crate::codes::{TppId, from_json, kind_code, parse, to_json};
 
 /// What a TPP has registered.
 pub(super) async fn of(db: &Session, tpp: TppId) -> Result<Registrations, Error> {
-    let mut found = Registrations::default();
-    for row in db.rows(OF_TPP, &[&tpp.0]).await? {
+    let mut found = of_all(db, &[tpp.0]).await?;
+    Ok(found.remove(&tpp).unwrap_or_default())
+}
+
+/// What these TPPs have registered, those that have anything.
+pub(super) async fn of_all(
+    db: &Session,
+    tpps: &[i64],
+) -> Result<HashMap<TppId, Registrations>, Error> {
+    let mut all = HashMap::<TppId, Registrations>::new();
+    for row in db.rows(OF_TPPS, &[&tpps]).await? {
+        let found = all.entry(TppId(row.try_get(6)?)).or_default();
         let id = parse(row.try_get(1)?, "registration id")?;
         let wish: &str = row.try_get(2)?;
         let api = parse(row.try_get(3)?, "version")?;
@@ -47,7 +59,7 @@ pub(super) async fn of(db: &Session, tpp: TppId) -> Result<Registrations, Error>
             other => return Err(contradiction(format!("registration of kind {other}"))),
         }
     }
-    Ok(found)
+    Ok(all)
 }
 
 /// See [`crate::Store::registrations`].
@@ -239,8 +251,8 @@ async fn remove_row(unit: &mut Unit, done: &Done<'_>, now: Timestamp) -> Result<
 const SUBSCRIPTION: i64 = kind_code(Kind::Subscription);
 const CALLBACK_URL: i64 = kind_code(Kind::CallbackUrl);
 
-const OF_TPP: &str =
-    "SELECT kind, id, wish, api, created_at, changed_at FROM registrations WHERE tpp = $1";
+const OF_TPPS: &str = "
+    SELECT kind, id, wish, api, created_at, changed_at, tpp FROM registrations WHERE tpp = ANY($1::bigint[])";
 
 const BY_ID: &str =
     "SELECT tpp, api, created_at FROM registrations WHERE kind = $1::bigint AND id = $2";

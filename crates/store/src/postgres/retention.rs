@@ -1,6 +1,7 @@
 //! Time passes: what nobody acknowledged expires, and what has been kept long enough goes, a small batch at a time (I-06).
 //!
-//! Housekeeping waits for no lock: a TPP that is busy just now is left to the next batch.
+//! Housekeeping waits for no lock: a TPP that is busy just now is left to the next batch. Each sort of rows goes in a transaction
+//! of its own. What is past its time is so by the database's clock too: a process whose own is far ahead removes nothing for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +13,15 @@ use oyez_domain::life::Outcome;
 use oyez_domain::time::Timestamp;
 use uuid::Uuid;
 
-use super::Work;
 use super::columns::jti;
+use super::doors::Concerns;
 use super::ends::{self, End};
 use super::leases;
-use super::parts;
+use super::partitions::Span;
+use super::session::Values;
+use super::state::OUT_OF_ORDER_MAX;
 use super::unit::Unit;
+use super::{Shared, Work, keys, parts};
 use crate::Error;
 use crate::codes::{TppId, parse};
 
@@ -28,11 +32,15 @@ pub(super) async fn expire(
     events_max: u32,
     now: Timestamp,
 ) -> Result<u64, Error> {
+    let ahead = now.since(leases::clock(unit.db()).await?);
+    let (now, accepted_before) = (now - ahead, accepted_before - ahead);
     let before = accepted_before.unix_ms();
+    let perhaps_before = (accepted_before + OUT_OF_ORDER_MAX).unix_ms();
     let limit = i64::from(events_max);
     let window = limit.max(WINDOW_MIN);
     let mut old: BTreeMap<TppId, (ClientId, Vec<Jti>)> = BTreeMap::new();
-    for row in unit.rows(EXPIRED, &[&before, &limit, &window]).await? {
+    let values: Values<'_> = &[&before, &limit, &window, &perhaps_before];
+    for row in unit.rows(EXPIRED, values).await? {
         let owner: ClientId = parse(row.try_get(1)?, "client_id")?;
         let of_tpp = old.entry(TppId(row.try_get(0)?));
         of_tpp
@@ -55,58 +63,79 @@ pub(super) async fn expire(
     Ok(expired)
 }
 
-/// See [`crate::Store::sweep`].
-pub(super) fn sweep<'a>(unit: &'a mut Unit, ask: &'a Sweep) -> Work<'a, Gone> {
-    Box::pin(sweep_batch(unit, ask))
-}
-
-/// What is past its time by now.
-pub(super) struct Sweep {
-    pub(super) retention: Retention,
-    /// See [`super::Options::kept_longer_max`].
-    pub(super) late_max: Duration,
-    pub(super) now: Timestamp,
-}
-
-async fn sweep_batch(unit: &Unit, ask: &Sweep) -> Result<Gone, Error> {
-    let Sweep {
-        retention,
-        late_max,
-        now,
-    } = *ask;
+/// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.
+pub(super) async fn sweep(
+    shared: &Shared,
+    retention: Retention,
+    now: Timestamp,
+) -> Result<Swept, Error> {
+    let db = shared.pool.take().await?;
+    let now = now - now.since(leases::clock(&db).await?);
+    let span = Span::of(now);
+    shared.partitions.make(&db, [span, span.next()]).await?;
+    drop(db);
     let limit = i64::from(retention.batch_max);
-    let keys_before = (now - retention.keys_for).unix_ms();
-    let minutes_before = (now - retention.minutes_for).unix_ms();
     let settled_before = now - retention.settled_for;
-    let events = sweep_events(unit, settled_before - late_max, limit).await?;
-    let keys = unit.execute(SWEEP_KEYS, &[&keys_before, &limit]).await?;
-    let minutes = unit
-        .execute(SWEEP_MINUTES, &[&minutes_before, &limit])
-        .await?;
-    leases::forget_old(unit).await?;
-    let part = parts::drop_oldest(unit, settled_before).await?;
-    Ok(Gone {
-        swept: Swept {
-            events: events + part.unwrap_or(0),
-            keys,
-            minutes,
-        },
-        a_part: part.is_some(),
+    let past = |kept_for: Duration| Past {
+        before: now - kept_for,
+        limit,
+    };
+    let late = past(retention.settled_for + shared.options.kept_longer_max);
+    let swept = Swept {
+        events: shared.write(Concerns::Nobody, &late, &sweep_events).await?,
+        keys: shared
+            .write(Concerns::Nobody, &past(retention.keys_for), &sweep_keys)
+            .await?,
+        minutes: shared
+            .write(
+                Concerns::Nobody,
+                &past(retention.minutes_for),
+                &sweep_minutes,
+            )
+            .await?,
+    };
+    shared.write(Concerns::Nobody, &(), &forget_nodes).await?;
+    let part = parts::drop_oldest(shared, settled_before).await?;
+    keys::go_on(shared).await?;
+    Ok(Swept {
+        events: swept.events + part.unwrap_or(0),
+        ..swept
     })
 }
 
-/// What is no more.
-pub(super) struct Gone {
-    pub(super) swept: Swept,
-    /// A part of history is among it.
-    pub(super) a_part: bool,
+/// Rows older than this, so many.
+struct Past {
+    before: Timestamp,
+    limit: i64,
+}
+
+fn sweep_keys<'a>(unit: &'a mut Unit, past: &'a Past) -> Work<'a, u64> {
+    Box::pin(async {
+        unit.execute(SWEEP_KEYS, &[&past.before.unix_ms(), &past.limit])
+            .await
+    })
+}
+
+fn sweep_minutes<'a>(unit: &'a mut Unit, past: &'a Past) -> Work<'a, u64> {
+    Box::pin(async {
+        unit.execute(SWEEP_MINUTES, &[&past.before.unix_ms(), &past.limit])
+            .await
+    })
+}
+
+fn forget_nodes<'a>(unit: &'a mut Unit, _: &'a ()) -> Work<'a, ()> {
+    Box::pin(leases::forget_old(unit))
 }
 
 /// Removes settled events and everything of theirs. Their TPP's totals keep them.
-async fn sweep_events(unit: &Unit, settled_before: Timestamp, limit: i64) -> Result<u64, Error> {
-    let before = settled_before.unix_ms();
+fn sweep_events<'a>(unit: &'a mut Unit, past: &'a Past) -> Work<'a, u64> {
+    Box::pin(remove_events(unit, past))
+}
+
+async fn remove_events(unit: &Unit, past: &Past) -> Result<u64, Error> {
+    let before = past.before.unix_ms();
     let mut found: Vec<(i64, Uuid)> = Vec::new();
-    for row in unit.rows(OLD_SETTLED, &[&before, &limit]).await? {
+    for row in unit.rows(OLD_SETTLED, &[&before, &past.limit]).await? {
         found.push((row.try_get(0)?, row.try_get(1)?));
     }
     let held = hold_free(unit, found.iter().map(|(tpp, _)| TppId(*tpp))).await?;
@@ -144,14 +173,19 @@ async fn hold_free(unit: &Unit, tpps: impl Iterator<Item = TppId>) -> Result<Vec
 /// So many of a TPP's oldest are compared by their acceptance: after a clock was set back their positions do not tell.
 const WINDOW_MIN: i64 = 1000;
 
-// Positions follow acceptances but for a clock that was set back: what is out of order beyond the window expires after what
-// stands before it.
+// Positions follow acceptances but for a clock that was set back, and a little disorder between nodes: a TPP whose first event
+// is not old, and who has none out of order, costs one row. What is out of order beyond the window expires after what stands
+// before it.
 const EXPIRED: &str = "
     SELECT o.tpp, t.client_id, o.jti
     FROM queues q
         CROSS JOIN LATERAL (
+            SELECT position, accepted_at FROM outstanding
+            WHERE tpp = q.tpp AND position >= q.first_position ORDER BY position LIMIT 1) f
+        CROSS JOIN LATERAL (
             SELECT tpp, jti, accepted_at FROM outstanding
-            WHERE tpp = q.tpp AND position >= q.first_position ORDER BY position LIMIT $3) o
+            WHERE tpp = q.tpp AND position >= f.position AND (f.accepted_at < $4 OR f.position <= q.unordered_to)
+            ORDER BY position LIMIT $3) o
         JOIN tpps t ON t.tpp = q.tpp
     WHERE q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn AND o.accepted_at < $1
     ORDER BY o.accepted_at, o.jti LIMIT $2";

@@ -22,6 +22,8 @@ pub struct Server {
     pub(super) secure: Option<Arc<dyn Secure>>,
     /// Where nodes listen to each other, if it is elsewhere.
     pub(super) listening: Option<Box<Self>>,
+    /// A standby that lists are read from.
+    pub(super) replica: Option<Box<Self>>,
 }
 
 /// What is not the address of a database.
@@ -68,6 +70,7 @@ impl Server {
             config,
             secure: None,
             listening: None,
+            replica: None,
         })
     }
 
@@ -104,6 +107,15 @@ impl Server {
     #[must_use]
     pub fn listening_at(mut self, server: Self) -> Self {
         self.listening = Some(Box::new(server));
+        self
+    }
+
+    /// The same, where people's lists are read at a standby of it, as long as that follows.
+    #[must_use]
+    pub fn read_at(mut self, mut server: Self) -> Self {
+        // A standby takes no writes; what it is is looked at when it is asked.
+        server.config.target_session_attrs(TargetSessionAttrs::Any);
+        self.replica = Some(Box::new(server));
         self
     }
 

@@ -5,17 +5,20 @@
 //! commits nothing: a transaction went through only if every answer in it is good.
 
 use std::collections::HashMap;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Connection, Row, Socket, Statement};
 use tokio_util::sync::CancellationToken;
 
-use super::errors::{contradiction, fault, is_conflict, is_cut, spoils};
+use super::errors::{contradiction, fault, is_cut, spoils};
+use super::migrations;
+use super::mishap::{LastMishap, Mishap};
 use super::options::Options;
 use super::patience::Patience;
 use super::server::{Handshake, Private, Server};
@@ -36,8 +39,8 @@ pub(super) struct Session {
     is_spoilt: AtomicBool,
     /// COMMIT was sent, and nothing was heard of it so far.
     is_unheard: AtomicBool,
-    /// The last fault was a lost race.
-    lost_race: AtomicBool,
+    /// What its last fault was.
+    mishap: LastMishap,
     patience: Patience,
     /// Cancelled, the connection ends, whatever is on its way.
     hang_up: CancellationToken,
@@ -63,7 +66,7 @@ impl Session {
             is_open: AtomicBool::new(false),
             is_spoilt: AtomicBool::new(false),
             is_unheard: AtomicBool::new(false),
-            lost_race: AtomicBool::new(false),
+            mishap: LastMishap::default(),
             patience: Patience::of(options),
             hang_up,
         };
@@ -119,9 +122,18 @@ impl Session {
             .await
     }
 
-    /// Whether the last fault was a race that another transaction won; asking clears it.
-    pub(super) fn lost_race(&self) -> bool {
-        self.lost_race.swap(false, Ordering::Relaxed)
+    /// What its last fault was, since its last transaction began.
+    pub(super) fn mishap(&self) -> Mishap {
+        self.mishap.read()
+    }
+
+    /// Lets go of statements if they are many. Not while somebody works with them: what was prepared to be sent together must
+    /// still be there when it is.
+    pub(super) fn tidy(&self) {
+        let mut prepared = self.prepared();
+        if prepared.len() > STATEMENTS_MAX {
+            prepared.clear();
+        }
     }
 
     /// All rows.
@@ -155,10 +167,30 @@ impl Session {
             .await
     }
 
+    /// Fills a table: a statement `COPY … FROM STDIN (FORMAT binary)`, and rows of these types.
+    pub(super) async fn load(
+        &self,
+        sql: &str,
+        types: &[Type],
+        rows: &[Vec<Box<dyn ToSql + Sync + Send>>],
+    ) -> Result<u64, Error> {
+        let loaded = async {
+            let sink = self.client.copy_in(sql).await?;
+            let mut writer = pin!(BinaryCopyInWriter::new(sink, types));
+            for row in rows {
+                let values: Vec<&(dyn ToSql + Sync)> =
+                    row.iter().map(|value| &**value as _).collect();
+                writer.as_mut().write(&values).await?;
+            }
+            writer.finish().await
+        };
+        self.answered(Box::pin(loaded)).await
+    }
+
     /// Begins a transaction; may be asked together with the first statements in it.
     pub(super) async fn begin(&self) -> Result<(), Error> {
         self.patience.begin_anew();
-        self.lost_race.store(false, Ordering::Relaxed);
+        self.mishap.note(Mishap::Plain);
         self.is_open.store(true, Ordering::Relaxed);
         self.run("BEGIN").await
     }
@@ -166,7 +198,7 @@ impl Session {
     /// Begins to read what stands at this moment, whatever others write meanwhile.
     pub(super) async fn begin_snapshot(&self) -> Result<(), Error> {
         self.patience.begin_anew();
-        self.lost_race.store(false, Ordering::Relaxed);
+        self.mishap.note(Mishap::Plain);
         self.is_open.store(true, Ordering::Relaxed);
         self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
@@ -215,12 +247,14 @@ impl Session {
             return Ok(statement.clone());
         }
         let statement = self.answered(Box::pin(self.client.prepare(sql))).await?;
-        let mut prepared = self.prepared();
-        if prepared.len() >= STATEMENTS_MAX {
-            prepared.clear();
-        }
-        prepared.insert(sql.to_owned(), statement.clone());
+        self.prepared().insert(sql.to_owned(), statement.clone());
         Ok(statement)
+    }
+
+    /// Whether a statement is prepared.
+    #[cfg(test)]
+    pub(super) fn has_prepared(&self, sql: &str) -> bool {
+        self.prepared().contains_key(sql)
     }
 
     fn prepared(&self) -> std::sync::MutexGuard<'_, HashMap<String, Statement>> {
@@ -273,8 +307,9 @@ impl Session {
     }
 
     fn fault(&self, error: &tokio_postgres::Error) -> Error {
-        self.lost_race.store(is_conflict(error), Ordering::Relaxed);
-        if spoils(error) {
+        let mishap = Mishap::of(error);
+        self.mishap.note(mishap);
+        if mishap == Mishap::Stale || spoils(error) {
             self.is_spoilt.store(true, Ordering::Relaxed);
         }
         fault(error)
@@ -288,7 +323,7 @@ pub(super) async fn connect(
 ) -> Result<(Client, Connection<Socket, Private>), Error> {
     let mut config = server.config.clone();
     config.connect_timeout(options.connect_time_max);
-    config.application_name(APPLICATION_NAME);
+    config.application_name(application_name());
     let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX);
     // The driver bounds each host's connect, but not what the host then says.
     let time_max = options.connect_time_max.saturating_mul(hosts + 1);
@@ -325,11 +360,13 @@ pub(super) fn settings(options: &Options) -> String {
     )
 }
 
-/// What the database's own views call us.
-const APPLICATION_NAME: &str = "oyez";
+/// What the database's own views call us. A step of the schema that would leave older binaries behind looks for theirs.
+fn application_name() -> String {
+    format!("oyez schema {}", migrations::newest())
+}
 
 /// We never pause in a transaction: a node that stops in one is dead or frozen, and must not hold a TPP's lock for long.
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(10);
 
 /// More than we have, counting each way to list events; a bound for what is put together from pieces.
-const STATEMENTS_MAX: usize = 512;
+pub(super) const STATEMENTS_MAX: usize = 512;

@@ -13,6 +13,7 @@ use super::Shared;
 use super::changes::{Changes, Key, Polls};
 use super::columns::uuid;
 use super::group::{self, Known, Work};
+use super::keys::may_be_sent;
 use super::line::{Kind, Request};
 use super::open::{OPEN_COLUMNS, Open, open_columns};
 use super::partitions::Span;
@@ -32,6 +33,8 @@ pub(super) struct Before {
     rows: Vec<Open>,
     /// The bytes that are there.
     kept: HashMap<Key, String>,
+    /// There are bytes, by a key that was disowned.
+    unsendable: HashSet<Key>,
     disowned: HashSet<String>,
 }
 
@@ -80,6 +83,7 @@ impl Work for Keep {
         let mut before = Before {
             rows: Vec::with_capacity(rows.len()),
             kept: HashMap::new(),
+            unsendable: HashSet::new(),
             disowned: disowned
                 .iter()
                 .map(|row| row.try_get(0))
@@ -89,6 +93,8 @@ impl Work for Keep {
             let open = Open::read(row, 0)?;
             if let Some(bytes) = row.try_get(OPEN_COLUMNS)? {
                 before.kept.insert((open.tpp, open.jti), bytes);
+            } else if row.try_get(OPEN_COLUMNS + 1)? {
+                before.unsendable.insert((open.tpp, open.jti));
             }
             before.rows.push(open);
         }
@@ -141,6 +147,9 @@ fn keep_one(
         }
         None if before.disowned.contains(&signed.kid) => return Ok(Kept::KeyDisowned),
         None => {
+            if before.unsendable.remove(&key) {
+                changes.superseded_sets.push(key);
+            }
             changes.sets.push((key, signed.clone(), now));
             before.kept.insert(key, signed.set.clone());
             signed.set.clone()
@@ -169,7 +178,9 @@ fn release(changes: &mut Changes, key: Key, owner: &ClientId, now: Timestamp) ->
 pub(super) const OPEN_AND_KEPT: &str = concat!(
     "SELECT ",
     open_columns!("o"),
-    ", s.jws
+    ", CASE WHEN ",
+    may_be_sent!("s"),
+    " THEN s.jws END, s.kid IS NOT NULL
     FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti)
         JOIN outstanding o ON o.tpp = a.tpp AND o.jti = a.jti
         LEFT JOIN sets s ON s.tpp = a.tpp AND s.jti = a.jti"

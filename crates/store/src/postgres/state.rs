@@ -4,6 +4,7 @@
 //! committed: nobody changes a registration, a profile or a position without it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::lanes::{Claim, Health};
@@ -22,11 +23,11 @@ use crate::health::HealthColumns;
 
 /// What is done about a TPP's lock that somebody else has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Locking {
+pub(super) enum Locking<'a> {
     /// Nothing: its requests wait, and no other TPP's.
     Skip,
-    /// It is waited for.
-    Wait,
+    /// This TPP's is waited for, before there is any other: who waits for one holds none.
+    WaitFor(&'a ClientId),
 }
 
 /// A TPP whose lock is held.
@@ -48,11 +49,15 @@ pub(super) struct State {
     pub(super) unlisted_from: Option<i64>,
     /// The latest moment of an acceptance.
     pub(super) accepted_until: Timestamp,
+    /// Up to this position some stand behind what was accepted long after them.
+    pub(super) unordered_to: i64,
     /// About when it was given events last.
     pub(super) seen_at: Timestamp,
     pub(super) bounds: Bounds,
     bounds_read: Bounds,
     pub(super) lane: Option<LaneState>,
+    /// What the database's clock said when this was read.
+    pub(super) clock: Timestamp,
     /// Whether the row is to be written.
     pub(super) is_changed: bool,
 }
@@ -91,23 +96,32 @@ struct Owner {
     claim: i64,
 }
 
-/// Locks these TPPs and reads them. What is missing is locked by somebody else.
+/// Locks these TPPs and reads them. What is missing is locked by somebody else. One of them may be waited for, first.
 pub(super) async fn lock(
     db: &Session,
     tpps: &[i64],
-    locking: Locking,
+    awaited: Option<TppId>,
 ) -> Result<HashMap<TppId, State>, Error> {
-    let lock = match locking {
-        Locking::Skip => LOCK_FREE,
-        Locking::Wait => LOCK,
-    };
-    let tpps = tpps.to_vec();
-    let (locked, states) =
-        futures_util::try_join!(async { db.rows(lock, &[&tpps]).await }, async {
-            db.rows(STATES, &[&tpps]).await
-        })?;
-    let locked: Vec<i64> = locked
+    let all = tpps.to_vec();
+    let awaited: Vec<i64> = awaited.map(|tpp| tpp.0).into_iter().collect();
+    let others: Vec<i64> = all
         .iter()
+        .copied()
+        .filter(|tpp| !awaited.contains(tpp))
+        .collect();
+    let locked = async |lock, tpps: &Vec<i64>| {
+        if tpps.is_empty() {
+            return Ok(Vec::new());
+        }
+        db.rows(lock, &[tpps]).await
+    };
+    let (one, some, states) =
+        futures_util::try_join!(locked(LOCK, &awaited), locked(LOCK_FREE, &others), async {
+            db.rows(STATES, &[&all]).await
+        })?;
+    let locked: Vec<i64> = one
+        .iter()
+        .chain(&some)
         .map(|row| row.try_get(0))
         .collect::<Result<_, _>>()?;
     let mut found = HashMap::with_capacity(locked.len());
@@ -150,6 +164,8 @@ impl State {
             unlisted_from: row.try_get(14)?,
             accepted_until: moment(row, 15)?,
             seen_at: moment(row, 40)?,
+            unordered_to: row.try_get(41)?,
+            clock: moment(row, 42)?,
             bounds,
             bounds_read: bounds,
             registrations: Registrations {
@@ -195,8 +211,19 @@ impl State {
         self.is_changed || self.bounds.is_below(&self.bounds_read)
     }
 
+    /// One more is accepted; answers at which position.
+    pub(super) fn accepts(&mut self, now: Timestamp) -> i64 {
+        self.is_changed = true;
+        self.totals.accepted += 1;
+        if self.accepted_until.since(now) > OUT_OF_ORDER_MAX {
+            self.unordered_to = self.totals.accepted;
+        }
+        self.accepted_until = self.accepted_until.max(now);
+        self.totals.accepted
+    }
+
     /// Whether something may be outstanding that was accepted, by this clock, in the future.
-    pub(super) fn was_set_back(&self, now: Timestamp) -> bool {
+    pub(super) fn is_behind(&self, now: Timestamp) -> bool {
         self.accepted_until > now
     }
 
@@ -210,7 +237,7 @@ impl State {
         })
     }
 
-    /// There is something to push from a moment on. Answers whether the lane's row has to say so: a busy lane's first news says
+    /// There is something to push from a moment of the database's clock on. Answers whether the lane's row has to say so: a busy lane's first news says
     /// it all. What another node does to the lane meanwhile does no harm: before it lets go of the lane it looks for work,
     /// under the lock that is held here.
     pub(super) fn hears(&mut self, at: Timestamp) -> bool {
@@ -329,6 +356,9 @@ pub(super) const READS: [&str; 3] = [LOCK, LOCK_FREE, STATES];
 /// The families that there are.
 pub(super) const FAMILIES: usize = 4;
 
+/// Positions tell the order of acceptances to this much: nodes' clocks differ a little, and are set back by more.
+pub(super) const OUT_OF_ORDER_MAX: Duration = Duration::from_secs(60);
+
 pub(super) const LOCK: &str = "
     SELECT tpp FROM queues WHERE tpp = ANY ($1::bigint[]) ORDER BY tpp FOR UPDATE";
 
@@ -342,7 +372,8 @@ pub(super) const STATES: &str = "
         q.unlisted_from, q.accepted_until, q.first_position, q.due_from, q.push_from,
         s.id, s.wish, s.api, s.created_at, s.changed_at, c.id, c.wish, c.api, c.created_at, c.changed_at,
         l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason, l.wake_at, l.news_at,
-        n.node_id, n.epoch, l.claim, q.seen_at
+        n.node_id, n.epoch, l.claim, q.seen_at, q.unordered_to,
+        (extract(epoch FROM clock_timestamp()) * 1000)::bigint
     FROM unnest($1::bigint[]) a (tpp)
         JOIN queues q ON q.tpp = a.tpp
         JOIN tpps t ON t.tpp = a.tpp

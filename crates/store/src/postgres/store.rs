@@ -1,7 +1,8 @@
 //! The trait's methods: each one line, to the line of its kind, or to a transaction or a session of its own.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -32,8 +33,8 @@ use super::recheck::Recheck;
 use super::sets::Keep;
 use super::unit::Unit;
 use super::{
-    Ledger, audit, endpoints, event_list, history, keys, lanes, leases, registrations, requeue,
-    retention, tpps, withdraw,
+    Ledger, audit, endpoints, event_list, history, keys, lanes, leases, recheck, registrations,
+    requeue, retention, tpps, withdraw,
 };
 use crate::{Answer, Error, Listen, Store};
 
@@ -61,6 +62,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, profile),
             move |unit, (actor, client_id, profile)| {
                 Box::pin(tpps::change(unit, actor, client_id, profile, now))
@@ -76,6 +78,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, standing),
             move |unit, (actor, client_id, standing)| {
                 Box::pin(tpps::set_standing(unit, actor, client_id, standing, now))
@@ -109,11 +112,13 @@ impl Store for Ledger {
         api: ApiVersion,
         now: Timestamp,
     ) -> Answer<'_, Result<Registrations, Refusal>> {
-        Box::pin(
-            self.change((client_id, id, wish), move |unit, (client_id, id, wish)| {
+        Box::pin(self.change(
+            client_id.clone(),
+            (client_id, id, wish),
+            move |unit, (client_id, id, wish)| {
                 Box::pin(registrations::create(unit, client_id, id, wish, api, now))
-            }),
-        )
+            },
+        ))
     }
 
     fn replace_registration(
@@ -124,6 +129,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<(Registrations, Effect), Refusal>> {
         Box::pin(self.change(
+            client_id.clone(),
             (client_id, target, wish),
             move |unit, (client_id, target, wish)| {
                 Box::pin(registrations::replace(unit, client_id, target, wish, now))
@@ -137,11 +143,13 @@ impl Store for Ledger {
         target: Target,
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
-        Box::pin(
-            self.change((client_id, target), move |unit, (client_id, target)| {
+        Box::pin(self.change(
+            client_id.clone(),
+            (client_id, target),
+            move |unit, (client_id, target)| {
                 Box::pin(registrations::delete(unit, client_id, target, now))
-            }),
-        )
+            },
+        ))
     }
 
     fn remove_registration(
@@ -151,11 +159,13 @@ impl Store for Ledger {
         kind: Kind,
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
-        Box::pin(
-            self.change((actor, client_id), move |unit, (actor, client_id)| {
+        Box::pin(self.change(
+            client_id.clone(),
+            (actor, client_id),
+            move |unit, (actor, client_id)| {
                 Box::pin(registrations::remove(unit, actor, client_id, kind, now))
-            }),
-        )
+            },
+        ))
     }
 
     fn accept(&self, batch: Vec<Submission>, now: Timestamp) -> Answer<'_, Vec<Acceptance>> {
@@ -196,7 +206,11 @@ impl Store for Ledger {
             client_id,
             jtis,
         };
-        Box::pin(self.recheck_now(ask))
+        Box::pin(
+            self.read((Arc::clone(&self.shared), ask), |db, (shared, ask)| {
+                Box::pin(recheck::recheck(shared, db, ask))
+            }),
+        )
     }
 
     fn record_attempts(
@@ -233,6 +247,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, u64> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, jtis),
             move |unit, (actor, client_id, jtis)| {
                 Box::pin(withdraw::named(unit, actor, client_id, jtis, now))
@@ -248,6 +263,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, u64> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, jtis),
             move |unit, (actor, client_id, jtis)| {
                 Box::pin(requeue::retry_pushes(unit, actor, client_id, jtis, now))
@@ -264,6 +280,7 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Vec<Jti>> {
         Box::pin(self.change(
+            client_id.clone(),
             (actor, client_id, accepted),
             move |unit, (actor, client_id, accepted)| {
                 Box::pin(requeue::requeue_failed(
@@ -274,9 +291,8 @@ impl Store for Ledger {
     }
 
     fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64> {
-        Box::pin(self.change((actor, kid), move |unit, (actor, kid)| {
-            Box::pin(keys::disown(unit, actor, kid, now))
-        }))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(self.run(async move { keys::disown(&shared, actor, kid, now).await }))
     }
 
     fn keys_in_use(&self) -> Answer<'_, Vec<KeyUse>> {
@@ -300,6 +316,12 @@ impl Store for Ledger {
         }))
     }
 
+    fn attend(&self, node_id: NodeId, ttl: Duration) -> Answer<'_, NonZeroU32> {
+        Box::pin(self.write(node_id, move |unit, node_id| {
+            Box::pin(leases::attend(unit, node_id, ttl))
+        }))
+    }
+
     fn claim_lanes(
         &self,
         lease: Lease,
@@ -307,14 +329,25 @@ impl Store for Ledger {
         lanes_max: u32,
         now: Timestamp,
     ) -> Answer<'_, Vec<Lane>> {
-        Box::pin(self.write(lease, move |unit, lease| {
-            Box::pin(lanes::claim(unit, lease, wanted, lanes_max, now))
-        }))
+        Box::pin(async move {
+            if wanted == Wanted::All {
+                self.wake_sleepers(now).await?;
+            }
+            self.write(lease, move |unit, lease| {
+                Box::pin(lanes::claim(unit, lease, wanted, lanes_max, now))
+            })
+            .await
+        })
     }
 
-    fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
+    fn report_lanes(
+        &self,
+        lease: Lease,
+        reports: Vec<LaneReport>,
+        now: Timestamp,
+    ) -> Answer<'_, Vec<Reported>> {
         Box::pin(self.write((lease, reports), move |unit, (lease, reports)| {
-            Box::pin(lanes::report(unit, lease, reports))
+            Box::pin(lanes::report(unit, lease, reports, now))
         }))
     }
 
@@ -330,13 +363,13 @@ impl Store for Ledger {
         after: Option<ClientId>,
         rows_max: u32,
     ) -> Answer<'_, Page<LaneStatus, ClientId>> {
-        Box::pin(self.read(after, move |db, after| {
+        Box::pin(self.list(after, move |db, after| {
             Box::pin(lanes::list(db, filter, after.as_ref(), rows_max))
         }))
     }
 
     fn lane_totals(&self) -> Answer<'_, LaneTotals> {
-        Box::pin(self.read((), move |db, _| Box::pin(lanes::totals(db))))
+        Box::pin(self.list((), move |db, _| Box::pin(lanes::totals(db))))
     }
 
     fn pause_endpoint(
@@ -345,11 +378,11 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(
-            self.change((actor, client_id), move |unit, (actor, client_id)| {
-                Box::pin(endpoints::pause(unit, actor, client_id, now))
-            }),
-        )
+        Box::pin(self.change(
+            client_id.clone(),
+            (actor, client_id),
+            move |unit, (actor, client_id)| Box::pin(endpoints::pause(unit, actor, client_id, now)),
+        ))
     }
 
     fn resume_endpoint(
@@ -358,11 +391,13 @@ impl Store for Ledger {
         client_id: ClientId,
         now: Timestamp,
     ) -> Answer<'_, bool> {
-        Box::pin(
-            self.change((actor, client_id), move |unit, (actor, client_id)| {
+        Box::pin(self.change(
+            client_id.clone(),
+            (actor, client_id),
+            move |unit, (actor, client_id)| {
                 Box::pin(endpoints::resume(unit, actor, client_id, now))
-            }),
-        )
+            },
+        ))
     }
 
     fn listen(&self, listener: Weak<dyn Listen>) {
@@ -379,7 +414,7 @@ impl Store for Ledger {
         before: Option<Jti>,
         rows_max: u32,
     ) -> Answer<'_, Page<EventSummary, Jti>> {
-        Box::pin(self.read(filter, move |db, filter| {
+        Box::pin(self.list(filter, move |db, filter| {
             Box::pin(event_list::list(db, filter, before, rows_max))
         }))
     }
@@ -396,7 +431,7 @@ impl Store for Ledger {
         range: Range<Timestamp>,
     ) -> Answer<'_, Vec<Minute>> {
         Box::pin(
-            self.read((client_id, range), move |db, (client_id, range)| {
+            self.list((client_id, range), move |db, (client_id, range)| {
                 Box::pin(history::minutes(db, client_id.as_ref(), range))
             }),
         )
@@ -408,13 +443,19 @@ impl Store for Ledger {
         before: Option<u64>,
         rows_max: u32,
     ) -> Answer<'_, Page<AuditEntry, u64>> {
-        Box::pin(self.read(client_id, move |db, client_id| {
+        Box::pin(self.list(client_id, move |db, client_id| {
             Box::pin(audit::list(db, client_id.as_ref(), before, rows_max))
         }))
     }
 
     fn prove_writable(&self) -> Answer<'_, ()> {
         Box::pin(self.write((), move |unit, _| Box::pin(prove_writable(unit))))
+    }
+
+    fn shared_clock(&self) -> Answer<'_, Option<Timestamp>> {
+        Box::pin(self.read((), move |db, _| {
+            Box::pin(async { leases::clock(db).await.map(Some) })
+        }))
     }
 
     fn expire(
@@ -429,7 +470,8 @@ impl Store for Ledger {
     }
 
     fn sweep(&self, retention: Retention, now: Timestamp) -> Answer<'_, Swept> {
-        Box::pin(self.sweep_parts(retention, now))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(self.run(async move { retention::sweep(&shared, retention, now).await }))
     }
 }
 

@@ -2,12 +2,15 @@
 //!
 //! What it counts and whom it concerns is gathered and written, or told, at its end.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use oyez_domain::rules::Rules;
 use tokio_postgres::Row;
 
+use super::doors::{Doors, Leisure};
+use super::mishap::Mishap;
 use super::pool::Held;
 use super::session::Values;
 use super::tally;
@@ -18,6 +21,9 @@ use crate::{Error, News};
 /// What a request may touch while it is done.
 pub(super) struct Unit {
     db: Held,
+    doors: Arc<Doors>,
+    leisure: OnceLock<Leisure>,
+    wants_leisure: AtomicBool,
     /// The rules that statements alone cannot follow.
     pub(super) rules: Arc<Rules>,
     /// What this request counts.
@@ -28,10 +34,18 @@ pub(super) struct Unit {
 
 impl Unit {
     /// Begins.
-    pub(super) async fn begin(db: Held, rules: Arc<Rules>) -> Result<Self, Error> {
+    pub(super) async fn begin(
+        db: Held,
+        rules: Arc<Rules>,
+        doors: Arc<Doors>,
+        leisure: Option<Leisure>,
+    ) -> Result<Self, Error> {
         db.begin().await?;
         Ok(Self {
             db,
+            doors,
+            leisure: leisure.map_or_else(OnceLock::new, OnceLock::from),
+            wants_leisure: AtomicBool::new(false),
             rules,
             tally: Tally::default(),
             news: Newsboard::default(),
@@ -43,8 +57,18 @@ impl Unit {
         &self.db
     }
 
-    /// A rare statement over much: it may run for longer than others. It holds the locks of this request alone.
+    /// A rare statement over much: it may run for longer than others. It holds the locks of this request alone. Few requests
+    /// may at once: where this one may not just now it fails, and is done again from its beginning when it may.
     pub(super) async fn take_its_time(&self) -> Result<(), Error> {
+        if self.leisure.get().is_none() {
+            let Some(leisure) = self.doors.leisure_now() else {
+                self.wants_leisure.store(true, Ordering::Relaxed);
+                return Err(Error::Busy {
+                    detail: "too many requests take long".to_owned(),
+                });
+            };
+            self.leisure.set(leisure).ok();
+        }
         self.db.take_its_time(LONG).await
     }
 
@@ -68,20 +92,41 @@ impl Unit {
         self.db.execute(sql, values).await
     }
 
-    /// Writes what was counted and commits; whom it concerns is to be told then.
+    /// Writes what was counted: the last that may be undone.
+    pub(super) async fn finish(&mut self) -> Result<(), Error> {
+        tally::write(&mut self.tally, &self.db).await
+    }
+
+    /// Commits; whom it concerns is to be told then.
     pub(super) async fn commit(mut self) -> Result<Vec<News>, Error> {
-        tally::write(&mut self.tally, &self.db).await?;
         self.db.commit().await?;
         Ok(self.news.take())
     }
 
-    /// Undoes everything. Answers whether it had lost a race, so that the same may go through at once.
-    pub(super) async fn roll_back(self) -> bool {
-        let lost_race = self.db.lost_race();
+    /// Undoes everything.
+    pub(super) async fn roll_back(self) -> Undone {
+        let mishap = self.db.mishap();
         self.db.roll_back().await;
-        lost_race
+        if self.wants_leisure.into_inner() {
+            return Undone::WantsLeisure;
+        }
+        match mishap {
+            Mishap::LostRace | Mishap::Stale => Undone::MayGoThrough,
+            Mishap::Plain | Mishap::Locked => Undone::Failed,
+        }
     }
 }
 
+/// What is to be said of a request that was undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undone {
+    /// It failed.
+    Failed,
+    /// The same may go through at once.
+    MayGoThrough,
+    /// It has to take its time, and could not.
+    WantsLeisure,
+}
+
 /// Some millions of events can be ended in it.
-const LONG: Duration = Duration::from_secs(600);
+pub(super) const LONG: Duration = Duration::from_secs(600);

@@ -1,8 +1,8 @@
 //! Taking outstanding events back: what a registration no longer wants, and what an operator names (S-05, S-12, C-07a, I-04).
 //!
 //! A change of registration is judged once per kind; narrow rows are looked at only from the first one on that may have to
-//! go, and no notice is read. All ends of a change are one statement in its transaction: it holds this TPP's lock and
-//! nobody else's, however long it takes.
+//! go, and no notice is read. All ends of a change are written in its transaction: it holds this TPP's lock and nobody
+//! else's, however long it takes. Where they are many it takes its time, which few requests may at once.
 
 use oyez_domain::actor::Actor;
 use oyez_domain::event::EventTypes;
@@ -13,6 +13,7 @@ use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 
 use super::audit::note_events;
+use super::columns::count;
 use super::ends::{self, End};
 use super::lanes;
 use super::tpps::hold;
@@ -31,24 +32,12 @@ pub(super) async fn unwanted(
     let Some(unwanted) = judge(unit, tpp, after).await? else {
         return Ok(0);
     };
-    unit.take_its_time().await?;
-    let (code, by) = (
-        outcome_code(Outcome::Withdrawn(unwanted.reason)),
-        settling_actor(actor, owner),
-    );
-    let withdrawn = unit
-        .execute(
-            WITHDRAW_KINDS,
-            &[
-                &tpp.0,
-                &unwanted.from_position,
-                &unwanted.kinds,
-                &now.unix_ms(),
-                &code,
-                &by,
-            ],
-        )
-        .await?;
+    let mut withdrawn =
+        write_ends(unit, (tpp, owner), actor, &unwanted, Some(AT_ONCE_MAX), now).await?;
+    if withdrawn >= AT_ONCE_MAX {
+        unit.take_its_time().await?;
+        withdrawn += write_ends(unit, (tpp, owner), actor, &unwanted, None, now).await?;
+    }
     unit.execute(KEEP_KINDS, &[&tpp.0, &unwanted.left.0, &unwanted.left.1])
         .await?;
     if withdrawn > 0 {
@@ -123,6 +112,37 @@ async fn judge(unit: &Unit, tpp: TppId, after: &Registrations) -> Result<Option<
     Ok(unwanted.map(|unwanted| Unwanted { left, ..unwanted }))
 }
 
+/// Ends the oldest of these kinds, so many at most; answers how many.
+async fn write_ends(
+    unit: &Unit,
+    (tpp, owner): (TppId, &ClientId),
+    actor: &Actor,
+    unwanted: &Unwanted,
+    events_max: Option<u64>,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let (code, by) = (
+        outcome_code(Outcome::Withdrawn(unwanted.reason)),
+        settling_actor(actor, owner),
+    );
+    unit.execute(
+        WITHDRAW_KINDS,
+        &[
+            &tpp.0,
+            &unwanted.from_position,
+            &unwanted.kinds,
+            &now.unix_ms(),
+            &code,
+            &by,
+            &events_max.map(count),
+        ],
+    )
+    .await
+}
+
+/// Far more than most changes end, in some tenths of a second.
+const AT_ONCE_MAX: u64 = 10_000;
+
 const KINDS_OF_TPP: &str = "
     SELECT u.kind, u.from_position, k.types
     FROM queues q CROSS JOIN unnest(q.kinds, q.kinds_from) u (kind, from_position) JOIN kinds k USING (kind)
@@ -130,7 +150,9 @@ const KINDS_OF_TPP: &str = "
 
 const WITHDRAW_KINDS: &str = "
     WITH gone AS (
-        DELETE FROM outstanding WHERE tpp = $1 AND position >= $2 AND kind = ANY($3)
+        DELETE FROM outstanding WHERE tpp = $1 AND position = ANY (ARRAY(
+            SELECT position FROM outstanding WHERE tpp = $1 AND position >= $2 AND kind = ANY($3)
+            ORDER BY position LIMIT $7::bigint))
         RETURNING jti, ends)
     INSERT INTO settlements (tpp, jti, ends, at, outcome, actor)
     SELECT $1, jti, ends, $4, $5::bigint, $6 FROM gone";

@@ -115,6 +115,24 @@ pub(super) fn by_request(rows: &[Row], found: &mut [Vec<Candidate>]) -> Result<(
     Ok(())
 }
 
+/// What a walk found, and what waits for its turn only, which it may have come to as well: in the order of what they go by.
+pub(super) fn with_turns(
+    mut candidates: Vec<Candidate>,
+    turns: Vec<Candidate>,
+    by: impl Fn(&Open) -> Option<Timestamp>,
+) -> Vec<Candidate> {
+    if turns.is_empty() {
+        return candidates;
+    }
+    for turn in turns {
+        if !candidates.iter().any(|it| it.key() == turn.key()) {
+            candidates.push(turn);
+        }
+    }
+    candidates.sort_by_key(|it| (by(&it.row), it.row.position));
+    candidates
+}
+
 /// Outstanding events by their jtis.
 pub(super) async fn named(db: &Session, tpps: &[i64], jtis: &[Uuid]) -> Result<Vec<Open>, Error> {
     let rows = db.rows(NAMED, &[&tpps, &jtis]).await?;
@@ -156,7 +174,10 @@ macro_rules! candidates {
                 SELECT e.notice FROM events e WHERE e.tpp = o.tpp AND e.jti = o.jti) END
             FROM ",
             $from,
-            " LEFT JOIN LATERAL (SELECT s.jws FROM sets s WHERE s.tpp = o.tpp AND s.jti = o.jti) s ON true
+            " LEFT JOIN LATERAL (
+                SELECT s.jws FROM sets s WHERE s.tpp = o.tpp AND s.jti = o.jti AND ",
+            $crate::postgres::keys::may_be_sent!("s"),
+            ") s ON true
             ORDER BY a.nth, ",
             $order
         )

@@ -34,10 +34,13 @@ impl Write {
     }
 }
 
-/// Writes everything and commits; answers whom it concerns.
+/// Writes everything and commits; answers whom it concerns. Where there is nothing to write nothing is committed yet: nobody
+/// needs to wait for the end of that.
 pub(super) async fn commit(mut changes: Changes, db: &Session) -> Result<Vec<News>, Error> {
     let writes = writes(&mut changes);
-    db.commit_with(&writes).await?;
+    if !writes.is_empty() {
+        db.commit_with(&writes).await?;
+    }
     Ok(changes.news.take())
 }
 
@@ -256,13 +259,14 @@ fn queues(changes: &Changes, writes: &mut Vec<Write>) {
             due_from(2),
             due_from(3),
             column(&states, |it| it.bounds.push_from),
+            column(&states, |it| it.unordered_to),
             count(&states),
         ],
     });
 }
 
 /// How many statements there are at most.
-const WRITES: usize = 17;
+const WRITES: usize = 18;
 
 /// A statement that fails unless it meets as many rows as its last value says.
 macro_rules! exactly {
@@ -321,15 +325,15 @@ pub(super) const UPDATE_QUEUES: &str = exactly!(
     "UPDATE queues q SET accepted = n.accepted, acknowledged = n.acknowledged, failed = n.failed, expired = n.expired,
         withdrawn = n.withdrawn, entries = n.entries, kinds = n.kinds::integer[], kinds_from = n.kinds_from::bigint[],
         unlisted_from = n.unlisted_from, accepted_until = n.accepted_until, seen_at = n.seen_at,
-        first_position = n.first_position,
+        unordered_to = n.unordered_to, first_position = n.first_position,
         due_from = ARRAY[n.due_0, n.due_1, n.due_2, n.due_3], push_from = n.push_from
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
         $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-        $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[])
+        $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])
         n (tpp, accepted, acknowledged, failed, expired, withdrawn, entries, kinds, kinds_from, unlisted_from,
-            accepted_until, seen_at, first_position, due_0, due_1, due_2, due_3, push_from)
+            accepted_until, seen_at, first_position, due_0, due_1, due_2, due_3, push_from, unordered_to)
     WHERE q.tpp = n.tpp",
-    "$19"
+    "$20"
 );
 
 // In the order of TPPs, as everybody locks lanes. A lane that is held back sleeps until its probe for all that (D-06); least()

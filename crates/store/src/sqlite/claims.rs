@@ -10,7 +10,7 @@ use rusqlite::params;
 use super::errors::expect_rows;
 use super::health;
 use super::lanes;
-use super::leases::{clock, is_live};
+use super::leases::{clock, company, is_live};
 use super::push;
 use super::tpps::TppId;
 use super::writer::Unit;
@@ -28,13 +28,18 @@ pub(super) fn claim(
     if !is_live(&unit.db, lease, clock)? {
         return Ok(Vec::new());
     }
-    let by = match wanted {
-        Wanted::Due => now,
+    let (by, room) = match wanted {
+        Wanted::Due => (now, u32::MAX),
+        Wanted::Share => {
+            let room = company(&unit.db, now, clock)?.room(&lease.node_id);
+            (now, u32::try_from(room).unwrap_or(u32::MAX))
+        }
         Wanted::All => {
             wake_sleepers(unit, now)?;
-            Timestamp::MAX
+            (Timestamp::MAX, u32::MAX)
         }
     };
+    let lanes_max = lanes_max.min(room);
     let mut found = Vec::new();
     let mut statement = unit.db.prepare_cached(FREE_LANES)?;
     let mut rows = statement.query(params![by.unix_ms(), clock.unix_ms(), lanes_max])?;

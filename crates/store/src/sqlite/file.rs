@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::time::Instant;
 
 use super::errors::io_error;
-use super::migrations;
+use super::{copying, migrations};
 use crate::Error;
 
 /// Held for as long as a process works with the ledger; the system lets go of it when the process dies.
@@ -131,6 +131,20 @@ pub(super) fn bytes(resolved: &Path) -> u64 {
 /// Makes sure that there is a sound ledger at the path, new or old, and opens the connection that writes. Answers the schema
 /// it found: 0 for a new one.
 pub(super) fn open_for_writing(resolved: &Path) -> Result<(Connection, u32), Error> {
+    let (mut db, found) = open_sound(resolved)?;
+    copying::refuse_unfinished(&db)?;
+    make_ready(&mut db)?;
+    Ok((db, found))
+}
+
+/// As [`open_for_writing`], though it may be the target of a copy that is not finished.
+pub(super) fn open_finished_or_not(resolved: &Path) -> Result<(Connection, u32), Error> {
+    let (mut db, found) = open_sound(resolved)?;
+    make_ready(&mut db)?;
+    Ok((db, found))
+}
+
+fn open_sound(resolved: &Path) -> Result<(Connection, u32), Error> {
     // Only what is surely not there is made: a ledger that cannot be looked at now must not be replaced.
     let is_new = match fs::metadata(resolved) {
         Ok(metadata) => metadata.len() == 0,
@@ -142,7 +156,7 @@ pub(super) fn open_for_writing(resolved: &Path) -> Result<(Connection, u32), Err
     } else {
         judge(resolved)?;
     }
-    let mut db = Connection::open_with_flags(
+    let db = Connection::open_with_flags(
         resolved,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
@@ -152,9 +166,12 @@ pub(super) fn open_for_writing(resolved: &Path) -> Result<(Connection, u32), Err
         });
     }
     let found = if is_new { 0 } else { migrations::version(&db)? };
-    set_up(&db)?;
-    migrations::apply(&mut db)?;
     Ok((db, found))
+}
+
+fn make_ready(db: &mut Connection) -> Result<(), Error> {
+    set_up(db)?;
+    migrations::apply(db)
 }
 
 /// Opens a connection that cannot write.

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use oyez_domain::ids::NodeId;
 use oyez_domain::ledger::lanes::Lease;
+use oyez_domain::ledger::sharing::{Company, PASSED_OVER};
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::codes::parse;
 use super::writer::Unit;
 use crate::Error;
 
@@ -37,11 +39,33 @@ pub(super) fn hold(
             })
             .optional()?,
     };
-    Ok(epoch.map(|epoch| Lease {
+    let Some(epoch) = epoch else {
+        return Ok(None);
+    };
+    Ok(Some(Lease {
         node_id: node_id.clone(),
         epoch,
         expires_at,
+        surplus: company(&unit.db, clock, clock)?.surplus(node_id),
     }))
+}
+
+/// Who shares the lanes, and those that are free and due by then.
+pub(super) fn company(db: &Connection, by: Timestamp, clock: Timestamp) -> Result<Company, Error> {
+    let mut company = Company::default();
+    let mut statement = db.prepare_cached(LOADS)?;
+    let mut rows = statement.query([clock.unix_ms()])?;
+    while let Some(row) = rows.next()? {
+        let node_id: String = row.get(0)?;
+        company
+            .loads
+            .insert(parse(&node_id, "node id")?, row.get(1)?);
+    }
+    let values = params![clock.unix_ms(), by.unix_ms(), (by - PASSED_OVER).unix_ms()];
+    (company.free, company.passed_over) = db
+        .prepare_cached(FREE)?
+        .query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(company)
 }
 
 /// See [`crate::Store::release_lease`].
@@ -81,3 +105,13 @@ const RELEASE_LEASE: &str = "UPDATE nodes SET expires_at = 0 WHERE node_id = ?1 
 
 const IS_LIVE: &str = "
     SELECT EXISTS (SELECT 1 FROM nodes WHERE node_id = ?1 AND epoch = ?2 AND expires_at > ?3)";
+
+const LOADS: &str = "
+    SELECT n.node_id, count(l.tpp) FROM nodes n LEFT JOIN lanes l ON l.owner = n.node_id AND l.epoch = n.epoch
+    WHERE n.expires_at > ?1 GROUP BY n.node_id";
+
+const FREE: &str = "
+    SELECT count(*), count(*) FILTER (WHERE l.wake_at <= ?3) FROM lanes l
+    WHERE l.wake_at <= ?2 AND NOT EXISTS (
+        SELECT 1 FROM nodes n
+        WHERE n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > ?1)";

@@ -1,5 +1,7 @@
 //! The trait's methods: each one line, to the writer or to a reader.
 
+use std::future::ready;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Weak;
 use std::time::Duration;
@@ -233,7 +235,17 @@ impl Store for Ledger {
         Box::pin(self.write(move |unit| claims::claim(unit, &lease, wanted, lanes_max, now)))
     }
 
-    fn report_lanes(&self, lease: Lease, reports: Vec<LaneReport>) -> Answer<'_, Vec<Reported>> {
+    /// There is one process, and one clock.
+    fn attend(&self, _: NodeId, _: Duration) -> Answer<'_, NonZeroU32> {
+        Box::pin(ready(Ok(NonZeroU32::MIN)))
+    }
+
+    fn report_lanes(
+        &self,
+        lease: Lease,
+        reports: Vec<LaneReport>,
+        _: Timestamp,
+    ) -> Answer<'_, Vec<Reported>> {
         Box::pin(self.write(move |unit| lanes::report(unit, &lease, &reports)))
     }
 

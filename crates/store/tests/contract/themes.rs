@@ -18,6 +18,7 @@ mod polling;
 mod pushing;
 mod registering;
 mod set_back;
+mod sharing;
 mod waking;
 
 use std::sync::Arc;

@@ -47,8 +47,8 @@ impl Player<'_> {
                     health,
                     hold,
                 }];
-                let first = model.report_lanes(first, reports.clone()).await;
-                let second = backend.report_lanes(second, reports).await;
+                let first = model.report_lanes(first, reports.clone(), self.now).await;
+                let second = backend.report_lanes(second, reports, self.now).await;
                 agree(&whole(&first), &whole(&second));
             }
         }

@@ -21,7 +21,7 @@ use oyez_domain::time::Timestamp;
 use oyez_domain::version::ApiVersion;
 use oyez_store::{Error, Store};
 
-use crate::step::{Act, Change, EventOf, NODES, Step, TPPS, WishOf};
+use crate::step::{Act, Change, EventOf, NODES, Step, TPPS, Turn, WishOf};
 use listening::Known;
 use oyez_testkit::making::{DAWN, Jtis, client, interaction};
 use oyez_testkit::notebook::Notebook;
@@ -162,6 +162,23 @@ impl<'a> Player<'a> {
     pub(crate) async fn play(&mut self, step: Step) {
         self.ask(step.clone()).await;
         self.check_news(&step).await;
+    }
+
+    /// All nodes leave, as before a copy.
+    pub(crate) async fn leave(&mut self) {
+        for node in 0..NODES {
+            Box::pin(self.play(Step::Lane(node, Turn::Release))).await;
+        }
+    }
+
+    /// They come back, and find the backend's ledger in another place.
+    pub(crate) async fn go_on_with(&mut self, backend: &'a dyn Store) {
+        self.ledgers[1] = backend;
+        self.notebooks[1] = Notebook::of(backend);
+        for node in 0..NODES {
+            let join = Turn::Join(Duration::from_secs(3_600));
+            Box::pin(self.play(Step::Lane(node, join))).await;
+        }
     }
 
     async fn ask(&mut self, step: Step) {

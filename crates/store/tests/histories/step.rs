@@ -295,7 +295,9 @@ fn lanes() -> impl Strategy<Value = Step> {
         Just(Hold::Keep),
         wake_at.prop_map(|wake_at| Hold::LetGo { wake_at })
     ];
-    let wanted = prop_oneof![3 => Just(Wanted::Due), 1 => Just(Wanted::All)];
+    let wanted = prop_oneof![
+        2 => Just(Wanted::Due), 2 => Just(Wanted::Share), 1 => Just(Wanted::All)
+    ];
     let age = prop_oneof![6 => Just(0_u64), 1 => Just(1)];
     let turn = prop_oneof![
         1 => ttl().prop_map(Turn::Join),

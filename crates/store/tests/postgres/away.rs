@@ -43,6 +43,7 @@ async fn who_holds_one_tpps_lock_delays_no_other_and_that_one_is_told_that_it_is
     let database = Database::new().await;
     let impatient = Options {
         lock_time_max: Duration::from_millis(200),
+        wait_max: Duration::from_millis(200),
         ..Options::default()
     };
     let ledger = node(&database, impatient).await.unwrap();

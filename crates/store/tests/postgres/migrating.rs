@@ -1,7 +1,7 @@
 //! Who migrates, and who is refused.
 
-use oyez_store::Error;
 use oyez_store::postgres::{Ledger, Options};
+use oyez_store::{Error, Store as _};
 use oyez_testkit::making::rules;
 use oyez_testkit::postgres::{self, Database};
 
@@ -30,14 +30,14 @@ async fn of_many_nodes_that_start_at_once_on_an_empty_database_each_finds_the_sc
 async fn a_schema_that_a_newer_binary_made_is_refused_with_the_mend() {
     let database = Database::new().await;
     database
-        .run("INSERT INTO schema_versions (version, name) VALUES (99, 'the future')")
+        .run("INSERT INTO schema_versions (version, name, serves_from) VALUES (99, 'the future', 98)")
         .await;
     let refused = node(&database, Options::default()).await.map(drop);
     let Err(Error::Schema { detail }) = refused else {
         panic!("{refused:?}");
     };
     assert!(
-        detail.contains("schema 99") && detail.contains("newer one"),
+        detail.contains("schema 99") && detail.contains("newer one") && detail.contains("98"),
         "{detail}"
     );
 }
@@ -62,4 +62,23 @@ async fn a_migration_says_from_where_to_where_and_the_next_has_nothing_to_do() {
         (found.schema, found.tpps, found.outstanding),
         (first.to, 0, 0)
     );
+}
+
+// I-06
+#[tokio::test]
+async fn a_schema_that_a_newer_binary_widened_is_served_as_it_is() {
+    let database = Database::new().await;
+    database
+        .run(
+            "INSERT INTO schema_versions (version, name, serves_from) VALUES (99, 'the future', 1)",
+        )
+        .await;
+    let ledger = node(&database, Options::default()).await.unwrap();
+    ledger.prove_writable().await.unwrap();
+    let server = database.server();
+    let migrated = postgres::runtime().spawn(async move {
+        Ledger::migrate(&server, Options::default(), postgres::runtime().handle()).await
+    });
+    let migrated = migrated.await.unwrap().unwrap();
+    assert_eq!((migrated.from, migrated.to), (99, 99));
 }

@@ -75,6 +75,7 @@ impl Running {
             bank: Arc::clone(&web),
             tokens: plan.tokens.clone().unwrap_or_else(|| jwt_tokens(site)),
             tpp_keys: Arc::new(tpp_keys(site, names, &tasks)),
+            share: Arc::default(),
             resolver: Arc::clone(names) as _,
             options: plan.options.clone(),
         });

@@ -1,6 +1,7 @@
 //! A PostgreSQL of our own: made in a temporary directory, on a socket there and a free port of this machine, gone when it is
 //! dropped. The server refuses to run as root, so there it runs as Debian's user `postgres`.
 
+mod disk;
 mod standby;
 
 use std::fs::{File, Permissions};
@@ -14,6 +15,8 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::certificates::Certified;
+
+pub use disk::{Disk, Stored};
 
 /// A server, and all its data.
 pub struct Cluster {
@@ -57,25 +60,31 @@ impl Durability {
 impl Cluster {
     /// Makes one and starts it.
     pub fn start(durability: Durability) -> Self {
-        Self::make(durability, None)
+        Self::make(durability, None, None)
+    }
+
+    /// The same, with all its data or its log on a small disk of its own.
+    pub fn start_on(disk: &Disk, stored: Stored) -> Self {
+        Self::make(Durability::Full, None, Some((disk, stored)))
     }
 
     /// The same, which over TCP speaks TLS alone, with this certificate, and asks for [`PASSWORD`].
     pub fn start_secured(certified: &Certified) -> Self {
-        let cluster = Self::make(Durability::None, Some(certified));
+        let cluster = Self::make(Durability::None, Some(certified), None);
         cluster.ask(&format!("ALTER USER {USER} PASSWORD '{PASSWORD}'"));
         cluster
     }
 
-    fn make(durability: Durability, secured: Option<&Certified>) -> Self {
+    fn make(
+        durability: Durability,
+        secured: Option<&Certified>,
+        small: Option<(&Disk, Stored)>,
+    ) -> Self {
         let programs = Programs::find();
         let directory = programs.directory();
         let data = directory.path().join("data");
         let mut initdb = programs.command("initdb", directory.path());
-        initdb
-            .arg("-D")
-            .arg(&data)
-            .args(["-U", USER, "-A", "trust"]);
+        initdb.args(["-U", USER, "-A", "trust"]);
         initdb.args([
             "--no-locale",
             "-E",
@@ -83,13 +92,22 @@ impl Cluster {
             "--no-sync",
             "--no-instructions",
         ]);
+        let mut settings = durability.settings();
+        match small {
+            Some((disk, stored)) => {
+                disk.take_in(stored, directory.path(), &mut initdb);
+                settings.extend(disk::settings());
+            }
+            None => {
+                initdb.arg("-D").arg(&data);
+            }
+        }
         let made = initdb.output().unwrap();
         assert!(
             made.status.success(),
             "initdb: {}",
             String::from_utf8_lossy(&made.stderr)
         );
-        let mut settings = durability.settings();
         if let Some(certified) = secured {
             settings.push("ssl=on".to_owned());
             for (name, text) in [
@@ -146,6 +164,18 @@ impl Cluster {
         self.await_readiness();
     }
 
+    /// Waits until it answers; starts it again if it gave itself up, as whatever looks after it does.
+    pub fn recover(&mut self) {
+        let began = Instant::now();
+        while !self.is_ready() {
+            if self.server.try_wait().unwrap().is_some() {
+                self.resume();
+            }
+            assert!(began.elapsed() < STARTS_WITHIN, "{}", self.log());
+            std::thread::park_timeout(LOOK_AGAIN);
+        }
+    }
+
     /// Runs a statement; answers its rows as text, one a line.
     pub fn ask(&self, statement: &str) -> String {
         let mut psql = self.programs.command("psql", self.directory.path());
@@ -186,16 +216,17 @@ impl Cluster {
 
     fn await_readiness(&self) {
         let began = Instant::now();
-        loop {
-            let mut ready = self.programs.command("pg_isready", self.directory.path());
-            ready.arg("-h").arg(self.directory.path());
-            ready.arg("-p").arg(self.port.to_string());
-            if ready.stdout(Stdio::null()).status().unwrap().success() {
-                return;
-            }
+        while !self.is_ready() {
             assert!(began.elapsed() < STARTS_WITHIN, "{}", self.log());
             std::thread::park_timeout(LOOK_AGAIN);
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        let mut ready = self.programs.command("pg_isready", self.directory.path());
+        ready.arg("-h").arg(self.directory.path());
+        ready.arg("-p").arg(self.port.to_string());
+        ready.stdout(Stdio::null()).status().unwrap().success()
     }
 }
 

@@ -25,16 +25,16 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn of(families: &[Family], order: DeliveryOrder) -> Self {
-        let bit = |family: Family| match family {
-            Family::Aisp => 1,
-            Family::Pisp => 2,
-            Family::Cbpii => 4,
-            Family::Vrp => 8,
-        };
         Self {
             families: families.iter().fold(0, |set, family| set | bit(*family)),
             order,
         }
+    }
+
+    /// The families.
+    pub(super) fn families(self) -> impl Iterator<Item = Family> {
+        let sees = move |family: &Family| self.families & bit(*family) != 0;
+        Family::ALL.into_iter().filter(sees)
     }
 
     /// Whether the end of an event lets the next one out (D-10).
@@ -193,5 +193,15 @@ impl Line {
     pub(super) fn timekeeper(&self) -> Option<Arc<Seat>> {
         self.next_due_at?;
         self.sleeping.values().next().map(Arc::clone)
+    }
+}
+
+/// Of a set of families.
+const fn bit(family: Family) -> u8 {
+    match family {
+        Family::Aisp => 1,
+        Family::Pisp => 2,
+        Family::Cbpii => 4,
+        Family::Vrp => 8,
     }
 }

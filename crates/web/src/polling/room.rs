@@ -1,10 +1,11 @@
 //! All lines. What is here holds no lock and rings no bell: it answers who is to be rung.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use oyez_domain::ids::ClientId;
 use oyez_domain::time::Timestamp;
+use oyez_store::Awaited;
 use tokio::sync::Notify;
 
 use super::line::{Line, Order, Seat, Ticket, View};
@@ -167,6 +168,20 @@ impl Room {
                 line.falls_due(&mut self.order, due_at?, learned.at)
             })
             .collect()
+    }
+
+    /// What those who sleep wait for.
+    pub(super) fn awaited(&self) -> Vec<Awaited> {
+        let awaited = self.tpps.iter().map(|(client_id, lines)| {
+            let asleep = lines.iter().filter(|line| !line.sleeping.is_empty());
+            let families: BTreeSet<_> = asleep.flat_map(|line| line.view.families()).collect();
+            Awaited {
+                client_id: client_id.clone(),
+                polls: families.into_iter().collect(),
+                pushes: false,
+            }
+        });
+        awaited.filter(|it| !it.polls.is_empty()).collect()
     }
 
     /// Sends everyone away, and lets nobody lie down from now on.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oyez_domain::ids::ClientId;
 use oyez_domain::time::Clock;
-use oyez_store::{Listen, News};
+use oyez_store::{Awaited, Listen, News};
 use tokio::time::{Instant, sleep_until};
 
 use super::line::{Seat, View};
@@ -97,6 +97,10 @@ impl Listen for Waiters {
                 ring(&bells);
             }
         }
+    }
+
+    fn awaits(&self) -> Vec<Awaited> {
+        self.room().awaited()
     }
 }
 
@@ -280,5 +284,31 @@ mod tests {
                 });
         assert_eq!(asked_again.collect::<Vec<_>>(), [Woken::Called]);
         assert_eq!(waiters.counts().waiting, 2);
+    }
+
+    // P-07
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looks_for_lost_news_is_told_who_sleeps_and_what_its_token_sees() {
+        let waiters = Waiters::default();
+        let mut polls = [Family::Vrp, Family::Aisp].map(|family| {
+            let view = View::of(&[family, Family::Pisp], DeliveryOrder::Concurrent);
+            waiters.join(&tpp(), view)
+        });
+        assert_eq!(waiters.awaits(), [], "all are awake, and ask by themselves");
+        let until = Instant::now() + Duration::from_secs(25);
+        let awaited = |families: &[Family]| {
+            vec![Awaited {
+                client_id: tpp(),
+                polls: families.to_vec(),
+                pushes: false,
+            }]
+        };
+        assert!(once(polls[0].sleep(until, &Still)).is_pending());
+        assert_eq!(waiters.awaits(), awaited(&[Family::Pisp, Family::Vrp]));
+        assert!(once(polls[1].sleep(until, &Still)).is_pending());
+        let both = [Family::Aisp, Family::Pisp, Family::Vrp];
+        assert_eq!(waiters.awaits(), awaited(&both));
+        drop(polls);
+        assert_eq!(waiters.awaits(), []);
     }
 }

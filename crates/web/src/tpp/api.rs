@@ -13,7 +13,7 @@ use oyez_outbound::{Bytes, Resolve};
 
 use super::answer::Answer;
 use super::caller::Caller;
-use super::rates::Rates;
+use super::rates::{Rates, Share};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::registrations::Change;
@@ -35,6 +35,7 @@ pub(super) struct Api {
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) options: Options,
     pub(super) rates: Rates,
+    pub(super) share: Arc<Share>,
     pub(super) remote_keys: Arc<RemoteKeys>,
     pub(super) stored_keys: StoredKeys,
     pub(super) signer: Signer,
@@ -62,6 +63,7 @@ impl Api {
             catalogue_url: format!("{base_url}/developer#event-types"),
             base_path: path_of(base_url),
             rates: Rates::default(),
+            share: setup.share,
             remote_keys: setup.tpp_keys,
             stored_keys: StoredKeys::new(),
             signer: Signer::new(Arc::clone(&setup.bank)),

@@ -59,7 +59,9 @@ impl Api {
         let per_second = tpp.profile.overrides.requests_per_second;
         let per_second = per_second.unwrap_or(self.options.requests_per_second);
         let now = self.bank.clock.now();
-        let taken = self.rates.take(&tpp.client_id, per_second, now);
+        let taken = self
+            .rates
+            .take(&tpp.client_id, per_second, &self.share, now);
         taken.map_err(|wait| Refusal::TooOften { wait })?;
         Ok(Caller {
             tpp,

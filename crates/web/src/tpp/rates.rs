@@ -1,7 +1,11 @@
 //! How often a TPP may call (G-09): a bucket of requests per TPP, filled at its rate and never above one second's worth.
+//!
+//! Each node that answers TPPs has buckets of its own, and fills them at its [`Share`] of the rate: so all of them together let
+//! through what is published, and none asks another for it.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,10 +19,39 @@ pub(super) struct Rates {
 }
 
 struct Bucket {
-    /// In thousandths of a request: at one request per second, one of them comes in each millisecond.
+    /// In thousandths of a request.
     held: u64,
     at: Timestamp,
-    per_second: u64,
+    rate: Rate,
+}
+
+/// In thousandths of a request per second, and so the most that a bucket holds.
+#[derive(Debug, Clone, Copy)]
+struct Rate(u64);
+
+/// By how many nodes the published rate is divided (G-09).
+#[derive(Debug)]
+pub struct Share(AtomicU32);
+
+impl Default for Share {
+    /// Of a node that is alone.
+    fn default() -> Self {
+        Self(AtomicU32::new(1))
+    }
+}
+
+impl Share {
+    /// So many nodes answer TPPs now; counts from the next request on.
+    pub fn among(&self, nodes: NonZeroU32) {
+        self.0.store(nodes.get(), Ordering::Relaxed);
+    }
+
+    /// One part of the rate. Every node lets through one request per second at least: less, and a TPP that keeps to one node
+    /// would find it closed.
+    fn of(&self, per_second: NonZeroU32) -> Rate {
+        let nodes = u64::from(self.0.load(Ordering::Relaxed).max(1));
+        Rate((u64::from(per_second.get()) * REQUEST / nodes).max(REQUEST))
+    }
 }
 
 impl Rates {
@@ -27,29 +60,31 @@ impl Rates {
         &self,
         client_id: &ClientId,
         per_second: NonZeroU32,
+        share: &Share,
         now: Timestamp,
     ) -> Result<(), Duration> {
-        let per_second = u64::from(per_second.get());
+        let rate = share.of(per_second);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(client_id) {
             make_room(&mut buckets, now);
         }
         let bucket = buckets.entry(client_id.clone()).or_insert(Bucket {
-            held: per_second * REQUEST,
+            held: rate.0,
             at: now,
-            per_second,
+            rate,
         });
-        bucket.held = bucket.held_at(now).min(per_second * REQUEST);
-        bucket.per_second = per_second;
+        bucket.held = bucket.held_at(now).min(rate.0);
+        bucket.rate = rate;
         bucket.at = now;
         match bucket.held.checked_sub(REQUEST) {
             Some(left) => {
                 bucket.held = left;
                 Ok(())
             }
-            None => Err(Duration::from_millis(
-                (REQUEST - bucket.held).div_ceil(per_second),
-            )),
+            None => {
+                let missing = REQUEST - bucket.held;
+                Err(Duration::from_millis((missing * 1000).div_ceil(rate.0)))
+            }
         }
     }
 }
@@ -57,16 +92,15 @@ impl Rates {
 impl Bucket {
     fn held_at(&self, now: Timestamp) -> u64 {
         let passed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
-        passed
-            .saturating_mul(self.per_second)
+        (passed.saturating_mul(self.rate.0) / 1000)
             .saturating_add(self.held)
-            .min(self.per_second * REQUEST)
+            .min(self.rate.0)
     }
 }
 
 /// A full bucket says no more than none. Where none is full, the fullest is forgotten: its TPP gains least by it.
 fn make_room(buckets: &mut HashMap<ClientId, Bucket>, now: Timestamp) {
-    buckets.retain(|_, bucket| bucket.held_at(now) < bucket.per_second * REQUEST);
+    buckets.retain(|_, bucket| bucket.held_at(now) < bucket.rate.0);
     if buckets.len() >= BUCKETS_MAX {
         let fullest = buckets.iter().max_by_key(|(_, bucket)| bucket.held_at(now));
         if let Some(client_id) = fullest.map(|(client_id, _)| client_id.clone()) {
@@ -75,6 +109,7 @@ fn make_room(buckets: &mut HashMap<ClientId, Bucket>, now: Timestamp) {
     }
 }
 
+/// In thousandths.
 const REQUEST: u64 = 1000;
 
 /// Ten times the TPPs that the UK's directory has; a bucket is some 200 bytes.
@@ -99,32 +134,68 @@ mod tests {
     fn a_second_s_worth_may_come_at_once_and_then_as_many_as_the_rate() {
         let rates = Rates::default();
         for _ in 0..5 {
-            assert_eq!(rates.take(&client(1), FIVE, at(0)), Ok(()));
+            assert_eq!(
+                rates.take(&client(1), FIVE, &Share::default(), at(0)),
+                Ok(())
+            );
         }
         let wait = Duration::from_millis(200);
-        assert_eq!(rates.take(&client(1), FIVE, at(0)), Err(wait));
-        assert_eq!(rates.take(&client(2), FIVE, at(0)), Ok(()));
         assert_eq!(
-            rates.take(&client(1), FIVE, at(150)),
+            rates.take(&client(1), FIVE, &Share::default(), at(0)),
+            Err(wait)
+        );
+        assert_eq!(
+            rates.take(&client(2), FIVE, &Share::default(), at(0)),
+            Ok(())
+        );
+        assert_eq!(
+            rates.take(&client(1), FIVE, &Share::default(), at(150)),
             Err(Duration::from_millis(50))
         );
-        assert_eq!(rates.take(&client(1), FIVE, at(200)), Ok(()));
-        assert_eq!(rates.take(&client(1), FIVE, at(200)), Err(wait));
+        assert_eq!(
+            rates.take(&client(1), FIVE, &Share::default(), at(200)),
+            Ok(())
+        );
+        assert_eq!(
+            rates.take(&client(1), FIVE, &Share::default(), at(200)),
+            Err(wait)
+        );
         for _ in 0..5 {
-            assert_eq!(rates.take(&client(1), FIVE, at(60_000)), Ok(()));
+            assert_eq!(
+                rates.take(&client(1), FIVE, &Share::default(), at(60_000)),
+                Ok(())
+            );
         }
-        assert!(rates.take(&client(1), FIVE, at(60_000)).is_err());
+        assert!(
+            rates
+                .take(&client(1), FIVE, &Share::default(), at(60_000))
+                .is_err()
+        );
     }
 
     // G-09
     #[test]
     fn a_changed_rate_counts_at_once_and_a_clock_set_back_gives_nothing() {
         let rates = Rates::default();
-        assert_eq!(rates.take(&client(1), FIVE, at(0)), Ok(()));
+        assert_eq!(
+            rates.take(&client(1), FIVE, &Share::default(), at(0)),
+            Ok(())
+        );
         let one = NonZeroU32::new(1).unwrap();
-        assert_eq!(rates.take(&client(1), one, at(0)), Ok(()));
-        assert!(rates.take(&client(1), one, at(0)).is_err());
-        assert!(rates.take(&client(1), one, at(-5_000)).is_err());
+        assert_eq!(
+            rates.take(&client(1), one, &Share::default(), at(0)),
+            Ok(())
+        );
+        assert!(
+            rates
+                .take(&client(1), one, &Share::default(), at(0))
+                .is_err()
+        );
+        assert!(
+            rates
+                .take(&client(1), one, &Share::default(), at(-5_000))
+                .is_err()
+        );
     }
 
     // G-09
@@ -133,15 +204,48 @@ mod tests {
         let rates = Rates::default();
         let one = NonZeroU32::new(1).unwrap();
         for number in 0..BUCKETS_MAX {
-            assert_eq!(rates.take(&client(number), one, at(0)), Ok(()));
+            assert_eq!(
+                rates.take(&client(number), one, &Share::default(), at(0)),
+                Ok(())
+            );
         }
-        assert_eq!(rates.take(&client(BUCKETS_MAX), FIVE, at(1)), Ok(()));
+        assert_eq!(
+            rates.take(&client(BUCKETS_MAX), FIVE, &Share::default(), at(1)),
+            Ok(())
+        );
         assert_eq!(rates.buckets.lock().unwrap().len(), BUCKETS_MAX);
         // All of the first are full again by then.
         assert_eq!(
-            rates.take(&client(BUCKETS_MAX + 1), FIVE, at(2_000)),
+            rates.take(&client(BUCKETS_MAX + 1), FIVE, &Share::default(), at(2_000)),
             Ok(())
         );
         assert!(rates.buckets.lock().unwrap().len() < 3);
+    }
+
+    // G-09
+    #[test]
+    fn nodes_together_let_through_what_is_published_and_each_at_least_one_a_second() {
+        let nodes = [(); 3].map(|()| Rates::default());
+        let share = Share::default();
+        share.among(NonZeroU32::new(3).unwrap());
+        let let_through = |per_second: u32, from_s: i64| {
+            let per_second = NonZeroU32::new(per_second).unwrap();
+            let tenths = (0..100).map(|tenth| from_s * 1000 + tenth * 100);
+            let asked = tenths.flat_map(|ms| (0..9).map(move |nth| (ms, nth % 3)));
+            let taken = asked.filter(|(ms, nth)| {
+                nodes[*nth]
+                    .take(&client(1), per_second, &share, at(*ms))
+                    .is_ok()
+            });
+            taken.count()
+        };
+        // What a bucket holds at first, and ten seconds less a tenth of what comes in.
+        let published = let_through(20, 0);
+        assert!((210..=220).contains(&published), "{published}");
+        let one_each = let_through(1, 1_000);
+        assert!((30..=33).contains(&one_each), "{one_each}");
+        share.among(NonZeroU32::MIN);
+        let alone = let_through(20, 2_000);
+        assert!(alone > 500, "the share is read anew: {alone}");
     }
 }

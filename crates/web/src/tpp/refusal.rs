@@ -222,6 +222,7 @@ impl From<StoreError> for Refusal {
             | StoreError::DiskFull
             | StoreError::ReadOnly { .. }
             | StoreError::InUse { .. }
+            | StoreError::Unfinished { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Schema { .. }
             | StoreError::TimedOut { .. }

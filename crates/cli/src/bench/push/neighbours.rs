@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::task::TaskTracker;
 
-use super::door::{Door, Locked};
+use crate::bench::door::{Door, Locked};
 use crate::failure::Failure;
 
 /// All of them.

@@ -20,11 +20,11 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
-use super::book::Book;
-use super::door::{Door, acceptor};
 use super::neighbours::Neighbours;
-use super::sink;
 use crate::args::BenchHttp;
+use crate::bench::book::Book;
+use crate::bench::door::{Door, acceptor};
+use crate::bench::sink;
 use crate::development::{Authority, Keys};
 
 /// A bank's outgoing side, and the endpoints' certificate.

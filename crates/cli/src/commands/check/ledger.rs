@@ -1,29 +1,60 @@
 //! The ledger: whether it is there and sound, and whether this oyez can use it as it is.
 
+use oyez_domain::time::Clock as _;
+use oyez_store::postgres::Inspection;
 use oyez_store::sqlite::Ledger;
 
 use super::finding::Finding;
+use crate::clock::{Difference, SystemClock};
 use crate::commands::migrate;
 use crate::config::{Backend, Store};
 use crate::ledger::failure;
 
-pub(super) fn finding(store: &Store) -> Finding {
+pub(super) fn findings(store: &Store) -> Vec<Finding> {
     match store.backend {
-        Backend::Sqlite => of_file(store),
+        Backend::Sqlite => vec![of_file(store)],
         Backend::Postgres if store.url.is_none() => {
-            Finding::warning("store.url", "there is no database to look at", "set it")
+            let what = "there is no database to look at";
+            vec![Finding::warning("store.url", what, "set it")]
         }
         Backend::Postgres => of_database(store),
     }
 }
 
-fn of_database(store: &Store) -> Finding {
+fn of_database(store: &Store) -> Vec<Finding> {
+    let before = SystemClock.now();
     let (place, found) = match migrate::inspect(store) {
         Ok(found) => found,
-        Err(failure) => return Finding::failed("store.url", failure),
+        Err(failure) => return vec![Finding::failed("store.url", failure)],
     };
+    let difference = Difference::of(before, found.clock, SystemClock.now());
+    let subject = place.to_string();
+    let mut findings: Vec<_> = found
+        .lacks
+        .iter()
+        .map(|lack| {
+            let mend = format!("as the owner of the tables or a superuser: {};", lack.mend);
+            Finding::error(subject.as_str(), lack.what.as_str(), mend)
+        })
+        .collect();
+    if difference.is_remarkable() {
+        findings.push(Finding::warning(
+            subject.as_str(),
+            format!("this machine's clock is {difference} the database's"),
+            "set both by the same source (NTP)",
+        ));
+    }
+    if let Some(error) = found.left_behind() {
+        findings.push(Finding::failed("store.url", place.failure(&error)));
+    } else if found.lacks.is_empty() {
+        findings.push(of_schema(subject, &found, difference));
+    }
+    findings
+}
+
+fn of_schema(subject: String, found: &Inspection, difference: Difference) -> Finding {
     let what = format!(
-        "schema {} of {}, {} KiB, on PostgreSQL {}; TPPs: {}; events outstanding: {}",
+        "schema {} of {}, {} KiB, on PostgreSQL {}; TPPs: {}; events outstanding: {}; this machine's clock: {difference} its own",
         found.schema,
         found.schema_newest,
         found.bytes.div_ceil(1024),
@@ -31,7 +62,6 @@ fn of_database(store: &Store) -> Finding {
         found.tpps,
         found.outstanding,
     );
-    let subject = place.to_string();
     match found.schema {
         0 => Finding::warning(subject, "there is no ledger yet", "oyez migrate makes one"),
         older if older < found.schema_newest => {

@@ -267,7 +267,7 @@ fn inbox_of(tpp: usize) -> String {
 }
 
 /// Numbers under this have a meaning of their own in other campaigns.
-const FIRST: usize = 10;
+pub(crate) const FIRST: usize = 10;
 const PUBLISHERS: usize = 3;
 /// Far less than two cores can do, so that what is late is late for a reason.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -1,6 +1,9 @@
 //! The database goes away in every way, and comes back: everybody is told to come back later, nobody dies, and all goes on by
 //! itself.
 
+#[path = "outages/disk.rs"]
+mod disk;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -36,8 +39,11 @@ enum Database {
 
 impl Story {
     async fn begin(campaign: &str) -> Self {
+        Self::begin_on(campaign, Cluster::start(Durability::None)).await
+    }
+
+    async fn begin_on(campaign: &str, cluster: Cluster) -> Self {
         let mut dice = Dice::new(scale::seed(campaign));
-        let cluster = Cluster::start(Durability::None);
         let wire = Proxy::before(&[SocketAddr::from(([127, 0, 0, 1], cluster.port()))]).await;
         let url = format!("postgresql://postgres@{}/postgres", wire.address());
         let mut variables = VARIABLES.to_vec();

@@ -52,15 +52,16 @@ pub(crate) struct World {
     jtis: Jtis,
     hears: Arc<Hears>,
     node: Option<Running>,
+    beside: Vec<Running>,
 }
 
-/// Hands on to the node that runs what the ledger tells, or does not.
+/// Hands on to the nodes that run what the ledger tells, or does not.
 #[derive(Default)]
-struct Hears(Mutex<Option<Arc<Delivery>>>);
+struct Hears(Mutex<Vec<Arc<Delivery>>>);
 
 impl Listen for Hears {
     fn heard(&self, news: &[News]) {
-        if let Some(delivery) = &*self.0.lock().unwrap() {
+        for delivery in &*self.0.lock().unwrap() {
             delivery.heard(news);
         }
     }
@@ -105,6 +106,7 @@ impl World {
             jtis: Jtis::from(1),
             hears,
             node: None,
+            beside: Vec::new(),
             clock,
             lease_clock,
             ledger,
@@ -118,6 +120,21 @@ impl World {
     // --- the node
 
     pub(crate) fn start(&mut self) {
+        self.hears.0.lock().unwrap().clear();
+        self.node = Some(self.running(self.options.clone()));
+    }
+
+    /// Another node, of this name.
+    pub(crate) fn start_beside(&mut self, name: &str) {
+        let options = Options {
+            node_id: NodeId::new(name).unwrap(),
+            ..self.options.clone()
+        };
+        let running = self.running(options);
+        self.beside.push(running);
+    }
+
+    fn running(&self, options: Options) -> Running {
         let chance = Arc::clone(&self.chance);
         let parts = Parts {
             store: Arc::clone(&self.faults) as Arc<dyn Store>,
@@ -134,14 +151,13 @@ impl World {
             chance: Arc::new(move || chance.lock().unwrap().bytes()),
             observe: Arc::clone(&self.watched) as Arc<_>,
         };
-        let delivery = Delivery::new(parts, self.options.clone());
-        let listener = Arc::clone(&self.hears);
-        *listener.0.lock().unwrap() = Some(Arc::clone(&delivery));
+        let delivery = Delivery::new(parts, options);
+        self.hears.0.lock().unwrap().push(Arc::clone(&delivery));
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         let (running, until) = (Arc::clone(&delivery), stop.clone());
         task.spawn(async move { running.run(until).await });
-        self.node = Some(Running { stop, task });
+        Running { stop, task }
     }
 
     /// Nothing of it is left, at any point of what it did.
@@ -269,9 +285,9 @@ impl World {
 
     /// The same, and the news of it gets lost.
     pub(crate) async fn accept_silently(&self, id: &ClientId, events: usize) -> Vec<Jti> {
-        let listener = self.hears.0.lock().unwrap().take();
+        let listening = std::mem::take(&mut *self.hears.0.lock().unwrap());
         let jtis = self.accept(id, events).await;
-        *self.hears.0.lock().unwrap() = listener;
+        *self.hears.0.lock().unwrap() = listening;
         jtis
     }
 

@@ -4,15 +4,15 @@ use oyez_domain::ledger::poll::Poll;
 use oyez_domain::tpp::DeliveryOrder;
 use uuid::Uuid;
 
-use super::{Before, Polling};
+use super::Polling;
 use crate::Error;
-use crate::codes::{TppId, family_code};
+use crate::codes::family_code;
 use crate::postgres::clock;
 use crate::postgres::columns::uuid;
 use crate::postgres::group::Known;
-use crate::postgres::open::{Open, open_columns};
 use crate::postgres::session::{Session, Values};
-use crate::postgres::work::{self, candidates};
+use crate::postgres::state::State;
+use crate::postgres::work::{self, Candidate, candidates};
 
 /// The events that a group of polls names.
 pub(super) struct Named {
@@ -89,31 +89,28 @@ impl Polling {
     }
 }
 
-/// Adds to the candidates what waits for its turn only, and reads what falls due next.
-pub(super) async fn read_set_back(
+/// What waits for its turn only, by a clock that is behind another's: as much as may be chosen, and the next.
+pub(super) async fn turns(
     db: &Session,
-    (tpp, ask): (TppId, &Polling),
+    state: &State,
+    ask: &Polling,
     known: &Known,
-    nth: usize,
-    before: &mut Before,
-) -> Result<(), Error> {
-    let (families, rows_max) = (visible(&ask.poll), ask.rows_max());
+) -> Result<Vec<Candidate>, Error> {
     let (gone, gone_jtis) = Named::of(&[ask], known).acknowledged;
-    let now = ask.now.unix_ms();
-    let values: Values<'_> = &[&tpp.0, &families, &rows_max, &gone, &gone_jtis, &now];
+    let (now, until) = (ask.now.unix_ms(), state.accepted_until.unix_ms());
+    let (families, rows_max) = (visible(&ask.poll), ask.rows_max());
+    let values: Values<'_> = &[
+        &state.tpp.0,
+        &now,
+        &until,
+        &rows_max,
+        &families,
+        &gone,
+        &gone_jtis,
+    ];
     let mut found = vec![Vec::new()];
-    work::by_request(&db.rows(DUE_BUT_FOR_THE_CLOCK, values).await?, &mut found)?;
-    let candidates = &mut before.candidates[nth];
-    for more in found.into_iter().flatten() {
-        if !candidates.iter().any(|it| it.key() == more.key()) {
-            candidates.push(more);
-        }
-    }
-    candidates.sort_by_key(|it| (it.row.due_at, it.row.position));
-    for row in db.rows(NEXT_BUT_FOR_THE_CLOCK, values).await? {
-        before.named.push(Open::read(&row, 0)?);
-    }
-    Ok(())
+    work::by_request(&db.rows(TURNS, values).await?, &mut found)?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The families that a token may see, a bit each.
@@ -152,25 +149,16 @@ pub(in crate::postgres) const OLDEST: &str = candidates!(
     "o.position"
 );
 
-const DUE_BUT_FOR_THE_CLOCK: &str = candidates!(
+pub(in crate::postgres) const TURNS: &str = candidates!(
     concat!(
         "(VALUES (1::bigint)) a (nth) CROSS JOIN LATERAL (
-            SELECT d.* FROM outstanding d
-            WHERE d.tpp = $1::bigint AND $2::integer >> d.family & 1 = 1 AND d.due_at > $6::bigint
-                AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[])) AND ",
-        clock::but_for_it!("d.due_at"),
-        " <= $6::bigint ORDER BY d.due_at, d.position LIMIT $3::bigint) o"
+            SELECT d.* FROM generate_series(0, 3) f (family) CROSS JOIN LATERAL (",
+        clock::walk_but_for_it!("d.due_at", " AND d.family = f.family::smallint"),
+        ") d
+            WHERE $5::integer >> f.family & 1 = 1
+                AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($6::bigint[], $7::uuid[])) AND ",
+        clock::turns_but_for_it!("d.due_at"),
+        ") o"
     ),
     "o.due_at, o.position"
-);
-
-const NEXT_BUT_FOR_THE_CLOCK: &str = concat!(
-    "SELECT ",
-    open_columns!("d"),
-    " FROM outstanding d
-    WHERE d.tpp = $1::bigint AND $2::integer >> d.family & 1 = 1
-        AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($4::bigint[], $5::uuid[]))
-    ORDER BY ",
-    clock::but_for_it!("d.due_at"),
-    " LIMIT $3::bigint"
 );

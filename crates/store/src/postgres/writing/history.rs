@@ -6,6 +6,7 @@ use super::{Write, array, column};
 use crate::codes::{ACKNOWLEDGED, ENDPOINT_FAILED, REFUSED};
 use crate::postgres::changes::{Changes, NewEvent, PollEntry};
 use crate::postgres::columns::uuid;
+use crate::postgres::keys::supersede;
 
 /// Everything that a group adds.
 pub(super) fn add(changes: &mut Changes, writes: &mut Vec<Write>) {
@@ -23,23 +24,7 @@ pub(super) fn add(changes: &mut Changes, writes: &mut Vec<Write>) {
             ],
         });
     }
-    let sets = std::mem::take(&mut changes.sets);
-    if !sets.is_empty() {
-        let (keys, sets): (Vec<_>, Vec<_>) = sets
-            .into_iter()
-            .map(|(key, signed, at)| (key, (signed.set, signed.kid, at)))
-            .unzip();
-        writes.push(Write {
-            sql: INSERT_SETS,
-            columns: vec![
-                column(&keys, |(tpp, _)| tpp.0),
-                column(&keys, |(_, jti)| uuid(*jti)),
-                column(&sets, |(.., at)| at.unix_ms()),
-                column(&sets, |(_, kid, _)| kid.clone()),
-                Box::new(sets.into_iter().map(|(set, ..)| set).collect::<Vec<_>>()),
-            ],
-        });
-    }
+    sets(changes, writes);
     polls(&changes.polls, writes);
     let handed = &changes.hand_outs;
     if !handed.is_empty() {
@@ -81,6 +66,37 @@ pub(super) fn add(changes: &mut Changes, writes: &mut Vec<Write>) {
                 column(settled, |it| it.superseded),
                 column(settled, |it| it.at.unix_ms()),
                 column(settled, |it| it.actor.clone()),
+            ],
+        });
+    }
+}
+
+/// SETs that are sent from now on, where there were others instead of those.
+fn sets(changes: &mut Changes, writes: &mut Vec<Write>) {
+    let gone = &changes.superseded_sets;
+    if !gone.is_empty() {
+        writes.push(Write {
+            sql: SUPERSEDE_SETS,
+            columns: vec![
+                column(gone, |(tpp, _)| tpp.0),
+                column(gone, |(_, jti)| uuid(*jti)),
+            ],
+        });
+    }
+    let sets = std::mem::take(&mut changes.sets);
+    if !sets.is_empty() {
+        let (keys, sets): (Vec<_>, Vec<_>) = sets
+            .into_iter()
+            .map(|(key, signed, at)| (key, (signed.set, signed.kid, at)))
+            .unzip();
+        writes.push(Write {
+            sql: INSERT_SETS,
+            columns: vec![
+                column(&keys, |(tpp, _)| tpp.0),
+                column(&keys, |(_, jti)| uuid(*jti)),
+                column(&sets, |(.., at)| at.unix_ms()),
+                column(&sets, |(_, kid, _)| kid.clone()),
+                Box::new(sets.into_iter().map(|(set, ..)| set).collect::<Vec<_>>()),
             ],
         });
     }
@@ -216,6 +232,10 @@ const INSERT_EVENTS: &str = "
 const INSERT_KEYS: &str = "
     INSERT INTO idempotency (tpp, key, fingerprint, jti, accepted_at)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::uuid[], $5::bigint[])";
+
+const SUPERSEDE_SETS: &str = supersede!(
+    "USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti) WHERE s.tpp = o.tpp AND s.jti = o.jti"
+);
 
 const INSERT_SETS: &str = "
     INSERT INTO sets (tpp, jti, kept_at, kid, jws)

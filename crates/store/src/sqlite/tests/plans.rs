@@ -367,3 +367,121 @@ fn what_a_filter_names_is_gathered_by_its_own_index() {
     }
     assert!(gathered > 100, "{gathered}");
 }
+
+mod slow {
+    use std::ops::ControlFlow;
+    use std::path::Path;
+    use std::slice::from_ref;
+    use std::time::Duration;
+
+    use oyez_domain::actor::Actor;
+    use oyez_domain::event::Family;
+    use oyez_domain::ids::RegistrationId;
+    use oyez_domain::ledger::registering::Wish;
+    use oyez_domain::tpp::Overrides;
+    use oyez_domain::version::ApiVersion;
+    use oyez_testkit::making::{
+        Jtis, UPDATE, client, everything, notice, profile, pushed_to, rules, submission,
+    };
+    use rusqlite::types::Value;
+
+    use super::*;
+    use crate::Store;
+    use crate::rehearsal::{Left, Past};
+    use crate::sqlite::{self, Ledger, Options};
+
+    /// Steps of SQLite's machine that a statement takes: rows walked, and looks into an index.
+    fn steps(db: &Connection, statement: &str, values: &[Value]) -> i32 {
+        let mut prepared = db.prepare(statement).unwrap();
+        for (nth, value) in values.iter().enumerate() {
+            prepared.raw_bind_parameter(nth + 1, value).unwrap();
+        }
+        let mut rows = prepared.raw_query();
+        while rows.next().unwrap().is_some() {}
+        drop(rows);
+        prepared.get_status(StatementStatus::VmStep)
+    }
+
+    /// The first TPP has so many events settled, and then 200 outstanding.
+    async fn with_past(path: &Path, settled: u64) {
+        let open = || Ledger::open(path, Options::default(), rules()).unwrap();
+        let ledger = open();
+        let overrides = Overrides::default();
+        let made = ledger.register_tpp(Actor::System, client("acme"), profile(overrides), DAWN);
+        assert!(made.await.unwrap().is_some());
+        let wish = Wish::Subscription(pushed_to("tpp.example", everything()));
+        let id = RegistrationId::new("s-1").unwrap();
+        let made = ledger.create_registration(client("acme"), id, wish, ApiVersion::V4_0, DAWN);
+        assert!(made.await.unwrap().is_ok());
+        ledger.close().await.unwrap();
+        let past = Past {
+            whose: vec![client("acme")],
+            events: settled,
+            over: DAWN - Duration::from_secs(84 * 24 * 3_600)..DAWN - Duration::from_secs(3_600),
+            notice: notice(&client("acme"), Family::Aisp, &[UPDATE]),
+            left: Left::History { set_bytes: 1_300 },
+        };
+        sqlite::rehearse(path, &past, |_| ControlFlow::Continue(())).unwrap();
+        let ledger = open();
+        let jtis = Jtis::from(1);
+        let item = || {
+            submission(
+                jtis.next(DAWN),
+                notice(&client("acme"), Family::Aisp, &[UPDATE]),
+            )
+        };
+        ledger
+            .accept((0..200).map(|_| item()).collect(), DAWN)
+            .await
+            .unwrap();
+        ledger.close().await.unwrap();
+    }
+
+    // I-06, P-02
+    #[tokio::test]
+    async fn hot_statements_take_as_many_steps_with_much_history_as_with_little() {
+        let mut counted = Vec::new();
+        for settled in [10_000, 200_000] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("ledger.db");
+            with_past(&path, settled).await;
+            let path = file::resolve(&path).unwrap();
+            let (db, _) = file::open_for_writing(&path).unwrap();
+            let oldest = "SELECT jti, position, event FROM outstanding ORDER BY position LIMIT 1";
+            let (jti, position, event): (Value, Value, Value) = db
+                .query_row(oldest, [], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })
+                .unwrap();
+            let (tpp, now) = (Value::Integer(1), Value::Integer(DAWN.unix_ms()));
+            let due = [
+                tpp.clone(),
+                now.clone(),
+                Value::Integer(0),
+                Value::Integer(101),
+            ];
+            let pushed = [tpp.clone(), now, Value::Integer(101), Value::Null];
+            let (named, placed) = ([tpp.clone(), jti], [tpp, position]);
+            let asked: &[(&str, &[Value])] = &[
+                (poll::CHOOSE, &due),
+                (poll::NEXT_DUE, &due[..3]),
+                (poll::OLDEST, &due[..2]),
+                (push::DUE, &pushed),
+                (push::NEXT_PUSH, &pushed[..2]),
+                (sets::FIND_OUTSTANDING, &named),
+                (settle::OUTSTANDING.find, &named),
+                (settle::FAILED_ROWS.find, &named),
+                (attempts::SETTLED, &named),
+                (work::KEPT, from_ref(&event)),
+                (work::NOTICE, from_ref(&event)),
+                (settle::OUTSTANDING.delete, &placed),
+            ];
+            let steps = asked
+                .iter()
+                .map(|(statement, values)| steps(&db, statement, values));
+            counted.push(steps.collect::<Vec<_>>());
+        }
+        assert_eq!(counted[0], counted[1]);
+        assert!(counted[0].iter().all(|steps| *steps > 0), "{counted:?}");
+    }
+}

@@ -97,7 +97,10 @@ async fn counters_health_and_what_was_in_flight_outlive_the_process() {
         health: failing.clone(),
         hold: Hold::Keep,
     };
-    let reported = home.ledger.report_lanes(claim.lease, vec![report]).await;
+    let reported = home
+        .ledger
+        .report_lanes(claim.lease, vec![report], at(3))
+        .await;
     assert_eq!(reported.unwrap(), [Reported::Written]);
     home.ledger.close().await.unwrap();
     drop(home.ledger);

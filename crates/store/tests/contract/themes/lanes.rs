@@ -69,7 +69,7 @@ pub(super) async fn reports_by(claim: Claim, tpp: &Tpp, health: Health, hold: Ho
         hold,
     };
     tpp.ledger
-        .report_lanes(claim.lease, vec![report])
+        .report_lanes(claim.lease, vec![report], tpp.ledger.now())
         .await
         .unwrap()
         .remove(0)

@@ -78,7 +78,7 @@ async fn where_the_deployment_is_strict_an_end_wakes_the_lane_for_the_next() {
         hold: Hold::LetGo { wake_at: None },
     };
     ledger
-        .report_lanes(lease.clone(), vec![report])
+        .report_lanes(lease.clone(), vec![report], ledger.now())
         .await
         .unwrap();
     acme.answers(news[0], Verdict::Acknowledged).await;

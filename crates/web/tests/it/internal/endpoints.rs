@@ -53,7 +53,11 @@ async fn report(world: &World, lease: &Lease, client_id: &str, health: Health) {
         health,
         hold: Hold::Keep,
     };
-    let reported = world.bank.store().report_lanes(lease.clone(), vec![report]);
+    let now = world.bank.now();
+    let reported = world
+        .bank
+        .store()
+        .report_lanes(lease.clone(), vec![report], now);
     reported.await.unwrap();
 }
 

@@ -1,4 +1,7 @@
 //! A bank with a desk, whose time stands still until the test moves it on: the runtime's clock and the bank's together.
+//!
+//! Its ledger is a file, on PostgreSQL too: who waits for a socket while the runtime's clock stands still is told at once that
+//! time is over. What waiting asks of a ledger is in the contract that both keep, and polls over both in `end_to_end`.
 
 use std::convert::Infallible;
 use std::num::NonZeroU32;

@@ -1,4 +1,7 @@
 //! A bank whose TPP API is called without sockets.
+//!
+//! Its ledger is a file, on PostgreSQL too: what the API asks of a ledger is in the contract that both keep, and `end_to_end`
+//! has it over both.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -118,6 +121,7 @@ impl World {
             bank: Arc::clone(&bank),
             tokens: Arc::clone(&tokens) as _,
             tpp_keys: Arc::new(tpp_keys),
+            share: Arc::default(),
             resolver: Arc::clone(&names) as _,
             options: choices.options,
         };

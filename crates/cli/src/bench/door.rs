@@ -9,9 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsAcceptor;
 
+use super::broken;
+use super::site::Site;
 use crate::args::BenchHttp;
-use crate::bench::broken;
-use crate::bench::site::Site;
 use crate::failure::Failure;
 
 /// A port that listens.

@@ -10,13 +10,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::book::{Book, Delivered};
-use crate::args::Push;
-use crate::bench::client::{Connection, Dial, post};
-use crate::bench::figures::{Cost, Latencies, Meter, float, rate};
-use crate::bench::publisher::item;
-use crate::bench::server::Server;
-use crate::bench::site::Site;
-use crate::bench::{broken, unexpected};
+use super::client::{Connection, Dial, post};
+use super::figures::{Cost, Latencies, Meter, float, rate};
+use super::publisher::item;
+use super::server::Server;
+use super::site::Site;
+use super::{broken, unexpected};
 use crate::failure::Failure;
 
 /// How fast events are published.
@@ -35,6 +34,17 @@ pub(super) enum Until {
     Events(u64),
     /// After so long.
     Over(Duration),
+}
+
+/// Who publishes, and to whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Crew {
+    /// Kept-alive connections, each with one request at a time.
+    pub(super) connections: u64,
+    /// Events in one request, at most.
+    pub(super) batch: u64,
+    /// TPPs that are measured.
+    pub(super) tpps: u64,
 }
 
 /// What a stretch gave.
@@ -99,24 +109,24 @@ struct Outcome<'a> {
 impl Load {
     /// As it was asked for.
     pub(super) async fn connect(
-        args: &Push,
+        crew: Crew,
         site: &Site,
         server: &Server,
         book: Arc<Book>,
     ) -> Result<Self, Failure> {
         let dial = Dial::plain(server.internal);
         let mut ready = Vec::new();
-        for _ in 0..args.connections {
+        for _ in 0..crew.connections {
             let connection = dial.connect().await;
             ready.push(connection.map_err(|error| broken("cannot connect", &error))?);
         }
         Ok(Self {
             connections: ready,
             token: site.operators_token("publisher")?,
-            batch: args.batch,
+            batch: crew.batch,
             book,
-            tpps: args.tpps,
-            all: args.tpps,
+            tpps: crew.tpps,
+            all: crew.tpps,
             events: 0,
         })
     }

@@ -9,7 +9,7 @@ use oyez_domain::ids::Jti;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use crate::bench::unexpected;
+use super::unexpected;
 use crate::failure::Failure;
 
 /// All events of a run.
@@ -122,6 +122,16 @@ impl Book {
     pub(super) fn wrong(&self, what: String) {
         self.pages().note(what);
         self.moved.notify_waiters();
+    }
+
+    /// Forgets what arrived in the stretches before the last one: nothing of it comes again so late.
+    pub(super) fn forget_old(&self) {
+        let mut pages = self.pages();
+        let newest = pages.stretch;
+        pages.events.retain(|_, event| {
+            let published = event.published.as_ref();
+            event.arrived.is_none() || published.is_none_or(|it| it.stretch == newest)
+        });
     }
 
     /// Waits until all that was published has arrived.
