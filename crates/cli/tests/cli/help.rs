@@ -34,6 +34,11 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "bench push --help",
         "bench steady --help",
         "bench fill --help",
+        "listen --help",
+        "poll --help",
+        "subscription --help",
+        "subscription create --help",
+        "subscription update --help",
         "verify --help",
     ];
     assert_session!(Desk::empty().session(&commands));
