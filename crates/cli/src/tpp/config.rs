@@ -200,6 +200,14 @@ fn contradictions(tpp: Option<&Tpp>, hand_over: Option<&HandOver>, sink: &mut Si
                 sink.fault("tpp.banks", what, mend);
             }
         }
+        let urls = [&bank.discovery, &bank.jwks, &bank.token_endpoint];
+        let urls = urls.into_iter().flatten().map(AsRef::as_ref);
+        for url in urls.chain([bank.base_url.as_str()]) {
+            if !url.starts_with("https://") {
+                let what = format!("`{}` cannot be called at {url}", bank.name);
+                sink.fault("tpp.banks", what, "use https: banks speak TLS alone");
+            }
+        }
         if bank.discovery.is_none() && bank.jwks.is_none() {
             let what = format!("nothing says where the keys of `{}` are ({key})", bank.name);
             sink.fault("tpp.banks", what, "set `discovery` or `jwks`");

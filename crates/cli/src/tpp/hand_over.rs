@@ -7,18 +7,13 @@ mod webhook;
 use std::sync::Arc;
 
 use oyez_tpp::{Declined, HandOver};
-use tokio_util::task::TaskTracker;
 
 use super::config::{self, Target};
 use crate::failure::Failure;
 use crate::output::Format;
 
 /// What is configured.
-pub(super) fn of(
-    config: &config::HandOver,
-    format: Format,
-    tasks: &TaskTracker,
-) -> Result<Arc<dyn HandOver>, Failure> {
+pub(super) fn of(config: &config::HandOver, format: Format) -> Result<Arc<dyn HandOver>, Failure> {
     let judged = "the configuration was judged";
     Ok(match config.to {
         Target::Stdout => Arc::new(lines::Stdout::new(format)),
@@ -33,7 +28,7 @@ pub(super) fn of(
         Target::Http => {
             let (url, secret) = (config.url.as_ref(), config.secret.as_ref());
             let (url, secret) = (url.expect(judged), secret.expect(judged));
-            Arc::new(webhook::Webhook::new(url, secret, config.timeout, tasks)?)
+            Arc::new(webhook::Webhook::new(url, secret, config.timeout)?)
         }
     })
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use oyez_tpp::{Intake, Pusher, Receiver, ReceiverSetup, SqliteSeen};
 use oyez_web::listener::{Bounds, Listener, Tls};
 use oyez_web::metrics::Connections;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -31,7 +32,7 @@ pub(super) async fn run(
     let config = TppConfig::read(&args.config.path)?;
     let parties = Parties::of(&config.tpp, around)?;
     let running = Running::new()?;
-    let hand_over = hand_over::of(&config.hand_over, format, &running.tasks)?;
+    let hand_over = hand_over::of(&config.hand_over, format)?;
     let intake = Intake::new(seen(&config.tpp)?, hand_over, Arc::clone(&parties.clock));
     let mut banks = Vec::new();
     for at in chosen(&config.tpp, &args.banks)? {
@@ -50,9 +51,12 @@ pub(super) async fn run(
         observer: Some(Arc::new(move |it| log::received(it, format))),
     });
     let (listener, address) = listener(&config.listen).await?;
-    output::aside(format_args!(
-        "listening on https://{address}/…/event-notifications"
-    ));
+    match format {
+        Format::Scripts => output::aside(json!({ "listening": format!("https://{address}") })),
+        Format::People => output::aside(format_args!(
+            "listening on https://{address}/…/event-notifications"
+        )),
+    }
     let serving = listener.serve(
         router(receiver),
         running.stop.clone(),

@@ -22,7 +22,7 @@ pub(super) async fn run(
     let config = TppConfig::read(&args.config.path)?;
     let parties = Parties::of(&config.tpp, around)?;
     let running = Running::new()?;
-    let hand_over = hand_over::of(&config.hand_over, format, &running.tasks)?;
+    let hand_over = hand_over::of(&config.hand_over, format)?;
     let intake = Intake::new(seen(&config.tpp)?, hand_over, Arc::clone(&parties.clock));
     let mut pollers = Vec::new();
     for at in chosen(&config.tpp, &args.banks)? {

@@ -235,12 +235,10 @@ fn refused(error: &Error, bank: &str) -> Failure {
     let what = format!("{bank}: {}", chain(error));
     match error {
         Error::Refused(refused) => {
-            let id = refused.id.as_ref().map(|id| format!(" as {id}"));
-            let id = id.unwrap_or_default();
-            let mend = format!(
-                "mend what it names; its support finds this{id}, interaction {}",
-                refused.interaction_id
-            );
+            let name = refused.id.as_ref();
+            let name =
+                name.map_or_else(|| "its interaction".to_owned(), |id| format!("the id {id}"));
+            let mend = format!("mend what it names; the bank's support finds this by {name}");
             Failure::refused(what, mend)
         }
         Error::Unproven { .. } => {

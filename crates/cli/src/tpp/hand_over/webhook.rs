@@ -30,12 +30,7 @@ pub(super) struct Webhook {
 }
 
 impl Webhook {
-    pub(super) fn new(
-        url: &HttpUrl,
-        secret: &Secret,
-        time_max: Duration,
-        tasks: &TaskTracker,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(url: &HttpUrl, secret: &Secret, time_max: Duration) -> Result<Self, Failure> {
         let target = Target::parse(url.as_ref()).map_err(|error| {
             Failure::environment("cannot post to `url` of [hand_over]", "see the reason")
                 .because(&error)
@@ -59,7 +54,8 @@ impl Webhook {
             },
         };
         Ok(Self {
-            client: Client::new(setup, Arc::new(SystemResolver), tasks.clone()),
+            // Nobody waits for its tasks: they are connections, and what matters of them was answered.
+            client: Client::new(setup, Arc::new(SystemResolver), TaskTracker::new()),
             target,
             secret: key(secret)?,
         })
