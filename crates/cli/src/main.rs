@@ -122,6 +122,7 @@ fn surroundings() -> Surroundings {
         random,
         variables: Variables::pick(env::vars_os()),
         temporary: env::temp_dir(),
+        program: env::current_exe().unwrap_or_else(|_| "oyez".into()),
         calling: Calling::pick(env::vars_os()),
         bench_database: env::vars()
             .find_map(|(name, url)| (name == args::BENCH_DATABASE).then_some(url)),
