@@ -40,7 +40,7 @@ pub(crate) use identity::{Bank, Features, Headers, Signatures, Versions};
 pub(crate) use keeping::{Backend, DatabaseTls, Retention, Signing, Store};
 pub(crate) use listening::{Gateway, Internal, Limits, Listener};
 pub(crate) use outgoing::Outbound;
-pub(crate) use page::page;
+pub(crate) use page::{Overrides, page, render_page};
 pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;

@@ -86,8 +86,12 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
     let reply = match command {
         Command::Bench(args) => bench::run(args, around),
         Command::Check(args) => commands::check::run(args, around),
-        Command::ConfigDoc => {
-            let page = config::page();
+        Command::ConfigDoc(args) => {
+            let page = if args.tpp {
+                tpp::configuration_page()
+            } else {
+                config::page()
+            };
             Ok(Reply::new(
                 page.clone(),
                 serde_json::json!({ "page": page }),

@@ -10,8 +10,10 @@ mod log;
 mod parties;
 mod poll;
 mod record;
+mod standards;
 mod subscription;
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -24,16 +26,15 @@ use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::output::{Format, Reply};
 
+pub(crate) use standards::Standards;
+
 /// Does what a TPP asks for. `None`: it said everything while it ran.
 pub(crate) fn run(
     command: &TppCommand,
     format: Format,
     around: &Surroundings,
 ) -> Result<Option<Reply>, Failure> {
-    let runtime = Runtime::new().map_err(|error| {
-        Failure::environment("cannot start threads", "try again").because(&error)
-    })?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match command {
             TppCommand::Listen(args) => {
                 listen::run(args, format, around).await?;
@@ -46,6 +47,25 @@ pub(crate) fn run(
             TppCommand::Subscription(command) => subscription::run(command, around).await.map(Some),
         }
     })
+}
+
+/// What SETs of a configured bank are judged by; its keys are fetched.
+pub(crate) fn standards_of(
+    bank: &str,
+    file: &Path,
+    around: &Surroundings,
+) -> Result<Standards, Failure> {
+    runtime()?.block_on(Standards::fetch(bank, file, around))
+}
+
+/// `docs/tpp-configuration.md`.
+pub(crate) fn configuration_page() -> String {
+    config::page()
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Runtime::new()
+        .map_err(|error| Failure::environment("cannot start threads", "try again").because(&error))
 }
 
 /// What runs until it is told to stop.

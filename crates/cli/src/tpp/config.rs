@@ -15,7 +15,7 @@ use crate::config::list::List;
 use crate::config::reader::Sink;
 use crate::config::section::{Secret, any_number, default, optional, required, secret, section};
 use crate::config::text::{HeaderText, HostName, HttpUrl, Uri};
-use crate::config::{Outline, Variables, judge, read_section};
+use crate::config::{Outline, Overrides, Variables, judge, read_section, render_page};
 use crate::failure::Failure;
 
 section! {
@@ -176,6 +176,11 @@ impl TppConfig {
     }
 }
 
+/// `docs/tpp-configuration.md`: every key on one page.
+pub(super) fn page() -> String {
+    render_page(PAGE_HEAD, &outlines(), Overrides::None)
+}
+
 /// The sections of the file.
 fn outlines() -> Vec<Outline> {
     vec![
@@ -234,6 +239,14 @@ fn contradictions(tpp: Option<&Tpp>, hand_over: Option<&HandOver>, sink: &mut Si
     }
 }
 
+const PAGE_HEAD: &str = "\
+# Configuration of a TPP
+
+`tpp.toml`, for `oyez listen`, `oyez poll`, `oyez subscription` and `oyez verify --bank`. Relative paths start at the file's
+directory. Whoever reads it is told everything that is wrong with it at once. No variable of the environment replaces a key.
+[Being a TPP](tpp.md) says what the commands do with it.
+
+This page is made from the code: `cargo run -p oyez-cli -- config-doc --tpp > docs/tpp-configuration.md`";
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -96,6 +96,16 @@ fn the_exit_codes_of_help_and_of_the_page_are_the_same() {
 }
 
 #[test]
+fn the_page_of_a_tpps_configuration_is_current() {
+    let page = include_str!("../../../../docs/tpp-configuration.md");
+    let made = Desk::empty().run("config-doc --tpp").stdout;
+    assert!(
+        page == made,
+        "mend: cargo run -p oyez-cli -- config-doc --tpp > docs/tpp-configuration.md"
+    );
+}
+
+#[test]
 fn the_page_of_the_configuration_is_current() {
     let page = include_str!("../../../../docs/configuration.md");
     let made = Desk::empty().run("config-doc").stdout;

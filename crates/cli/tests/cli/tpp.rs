@@ -6,6 +6,7 @@ mod kill;
 mod listen;
 mod poll;
 mod subscription;
+mod verify;
 
 use std::fs::{self, File};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -137,6 +137,7 @@ impl Campaign {
         }
     }
 
+    #[expect(clippy::print_stderr, reason = "what a campaign met is for people")]
     fn check(&self) {
         let taken = self.taken();
         let mut times: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
@@ -145,6 +146,8 @@ impl Campaign {
             times.entry(jti).or_default().push(record);
         }
         assert_eq!(times.len(), self.published.len(), "{times:#?}");
+        let (events, times_taken) = (times.len(), taken.len());
+        eprintln!("{events} events, taken {times_taken} times");
         for jti in &self.published {
             let records = &times[&**jti];
             for again in &records[1..] {
