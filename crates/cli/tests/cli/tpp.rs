@@ -2,6 +2,7 @@
 //! binary. Nothing of the library is called here but a client to push with by hand.
 
 mod config;
+mod examples;
 mod kill;
 mod listen;
 mod poll;
