@@ -14,6 +14,42 @@ use crate::hand_over::{Declined, HandOver, Notification, Repeat};
 use crate::seen::{EventId, Known, Seen, SeenError};
 
 /// Takes verified events in, for receivers and pollers of any number of banks. Clones share everything.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use oyez_tpp::domain::time::{Clock, Timestamp};
+/// use oyez_tpp::{AGE_MAX, Intake, Notification, Repeat, SeenInMemory, Taken, Via, each};
+/// # use oyez_tpp::domain::claims::Claims;
+/// # struct Fixed;
+/// # impl Clock for Fixed {
+/// #     fn now(&self) -> Timestamp { Timestamp::from_unix_ms(1_893_456_000_000) }
+/// # }
+/// # let clock: Arc<dyn Clock> = Arc::new(Fixed);
+/// # let now = clock.now();
+/// # let claims = Claims {
+/// #     iss: "https://bank.example".into(), iat: now, jti: "1".into(), sub: "consent".into(), aud: "us".into(),
+/// #     txn: "txn".into(), toe: now, events: Vec::new(),
+/// # };
+/// # let event = Notification {
+/// #     bank: "the bank".into(), claims, raw: String::new(), via: Via::Push, interaction_id: None, received_at: now,
+/// #     repeat: Repeat::No,
+/// # };
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// let application = each(async |event: Notification| {
+///     println!("{} says {:?}", event.bank, event.claims.events);
+///     Ok(())
+/// });
+/// let seen = SeenInMemory::new(AGE_MAX);
+/// let intake = Intake::new(Arc::new(seen), Arc::new(application), clock);
+///
+/// let first = intake.take(vec![event.clone()]).await;
+/// assert!(matches!(first[0], Taken::HandedOver));
+/// let again = intake.take(vec![event]).await;
+/// assert!(matches!(again[0], Taken::HadIt));
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Intake {
     shared: Arc<Shared>,

@@ -19,6 +19,34 @@ use crate::intake::{Intake, Taken};
 use crate::polls::{PollRequest, Polled};
 
 /// Polls one bank. Pollers of many banks run side by side; give each its own.
+///
+/// ```no_run
+/// use oyez_tpp::{Bank, Intake, Pace, Poller, PollerSetup, Round};
+///
+/// # async fn example(banks: Vec<Bank>, intake: Intake, stop: tokio_util::sync::CancellationToken) {
+/// let pollers = banks.into_iter().map(|bank| {
+///     let setup = PollerSetup {
+///         name: bank.setup().identity.org_id.as_str().into(),
+///         bank,
+///         intake: intake.clone(),
+///         pace: Pace::default(),
+///         observer: Some(std::sync::Arc::new(|round: &Round| {
+///             if let Round::Failed { error, again_in } = round {
+///                 eprintln!("{error}; again in {again_in:?}");
+///             }
+///         })),
+///     };
+///     let stop = stop.clone();
+///     async move { Poller::new(setup).run(stop.cancelled()).await }
+/// });
+/// let tasks = tokio_util::task::TaskTracker::new();
+/// for poller in pollers {
+///     tasks.spawn(poller);
+/// }
+/// tasks.close();
+/// tasks.wait().await;
+/// # }
+/// ```
 pub struct Poller {
     setup: PollerSetup,
     /// Whether the bank is asked to wait. It may turn out not to like that.

@@ -33,6 +33,28 @@ use crate::random::Random;
 use crate::sets::{SetVerifier, Verified, VerifyError};
 
 /// Receives what banks push. Clones share everything.
+///
+/// It is a service, to be mounted where the CallbackUrl leads; `examples/receive.rs` is a whole application.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use axum::Router;
+/// use oyez_tpp::{Bank, Intake, Pusher, Receiver, ReceiverSetup};
+///
+/// fn routes(bank: &Bank, intake: Intake) -> Router {
+///     let receiver = Receiver::new(ReceiverSetup {
+///         banks: vec![Pusher { name: "the bank".into(), verifier: bank.set_verifier().clone() }],
+///         intake,
+///         body_time_max: Duration::from_secs(5),
+///         retry_after: Duration::from_secs(5),
+///         clock: bank.setup().clock.clone(),
+///         random: bank.setup().random.clone(),
+///         observer: None,
+///     });
+///     Router::new().route_service("/open-banking/{version}/event-notifications", receiver)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Receiver {
     shared: Arc<Shared>,
