@@ -51,6 +51,8 @@ pub(crate) struct Node<'a> {
     renew_at: Instant,
     renew_pause: Pause,
     sweep_at: Instant,
+    /// Lanes were asked for a moment ago and there were none: news alone is no reason to ask again before this.
+    vain_until: Instant,
     /// What the clock said at the last claim, and when that was.
     claimed_at: (Timestamp, Instant),
     /// Then every lane is claimed that sleeps, whenever it was to wake.
@@ -114,6 +116,7 @@ impl<'a> Node<'a> {
             renew_at: now,
             renew_pause: Pause::default(),
             sweep_at: now,
+            vain_until: now,
             claimed_at: (shared.parts.clock.now(), now),
             all_at: now,
             giving_up: giving_up::GivingUp::default(),
@@ -141,7 +144,7 @@ impl<'a> Node<'a> {
             match event {
                 Event::Told(told) => self.told(told),
                 Event::Ended(ended) => self.ended(ended),
-                Event::Wanted => self.sweep_at = Instant::now(),
+                Event::Wanted => self.sweep_at = Instant::now().max(self.vain_until),
                 Event::Stop => self.stop(),
                 Event::Alarm => {}
             }
@@ -210,5 +213,8 @@ impl<'a> Node<'a> {
 
 /// How often the ledger is asked for lanes that nobody told of.
 const SWEEP: Duration = Duration::from_secs(1);
+/// On several nodes most news is of lanes that others drive. A push to somebody who was not pushed to lately waits so much longer,
+/// if it comes just after such news.
+const VAIN: Duration = Duration::from_millis(20);
 /// The least sleep, so that nothing here can spin.
 const NAP: Duration = Duration::from_millis(1);

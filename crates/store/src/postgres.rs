@@ -34,6 +34,7 @@ mod options;
 mod partitions;
 mod parts;
 mod patience;
+mod plans;
 mod poll;
 mod pool;
 mod push;

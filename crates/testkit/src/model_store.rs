@@ -335,12 +335,10 @@ impl Store for ModelStore {
         &self,
         lease: Lease,
         reports: Vec<LaneReport>,
-        _: Timestamp,
+        now: Timestamp,
     ) -> Answer<'_, Vec<Reported>> {
-        answer(
-            self.ledger()
-                .report_lanes(&lease, reports, self.lease_clock.now()),
-        )
+        let at = (now, self.lease_clock.now());
+        answer(self.ledger().report_lanes(&lease, reports, at))
     }
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {

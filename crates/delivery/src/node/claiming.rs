@@ -9,7 +9,7 @@ use oyez_domain::time::Timestamp;
 use oyez_store::Error;
 use tokio::time::Instant;
 
-use super::{Node, SWEEP, Told};
+use super::{Node, SWEEP, Told, VAIN};
 use crate::door::{Claim, Door, Tenure, Title};
 use crate::lane;
 
@@ -93,6 +93,10 @@ impl Node<'_> {
             }
         };
         self.pause.clear();
+        if lanes.is_empty() {
+            self.vain_until = Instant::now() + VAIN;
+            self.sweep_at = self.sweep_at.max(self.vain_until);
+        }
         match claimed.wanted {
             Wanted::All => self.all_at = Instant::now() + ALL_EVERY,
             Wanted::Share | Wanted::Due => {

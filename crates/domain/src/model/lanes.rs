@@ -195,14 +195,14 @@ impl Ledger {
         &mut self,
         lease: &Lease,
         reports: Vec<LaneReport>,
-        clock: Timestamp,
+        (now, clock): (Timestamp, Timestamp),
     ) -> Vec<Reported> {
         let live = self.is_live(&lease.node_id, lease.epoch, clock);
         reports
             .into_iter()
             .map(|report| match self.lanes.get_mut(&report.client_id) {
                 Some(lane) if live && lane.is_of(lease, report.claim) => {
-                    lane.report(&report);
+                    lane.report(&report, now);
                     Reported::Written
                 }
                 _ => Reported::NotOwner,
@@ -326,11 +326,12 @@ impl LaneRow {
         is_owner && self.claim == claim
     }
 
-    fn report(&mut self, report: &LaneReport) {
+    /// A lane that is let go has waited for nobody yet: others have their turn at it first, whose share it is in.
+    fn report(&mut self, report: &LaneReport, now: Timestamp) {
         self.health = report.health.clone();
         if let Hold::LetGo { wake_at } = report.hold {
             let heard = self.news_at.and_then(|news_at| self.health.heeds(news_at));
-            self.wake_at = earlier(wake_at, heard);
+            self.wake_at = earlier(wake_at, heard).map(|at| at.max(now));
             self.owner = None;
             self.news_at = None;
         }

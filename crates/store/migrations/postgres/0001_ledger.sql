@@ -153,7 +153,7 @@ CREATE TABLE sets (
     tpp     bigint NOT NULL,
     jti     uuid   NOT NULL,
     kept_at bigint NOT NULL,
-    kid     text   NOT NULL,
+    kid     text   COLLATE "C" NOT NULL,
     jws     text   NOT NULL,
     PRIMARY KEY (tpp, jti)
 ) PARTITION BY RANGE (jti);
@@ -165,7 +165,7 @@ CREATE TABLE superseded_sets (
     jti     uuid    NOT NULL,
     nth     integer NOT NULL,
     kept_at bigint  NOT NULL,
-    kid     text    NOT NULL,
+    kid     text    COLLATE "C" NOT NULL,
     jws     text    NOT NULL,
     PRIMARY KEY (tpp, jti, nth)
 ) PARTITION BY RANGE (jti);
@@ -242,13 +242,13 @@ CREATE INDEX polls_by_interaction ON polls (interaction_id);
 -- Keys that were compromised: nothing that they sign is kept, and nothing that they signed is sent. What they signed is
 -- superseded TPP by TPP; how far that has come stands here, so that anybody can go on with it.
 CREATE TABLE disowned_keys (
-    kid             text    PRIMARY KEY,
+    kid             text    COLLATE "C" PRIMARY KEY,
     disowned_at     bigint  NOT NULL,
-    actor           text    NOT NULL,
+    actor           text    NOT NULL DEFAULT '', -- who disowned it; a copy does not say
     superseded      bigint  NOT NULL DEFAULT 0, -- SETs so far
     walked_tpp      bigint  NOT NULL DEFAULT 0,
     walked_position bigint  NOT NULL DEFAULT 0, -- of that TPP
-    is_over         boolean NOT NULL DEFAULT false
+    is_over         boolean NOT NULL DEFAULT true
 );
 -- Whoever reads a SET to send it asks for these: there are none but in the seconds after a key was disowned.
 CREATE INDEX disowned_keys_unfinished ON disowned_keys (kid) WHERE NOT is_over;

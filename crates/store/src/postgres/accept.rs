@@ -250,4 +250,4 @@ fn take_in(
 
 pub(super) const REMEMBERED: &str = "
     SELECT i.tpp, i.key, i.fingerprint, i.jti
-    FROM unnest($1::bigint[], $2::text[]) a (tpp, key) JOIN idempotency i ON i.tpp = a.tpp AND i.key = a.key";
+    FROM unnest($1::bigint[], $2::text[]) a (tpp, key) JOIN idempotency i ON i.tpp = ANY (ARRAY[a.tpp]) AND i.key = a.key";

@@ -8,6 +8,7 @@ use oyez_domain::time::Timestamp;
 
 use super::columns::{count, jti, uuids};
 use super::errors::expect_rows;
+use super::plans::of_key;
 use super::unit::Unit;
 use crate::Error;
 use crate::codes::TppId;
@@ -51,18 +52,25 @@ const BEGIN: &str = "UPDATE queues SET begun = begun + 1, push_from = 0 WHERE tp
 
 const PUSH_FROM_THE_START: &str = "UPDATE queues SET push_from = 0 WHERE tpp = $1";
 
-const BEGIN_ANEW: &str = "
+pub(super) const BEGIN_ANEW: &str = "
     UPDATE outstanding SET
         push_at = greatest(accepted_at, polled_until, CASE WHEN flight_until > $2 THEN flight_until END),
         refusals = 0, refused_since = NULL, endpoint_failures = 0
-    WHERE tpp = $1 AND position = ANY (ARRAY(
-        SELECT position FROM outstanding WHERE tpp = $1 AND (refusals > 0 OR endpoint_failures > 0)
+    WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM outstanding WHERE tpp = $1 AND (refusals > 0 OR endpoint_failures > 0)
         LIMIT $3::bigint))";
 
 // The events alone begin anew, so no count of their TPP's tells: -1 is none of them.
-const BEGIN_SOME_ANEW: &str = "
+pub(super) const BEGIN_SOME_ANEW: &str = concat!(
+    "
     UPDATE outstanding SET
         push_at = greatest(accepted_at, polled_until, CASE WHEN flight_until > $2 THEN flight_until END),
         refusals = 0, refused_since = NULL, endpoint_failures = 0,
         begun = CASE WHEN flight_until IS NULL THEN begun ELSE -1 END
-    WHERE tpp = $1 AND jti = ANY($3) RETURNING jti";
+    WHERE ctid = ANY (ARRAY(
+        SELECT o.ctid FROM unnest($3::uuid[]) a (jti) CROSS JOIN LATERAL (
+            SELECT o.ctid FROM outstanding o WHERE ",
+    of_key!("o", ("tpp", "jti") = ("$1::bigint", "a.jti")),
+    ") o))
+    RETURNING jti"
+);

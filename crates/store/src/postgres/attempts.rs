@@ -232,11 +232,14 @@ fn last_end(
 
 pub(super) const RECORDED: &str = "
     SELECT t.tpp, t.jti, t.interaction_id
-    FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti) JOIN attempts t ON t.tpp = a.tpp AND t.jti = a.jti";
+    FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti) JOIN attempts t ON t.tpp = ANY (ARRAY[a.tpp]) AND t.jti = a.jti";
 
 pub(super) const PAST: &str = "
     SELECT e.tpp, e.jti, s.outcome, s.at, s.actor
-    FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti) JOIN events e ON e.tpp = a.tpp AND e.jti = a.jti
+    FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti)
+        CROSS JOIN LATERAL (
+            SELECT e.tpp, e.jti FROM events e WHERE e.tpp = ANY (ARRAY[a.tpp]) AND e.jti = a.jti
+            ORDER BY e.tpp LIMIT 1) e
         LEFT JOIN LATERAL (
             SELECT s.outcome, s.at, s.actor FROM settlements s WHERE s.tpp = a.tpp AND s.jti = a.jti
             ORDER BY s.ends DESC LIMIT 1) s ON true";

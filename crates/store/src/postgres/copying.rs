@@ -16,12 +16,13 @@ use oyez_domain::time::Timestamp;
 use tokio::runtime::Handle;
 use tokio_postgres::types::Type;
 
-use self::guard::{is_there, refuse_other_schemas, take};
+use self::guard::{is_there, refuse_half_disowned, refuse_other_schemas, take};
 pub(super) use self::guard::{refuse_unfinished, refuse_while_copied};
 use self::statements::{READINGS, WRITINGS};
 use super::migrations::{self, MIGRATIONS};
 use super::options::Options;
 use super::partitions::{self, Of, Partitions, Span};
+use super::rights;
 use super::server::Server;
 use super::session::Session;
 use super::tasks::Tasks;
@@ -54,6 +55,9 @@ impl Copying {
             refuse_other_schemas(&db).await?;
             refuse_unfinished(&db).await?;
             take(&db).await?;
+            refuse_half_disowned(&db).await?;
+            // Whoever copies: servers must be able to take its marks away.
+            rights::stay_owner(&db).await?;
             Ok(Self::of(db, runtime))
         })
     }
@@ -68,6 +72,7 @@ impl Copying {
             let db = open(server, options, runtime).await?;
             take(&db).await?;
             migrations::apply_on(MIGRATIONS, &db).await?;
+            rights::stay_owner(&db).await?;
             Ok(Self::of(db, runtime))
         })
     }
@@ -273,7 +278,7 @@ impl Side for Copying {
             self.db.begin().await?;
             self.db.run(statements::MARK).await?;
             self.db
-                .execute("INSERT INTO being_copied VALUES ($1)", &[&copy])
+                .execute("INSERT INTO being_copied (copy) VALUES ($1)", &[&copy])
                 .await?;
             self.db.commit().await?;
             self.db.begin_snapshot().await?;
@@ -312,7 +317,7 @@ impl Side for Copying {
             self.db.run(statements::BEGIN).await?;
             self.db
                 .execute(
-                    "INSERT INTO unfinished_copy VALUES ($1, $2, $3)",
+                    "INSERT INTO unfinished_copy (copy, source, progress) VALUES ($1, $2, $3)",
                     &[&copy.copy, &copy.source, &copy.progress],
                 )
                 .await?;

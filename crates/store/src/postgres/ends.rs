@@ -7,6 +7,7 @@ use oyez_domain::time::Timestamp;
 
 use super::columns::{jti, uuids};
 use super::lanes;
+use super::plans::of_key;
 use super::unit::Unit;
 use crate::Error;
 use crate::codes::{TppId, outcome_code, settling_actor};
@@ -44,8 +45,15 @@ pub(super) async fn settle(
     Ok(gone)
 }
 
-const SETTLE: &str = "
+pub(super) const SETTLE: &str = concat!(
+    "
     WITH gone AS (
-        DELETE FROM outstanding WHERE tpp = $1 AND jti = ANY($2) RETURNING jti, ends)
+        DELETE FROM outstanding WHERE ctid = ANY (ARRAY(
+            SELECT o.ctid FROM unnest($2::uuid[]) a (jti) CROSS JOIN LATERAL (
+                SELECT o.ctid FROM outstanding o WHERE ",
+    of_key!("o", ("tpp", "jti") = ("$1::bigint", "a.jti")),
+    ") o))
+        RETURNING jti, ends)
     INSERT INTO settlements (tpp, jti, ends, at, outcome, actor)
-    SELECT $1, jti, ends, $3, $4::bigint, $5 FROM gone RETURNING jti";
+    SELECT $1, jti, ends, $3, $4::bigint, $5 FROM gone RETURNING jti"
+);

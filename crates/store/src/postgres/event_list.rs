@@ -31,7 +31,9 @@ pub(super) struct Listed {
 
 /// One event by its jti.
 pub(super) async fn find(db: &Session, jti: Jti) -> Result<Option<Listed>, Error> {
-    let sql = format!("{COLUMNS} FROM events e {JOINS} WHERE e.jti = $1");
+    let sql = format!(
+        "{COLUMNS} FROM events e {JOINS} WHERE e.jti BETWEEN $1 AND $1 ORDER BY e.jti LIMIT 1"
+    );
     let row = db.row(&sql, &[&uuid(jti)]).await?;
     row.as_ref().map(read).transpose()
 }
@@ -244,7 +246,9 @@ impl Query {
     fn matching(mut self, filter: &EventFilter, tpp: Option<TppId>) -> Self {
         let conditions = self.conditions(filter, tpp);
         self.sql = format!(
-            "{COLUMNS} FROM ({}) c JOIN events e ON e.tpp = c.tpp AND e.jti = c.jti {JOINS}
+            "{COLUMNS} FROM ({}) c JOIN events e
+                ON (e.tpp, e.jti) BETWEEN (c.tpp, c.jti) AND (c.tpp, c.jti) AND e.jti = ANY (ARRAY[c.jti])
+            {JOINS}
             WHERE true{conditions} ORDER BY c.jti DESC",
             self.sql
         );
@@ -343,8 +347,8 @@ const COLUMNS: &str = "
 
 /// At most one settlement of an event stands: the others are superseded.
 const JOINS: &str = "
-    JOIN tpps t ON t.tpp = e.tpp
-    LEFT JOIN settlements s ON s.tpp = e.tpp AND s.jti = e.jti AND NOT s.superseded";
+    JOIN tpps t ON t.tpp = ANY (ARRAY[e.tpp])
+    LEFT JOIN settlements s ON s.tpp = ANY (ARRAY[e.tpp]) AND s.jti = e.jti AND s.superseded IS NOT TRUE";
 
 /// A page is made of at most so many candidates, whatever it finds: some tens of milliseconds.
 const LOOKED_AT_MAX: u32 = 10_000;

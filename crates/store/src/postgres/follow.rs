@@ -67,17 +67,15 @@ async fn follow_address(
     let new = routing::push_address(&unit.rules, after).map(str::to_owned);
     let is_fresh = done.is_replacement || old != new;
     let owner = (done.tpp, done.client_id);
+    // Before the lane is locked: it may take its time, and whoever has news of several TPPs waits for lanes.
+    if new.is_some() && (done.is_replacement || old.is_none()) {
+        anew::begin(unit, done.tpp, now).await?;
+    }
     lanes::free(unit, owner).await?;
     if is_fresh {
         lanes::mend(unit, owner).await?;
     }
-    if new.is_none() {
-        return Ok(());
-    }
-    if done.is_replacement || old.is_none() {
-        anew::begin(unit, done.tpp, now).await?;
-    }
-    if is_fresh {
+    if new.is_some() && is_fresh {
         lanes::news_if_pushable(unit, owner, now).await?;
     }
     Ok(())

@@ -197,7 +197,8 @@ macro_rules! supersede {
 }
 pub(super) use supersede;
 
-const DISOWN: &str = "INSERT INTO disowned_keys (kid, disowned_at, actor) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+const DISOWN: &str = "
+    INSERT INTO disowned_keys (kid, disowned_at, actor, is_over) VALUES ($1, $2, $3, false) ON CONFLICT DO NOTHING";
 
 const IS_OVER: &str = "SELECT is_over FROM disowned_keys WHERE kid = $1";
 
@@ -222,9 +223,9 @@ const STEP: &str = "
 
 const SUPERSEDE: &str = supersede!(
     "USING (
-        SELECT tpp, jti FROM outstanding WHERE tpp = $1 AND position > $2 AND position <= $3
-        UNION ALL SELECT tpp, jti FROM failed WHERE tpp = $1 AND position > $2 AND position <= $3) o
-    WHERE s.tpp = o.tpp AND s.jti = o.jti AND s.kid = $4"
+        (SELECT tpp, jti FROM outstanding WHERE tpp = $1 AND position > $2 AND position <= $3 ORDER BY position)
+        UNION ALL (SELECT tpp, jti FROM failed WHERE tpp = $1 AND position > $2 AND position <= $3 ORDER BY position)) o
+    WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti AND s.kid = $4"
 );
 
 const NOTE: &str = "

@@ -101,7 +101,8 @@ pub(super) async fn report(
     let names = reports.iter().map(|report| report.client_id.as_str());
     let names: Vec<&str> = names.collect();
     let reports = reports.iter();
-    let reports = reports.map(|report| report_one(unit, lease, report, skew));
+    let let_go_at = skew.stored(now);
+    let reports = reports.map(|report| report_one(unit, lease, report, (skew, let_go_at)));
     let (_, reported) = futures_util::try_join!(
         async { unit.rows(LOCK_LANES, &[&names]).await },
         try_join_all(reports)
@@ -113,7 +114,7 @@ async fn report_one(
     unit: &Unit,
     lease: &Lease,
     report: &LaneReport,
-    skew: Skew,
+    (skew, let_go_at): (Skew, Timestamp),
 ) -> Result<Reported, Error> {
     let columns = HealthColumns::of(&report.health);
     let stored = |at: Option<Timestamp>| at.map(|at| skew.stored(at).unix_ms());
@@ -138,6 +139,7 @@ async fn report_one(
                 &wake_at,
                 &columns.reason,
                 &count(report.claim),
+                &let_go_at.unix_ms(),
             ],
         )
         .await?;
@@ -301,7 +303,7 @@ macro_rules! is_owned {
     ($clock:literal) => {
         concat!(
             "EXISTS (SELECT 1 FROM nodes n
-                WHERE n.node_id = l.owner AND n.epoch = l.epoch AND n.expires_at > ",
+                WHERE n.node_id = ANY (ARRAY[l.owner]) AND n.epoch = l.epoch AND n.expires_at > ",
             $clock,
             ")"
         )
@@ -309,9 +311,9 @@ macro_rules! is_owned {
 }
 
 // Only locked here: who had a lane in between is seen by the statement that claims.
-const FREE_LANES: &str = concat!(
+pub(super) const FREE_LANES: &str = concat!(
     "
-    SELECT l.tpp FROM lanes l JOIN tpps t USING (tpp)
+    SELECT l.tpp FROM lanes l JOIN tpps t ON t.tpp = ANY (ARRAY[l.tpp])
     WHERE l.wake_at <= $1 AND NOT ",
     is_owned!("$2"),
     "
@@ -319,32 +321,35 @@ const FREE_LANES: &str = concat!(
 );
 
 // Whoever takes the lane away again wakes nobody: then it is due, though it was claimed before its time.
-const CLAIM_LANES: &str = concat!(
+pub(super) const CLAIM_LANES: &str = concat!(
     "
     WITH claimed AS (
         UPDATE lanes l SET owner = $2, epoch = $3, claim = l.claim + 1, wake_at = least(l.wake_at, $4), news_at = NULL
         FROM unnest($1::bigint[]) WITH ORDINALITY f (tpp, nth)
-        WHERE l.tpp = f.tpp AND NOT ",
+        WHERE l.tpp = ANY (ARRAY[f.tpp]) AND NOT ",
     is_owned!("$5"),
     "
         RETURNING f.nth, l.*)
     SELECT c.claim, t.client_id, c.health, c.since, c.declared_at, c.failures, c.next_probe_at, c.reason
-    FROM claimed c JOIN tpps t USING (tpp) ORDER BY c.nth"
+    FROM claimed c JOIN tpps t ON t.tpp = ANY (ARRAY[c.tpp]) ORDER BY c.nth"
 );
 
 const LOCK_LANES: &str = "
-    SELECT 1 FROM lanes l JOIN tpps t USING (tpp) WHERE t.client_id = ANY($1::text[])
+    SELECT 1 FROM tpps t JOIN lanes l ON l.tpp = ANY (ARRAY[t.tpp]) WHERE t.client_id = ANY($1::text[])
     ORDER BY l.tpp FOR UPDATE OF l";
 
 // A lane that is let go sleeps until its owner's moment, or until news it may not have seen: at once if its endpoint is well,
-// at its probe if it is held back. least() passes over NULL.
+// at its probe if it is held back. It has waited for nobody yet. least() and greatest() pass over NULL.
 const REPORT_LANE: &str = "
     UPDATE lanes SET
         health = $4::bigint, since = $5, declared_at = $6, failures = $7, next_probe_at = $8, reason = $11,
         owner = CASE WHEN $9::boolean THEN NULL ELSE owner END,
         epoch = CASE WHEN $9 THEN NULL ELSE epoch END,
-        wake_at = CASE WHEN $9 THEN
-            least($10::bigint, CASE WHEN $4 = 0 OR news_at > $8 THEN news_at WHEN news_at IS NOT NULL THEN $8 END)
+        wake_at = CASE WHEN $9 THEN (
+            SELECT greatest(w.at, $13::bigint)
+            FROM (SELECT least($10::bigint,
+                CASE WHEN $4 = 0 OR news_at > $8 THEN news_at WHEN news_at IS NOT NULL THEN $8 END)) w (at)
+            WHERE w.at IS NOT NULL)
             ELSE wake_at END,
         news_at = CASE WHEN $9 THEN NULL ELSE news_at END
     WHERE tpp = (SELECT tpp FROM tpps WHERE client_id = $1) AND owner = $2 AND epoch = $3 AND claim = $12";

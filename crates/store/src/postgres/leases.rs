@@ -187,13 +187,16 @@ const RENEW_LEASE: &str = "
 const RELEASE_LEASE: &str = "
     UPDATE nodes SET expires_at = least(expires_at, $3) WHERE node_id = $1 AND epoch = $2";
 
-// The nodes that live, and every lane counted once by its owner, who may be none or dead.
+// The nodes that live, and every lane counted once by its owner, who may be none or dead. A dead one's lanes wait since its
+// lease was over.
 const COMPANY: &str = "
     SELECT n.node_id, n.epoch, NULL::bigint, NULL::bigint, NULL::bigint FROM nodes n WHERE n.expires_at > $1::bigint
     UNION ALL
     SELECT l.owner, l.epoch, count(*),
-        count(*) FILTER (WHERE l.wake_at <= $2::bigint), count(*) FILTER (WHERE l.wake_at <= $3::bigint)
-    FROM lanes l GROUP BY l.owner, l.epoch";
+        count(*) FILTER (WHERE l.wake_at <= $2::bigint),
+        count(*) FILTER (WHERE greatest(l.wake_at, n.expires_at) <= $3::bigint AND l.wake_at IS NOT NULL)
+    FROM lanes l LEFT JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
+    GROUP BY l.owner, l.epoch";
 
 const ATTEND: &str = "
     INSERT INTO nodes (node_id, attends_until) VALUES ($1, $2)

@@ -161,8 +161,8 @@ const PUSH: i16 = -1;
 pub(super) const DUE: &str = "
     SELECT a.nth - 1, q.accepted, q.acknowledged + q.failed + q.expired + q.withdrawn, q.revision, q.begun, d.position
     FROM unnest($1::text[], $2::smallint[]) WITH ORDINALITY a (client_id, family, nth)
-        JOIN tpps t ON t.client_id = a.client_id
-        JOIN queues q ON q.tpp = t.tpp
+        JOIN tpps t ON t.client_id = ANY (ARRAY[a.client_id])
+        JOIN queues q ON q.tpp = ANY (ARRAY[t.tpp])
         CROSS JOIN LATERAL (
             (SELECT o.position FROM outstanding o
                 WHERE a.family >= 0 AND o.tpp = q.tpp AND o.family = a.family

@@ -250,10 +250,10 @@ const GONE_TABLES: &str = "
     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relispartition
         AND starts_with(relname::text, $1) ORDER BY 1";
 
-const IS_OPEN: &str = "
+pub(super) const IS_OPEN: &str = "
     SELECT EXISTS (
-        SELECT 1 FROM queues q WHERE EXISTS (
-            SELECT 1 FROM outstanding o WHERE o.tpp = q.tpp AND o.jti >= $1 AND o.jti < $2))";
+        SELECT 1 FROM queues q CROSS JOIN LATERAL (
+            SELECT 1 FROM outstanding o WHERE o.tpp = q.tpp AND o.jti >= $1 AND o.jti < $2 ORDER BY o.jti LIMIT 1) o)";
 
 const ENDED_LATE: &str = "
     SELECT EXISTS (
@@ -261,8 +261,8 @@ const ENDED_LATE: &str = "
 
 const IS_SET_ASIDE: &str = "
     SELECT EXISTS (
-        SELECT 1 FROM queues q WHERE EXISTS (
-            SELECT 1 FROM failed f WHERE f.tpp = q.tpp AND f.jti >= $1 AND f.jti < $2))";
+        SELECT 1 FROM queues q CROSS JOIN LATERAL (
+            SELECT 1 FROM failed f WHERE f.tpp = q.tpp AND f.jti >= $1 AND f.jti < $2 ORDER BY f.jti LIMIT 1) f)";
 
 const HOLD_FAILED: &str = "
     SELECT q.tpp FROM queues q

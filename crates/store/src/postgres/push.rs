@@ -358,8 +358,8 @@ fn next_at(
 // In the TPP's own order, where it has one: $4 is the deployment's.
 pub(super) const FIRST_PUSHED: &str = candidates!(
     "unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY a (tpp, rows_max, before, nth)
-        JOIN queues q ON q.tpp = a.tpp
-        JOIN tpps t ON t.tpp = a.tpp
+        JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
+        JOIN tpps t ON t.tpp = ANY (ARRAY[a.tpp])
         CROSS JOIN LATERAL (
             (SELECT d.* FROM outstanding d
                 WHERE d.tpp = a.tpp AND d.push_at >= q.push_from AND d.position < a.before
@@ -396,9 +396,10 @@ pub(super) const LIST: &str = "
         SELECT position FROM outstanding WHERE tpp = $1::bigint AND position >= $2::bigint
         ORDER BY position LIMIT 1 OFFSET $3::bigint),
     listed AS (
-        UPDATE outstanding o SET push_at = greatest(accepted_at, polled_until, coalesce(flight_until, 0))
-        WHERE tpp = $1::bigint AND position >= $2::bigint
-            AND position < coalesce((SELECT position FROM beyond), 9223372036854775807)
+        UPDATE outstanding SET push_at = greatest(accepted_at, polled_until, coalesce(flight_until, 0))
+        WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM outstanding WHERE tpp = $1::bigint AND position >= $2::bigint
+                ORDER BY position LIMIT $3::bigint))
             AND push_at IS NULL AND refusals = 0
         RETURNING push_at)
     SELECT (SELECT position FROM beyond), (SELECT min(push_at) FROM listed)";

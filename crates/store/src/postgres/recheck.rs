@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::columns::{count, jti, uuid};
 use super::keys::may_be_sent;
+use super::plans::of_key;
 use super::session::Session;
 use crate::Error;
 use crate::error::contradiction;
@@ -82,8 +83,10 @@ pub(super) const KEPT: &str = concat!(
     "SELECT o.jti, CASE WHEN ",
     may_be_sent!("s"),
     " THEN s.jws END, s.kid IS NOT NULL OR EXISTS (
-            SELECT 1 FROM superseded_sets p WHERE p.tpp = o.tpp AND p.jti = o.jti)
+            SELECT 1 FROM superseded_sets p WHERE p.tpp = ANY (ARRAY[o.tpp]) AND p.jti = o.jti)
     FROM unnest($2::uuid[]) a (jti)
-        JOIN outstanding o ON o.tpp = $1::bigint AND o.jti = a.jti
-        LEFT JOIN sets s ON s.tpp = o.tpp AND s.jti = o.jti"
+        CROSS JOIN LATERAL (SELECT o.tpp, o.jti FROM outstanding o WHERE ",
+    of_key!("o", ("tpp", "jti") = ("$1::bigint", "a.jti")),
+    ") o
+        LEFT JOIN sets s ON s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti"
 );

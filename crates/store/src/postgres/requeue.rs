@@ -15,6 +15,7 @@ use super::audit::note_events;
 use super::columns::{jti, uuids};
 use super::errors::expect_rows;
 use super::lanes;
+use super::plans::of_key;
 use super::registrations;
 use super::tpps::hold;
 use super::unit::Unit;
@@ -159,15 +160,24 @@ const FAILED_OF_TPP: &str = "
     WHERE tpp = $1 AND accepted_at >= $2 AND accepted_at < $3 AND kind = ANY($4)
     ORDER BY position LIMIT $5";
 
-const SUPERSEDE: &str = "
+pub(super) const SUPERSEDE: &str = "
     UPDATE settlements s SET superseded = true
     FROM unnest($2::uuid[], $3::integer[]) f (jti, ends)
-    WHERE s.tpp = $1 AND s.jti = f.jti AND s.ends = f.ends AND NOT s.superseded";
+    WHERE (s.tpp, s.jti) BETWEEN ($1::bigint, f.jti) AND ($1::bigint, f.jti) AND s.jti = f.jti AND s.ends = f.ends
+        AND s.superseded IS NOT TRUE";
 
-const OUTSTANDING_AGAIN: &str = "
-    WITH again AS (DELETE FROM failed WHERE tpp = $1 AND position = ANY($2) RETURNING *)
+pub(super) const OUTSTANDING_AGAIN: &str = concat!(
+    "
+    WITH again AS (
+        DELETE FROM failed WHERE ctid = ANY (ARRAY(
+            SELECT f.ctid FROM unnest($2::bigint[]) a (position) CROSS JOIN LATERAL (
+                SELECT f.ctid FROM failed f WHERE ",
+    of_key!("f", ("tpp", "position") = ("$1::bigint", "a.position")),
+    ") f))
+        RETURNING *)
     INSERT INTO outstanding (tpp, position, jti, accepted_at, due_at, push_at, kind, ends, family)
-    SELECT tpp, position, jti, accepted_at, accepted_at, accepted_at, kind, ends, family FROM again";
+    SELECT tpp, position, jti, accepted_at, accepted_at, accepted_at, kind, ends, family FROM again"
+);
 
 const KINDS_OF_TPP: &str = "SELECT kinds, kinds_from FROM queues WHERE tpp = $1";
 

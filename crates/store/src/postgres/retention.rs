@@ -11,6 +11,7 @@ use oyez_domain::ids::{ClientId, Jti};
 use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::life::Outcome;
 use oyez_domain::time::Timestamp;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::columns::jti;
@@ -25,13 +26,63 @@ use super::{Shared, Work, keys, parts};
 use crate::Error;
 use crate::codes::{TppId, parse};
 
+/// What came of a batch that passes over TPPs whose locks are not free.
+struct Batch {
+    events: u64,
+    passed_over: bool,
+}
+
+/// Does a batch again while it passes TPPs over, a few times: a group that changed nothing answers a moment before it lets go of
+/// its locks. Nothing is held meanwhile. `ask` says what is to be done when so much is.
+async fn again<A, F>(shared: &Shared, ask: impl Fn(u64) -> A, work: F) -> Result<u64, Error>
+where
+    A: Sync,
+    F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, Batch> + Sync,
+{
+    let mut events = 0;
+    for _ in 0..TURNS {
+        let batch = shared.write(Concerns::Nobody, &ask(events), &work).await?;
+        events += batch.events;
+        if !batch.passed_over {
+            break;
+        }
+        sleep(LET_GO_WITHIN).await;
+    }
+    Ok(events)
+}
+
+const TURNS: u32 = 3;
+/// Longer than the end of a transaction takes to reach the database.
+const LET_GO_WITHIN: Duration = Duration::from_millis(10);
+
+/// What is to expire.
+struct Expiring {
+    accepted_before: Timestamp,
+    events_max: u32,
+    now: Timestamp,
+}
+
 /// See [`crate::Store::expire`].
 pub(super) async fn expire(
-    unit: &mut Unit,
+    shared: &Shared,
     accepted_before: Timestamp,
     events_max: u32,
     now: Timestamp,
 ) -> Result<u64, Error> {
+    let ask = |done| Expiring {
+        accepted_before,
+        events_max: events_max.saturating_sub(u32::try_from(done).unwrap_or(u32::MAX)),
+        now,
+    };
+    again(shared, ask, |unit, ask| Box::pin(expire_some(unit, ask))).await
+}
+
+async fn expire_some(unit: &mut Unit, ask: &Expiring) -> Result<Batch, Error> {
+    let Expiring {
+        accepted_before,
+        events_max,
+        now,
+    } = *ask;
     let ahead = now.since(leases::clock(unit.db()).await?);
     let (now, accepted_before) = (now - ahead, accepted_before - ahead);
     let before = accepted_before.unix_ms();
@@ -50,6 +101,7 @@ pub(super) async fn expire(
     }
     let mut expired = 0;
     let held = hold_free(unit, old.keys().copied()).await?;
+    let passed_over = held.len() < old.len();
     for (tpp, (owner, jtis)) in old.into_iter().filter(|(tpp, _)| held.contains(&tpp.0)) {
         let end = End {
             tpp,
@@ -60,7 +112,10 @@ pub(super) async fn expire(
         let gone = ends::settle(unit, &end, &jtis, now).await?;
         expired += u64::try_from(gone.len()).unwrap_or(u64::MAX);
     }
-    Ok(expired)
+    Ok(Batch {
+        events: expired,
+        passed_over,
+    })
 }
 
 /// See [`crate::Store::sweep`]. Parts of history that will be needed are made here, before anybody waits for them.
@@ -80,9 +135,16 @@ pub(super) async fn sweep(
         before: now - kept_for,
         limit,
     };
-    let late = past(retention.settled_for + shared.options.kept_longer_max);
+    keys::go_on(shared).await?;
+    let late = |done| Past {
+        limit: limit.saturating_sub_unsigned(done),
+        ..past(retention.settled_for + shared.options.kept_longer_max)
+    };
     let swept = Swept {
-        events: shared.write(Concerns::Nobody, &late, &sweep_events).await?,
+        events: again(shared, late, |unit, past| {
+            Box::pin(remove_events(unit, past))
+        })
+        .await?,
         keys: shared
             .write(Concerns::Nobody, &past(retention.keys_for), &sweep_keys)
             .await?,
@@ -96,7 +158,6 @@ pub(super) async fn sweep(
     };
     shared.write(Concerns::Nobody, &(), &forget_nodes).await?;
     let part = parts::drop_oldest(shared, settled_before).await?;
-    keys::go_on(shared).await?;
     Ok(Swept {
         events: swept.events + part.unwrap_or(0),
         ..swept
@@ -128,18 +189,16 @@ fn forget_nodes<'a>(unit: &'a mut Unit, _: &'a ()) -> Work<'a, ()> {
 }
 
 /// Removes settled events and everything of theirs. Their TPP's totals keep them.
-fn sweep_events<'a>(unit: &'a mut Unit, past: &'a Past) -> Work<'a, u64> {
-    Box::pin(remove_events(unit, past))
-}
-
-async fn remove_events(unit: &Unit, past: &Past) -> Result<u64, Error> {
+async fn remove_events(unit: &Unit, past: &Past) -> Result<Batch, Error> {
     let before = past.before.unix_ms();
     let mut found: Vec<(i64, Uuid)> = Vec::new();
     for row in unit.rows(OLD_SETTLED, &[&before, &past.limit]).await? {
         found.push((row.try_get(0)?, row.try_get(1)?));
     }
     let held = hold_free(unit, found.iter().map(|(tpp, _)| TppId(*tpp))).await?;
+    let all = found.len();
     found.retain(|(tpp, _)| held.contains(tpp));
+    let passed_over = found.len() < all;
     let (tpps, jtis): (Vec<i64>, Vec<Uuid>) = found.into_iter().unzip();
     // Once more under the locks: a failure may have been left meanwhile.
     let rows = unit
@@ -155,7 +214,10 @@ async fn remove_events(unit: &Unit, past: &Past) -> Result<u64, Error> {
             unit.execute(statement, &[&tpps, &jtis]).await?;
         }
     }
-    Ok(u64::try_from(jtis.len()).unwrap_or(u64::MAX))
+    Ok(Batch {
+        events: u64::try_from(jtis.len()).unwrap_or(u64::MAX),
+        passed_over,
+    })
 }
 
 /// Takes the locks of those TPPs that nobody else has just now; answers which.
@@ -176,7 +238,7 @@ const WINDOW_MIN: i64 = 1000;
 // Positions follow acceptances but for a clock that was set back, and a little disorder between nodes: a TPP whose first event
 // is not old, and who has none out of order, costs one row. What is out of order beyond the window expires after what stands
 // before it.
-const EXPIRED: &str = "
+pub(super) const EXPIRED: &str = "
     SELECT o.tpp, t.client_id, o.jti
     FROM queues q
         CROSS JOIN LATERAL (
@@ -186,7 +248,7 @@ const EXPIRED: &str = "
             SELECT tpp, jti, accepted_at FROM outstanding
             WHERE tpp = q.tpp AND position >= f.position AND (f.accepted_at < $4 OR f.position <= q.unordered_to)
             ORDER BY position LIMIT $3) o
-        JOIN tpps t ON t.tpp = q.tpp
+        JOIN tpps t ON t.tpp = ANY (ARRAY[q.tpp])
     WHERE q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn AND o.accepted_at < $1
     ORDER BY o.accepted_at, o.jti LIMIT $2";
 
@@ -196,36 +258,36 @@ const HOLD_FREE: &str =
 const OLD_SETTLED: &str = "
     SELECT tpp, jti FROM settlements WHERE NOT superseded AND at < $1 ORDER BY at, jti LIMIT $2";
 
-const FORGET_SETTLEMENTS: &str = "
+pub(super) const FORGET_SETTLEMENTS: &str = "
     WITH old AS (
         SELECT o.tpp, o.jti FROM unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-            JOIN settlements s ON s.tpp = o.tpp AND s.jti = o.jti AND NOT s.superseded AND s.at < $3),
-    gone AS (DELETE FROM settlements s USING old WHERE s.tpp = old.tpp AND s.jti = old.jti)
+            JOIN settlements s ON s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti AND s.superseded IS NOT TRUE AND s.at < $3),
+    gone AS (DELETE FROM settlements s USING old WHERE s.tpp = ANY (ARRAY[old.tpp]) AND s.jti = old.jti)
     SELECT tpp, jti FROM old";
 
 /// Everything of events whose settlements are gone. A poll goes with the last event that it handed out or reported against.
-const OF_EVENTS: [&str; 8] = [
+pub(super) const OF_EVENTS: [&str; 8] = [
     "DELETE FROM events e USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE e.tpp = o.tpp AND e.jti = o.jti",
+        WHERE (e.tpp, e.jti) BETWEEN (o.tpp, o.jti) AND (o.tpp, o.jti) AND e.jti = ANY (ARRAY[o.jti])",
     "WITH gone AS (
         SELECT DISTINCT h.tpp, h.poll, h.at FROM unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
             JOIN (SELECT tpp, jti, poll, at FROM hand_outs UNION ALL SELECT tpp, jti, poll, at FROM set_errors) h
-                ON h.tpp = o.tpp AND h.jti = o.jti)
+                ON h.tpp = ANY (ARRAY[o.tpp]) AND h.jti = o.jti)
     DELETE FROM polls p USING gone g
-        WHERE p.tpp = g.tpp AND p.entry = g.poll AND p.at = g.at
+        WHERE p.tpp = ANY (ARRAY[g.tpp]) AND p.entry = g.poll AND p.at = g.at
             AND NOT EXISTS (SELECT 1 FROM events e WHERE e.tpp = p.tpp AND e.jti = ANY(p.jtis))",
     "DELETE FROM hand_outs h USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE h.tpp = o.tpp AND h.jti = o.jti",
+        WHERE h.tpp = ANY (ARRAY[o.tpp]) AND h.jti = o.jti",
     "DELETE FROM set_errors r USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE r.tpp = o.tpp AND r.jti = o.jti",
+        WHERE r.tpp = ANY (ARRAY[o.tpp]) AND r.jti = o.jti",
     "DELETE FROM attempts a USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE a.tpp = o.tpp AND a.jti = o.jti",
+        WHERE a.tpp = ANY (ARRAY[o.tpp]) AND a.jti = o.jti",
     "DELETE FROM sets s USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE s.tpp = o.tpp AND s.jti = o.jti",
+        WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti",
     "DELETE FROM superseded_sets s USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE s.tpp = o.tpp AND s.jti = o.jti",
+        WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti",
     "DELETE FROM failed f USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti)
-        WHERE f.tpp = o.tpp AND f.jti = o.jti",
+        WHERE f.tpp = ANY (ARRAY[o.tpp]) AND f.jti = o.jti",
 ];
 
 const SWEEP_KEYS: &str = "

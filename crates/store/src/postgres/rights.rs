@@ -67,6 +67,13 @@ pub(super) async fn lacks(db: &Session) -> Result<Vec<Lack>, Error> {
             of_rows: true,
         });
     }
+    if !row.try_get::<_, bool>(6)? {
+        lacks.push(Lack {
+            what: format!("{user} may not draw the numbers of leases, and so cannot push"),
+            mend: format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {user}"),
+            of_rows: false,
+        });
+    }
     if !row.try_get::<_, bool>(4)? {
         lacks.push(Lack {
             what: format!(
@@ -104,5 +111,6 @@ const RIGHTS: &str = "
                 AND t.relkind IN ('r', 'p') AND NOT t.relispartition
                 AND NOT (has_table_privilege(t.oid, 'SELECT') AND has_table_privilege(t.oid, 'INSERT')
                     AND has_table_privilege(t.oid, 'UPDATE') AND has_table_privilege(t.oid, 'DELETE'))), ''),
-        pg_has_role(q.relowner, 'MEMBER'), has_schema_privilege(q.relowner, q.relnamespace, 'CREATE')
+        pg_has_role(q.relowner, 'MEMBER'), has_schema_privilege(q.relowner, q.relnamespace, 'CREATE'),
+        coalesce(has_sequence_privilege(to_regclass('epochs'), 'USAGE'), true)
     FROM pg_class q WHERE q.oid = to_regclass('queues')";

@@ -17,6 +17,7 @@ use super::keys::may_be_sent;
 use super::line::{Kind, Request};
 use super::open::{OPEN_COLUMNS, Open, open_columns};
 use super::partitions::Span;
+use super::plans::of_key;
 use super::session::Session;
 use super::waiting::Waiting;
 use crate::Error;
@@ -182,8 +183,10 @@ pub(super) const OPEN_AND_KEPT: &str = concat!(
     may_be_sent!("s"),
     " THEN s.jws END, s.kid IS NOT NULL
     FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti)
-        JOIN outstanding o ON o.tpp = a.tpp AND o.jti = a.jti
-        LEFT JOIN sets s ON s.tpp = a.tpp AND s.jti = a.jti"
+        CROSS JOIN LATERAL (SELECT o.* FROM outstanding o WHERE ",
+    of_key!("o", ("tpp", "jti") = ("a.tpp", "a.jti")),
+    ") o
+        LEFT JOIN sets s ON s.tpp = ANY (ARRAY[a.tpp]) AND s.jti = a.jti"
 );
 
 const DISOWNED: &str = "SELECT kid FROM disowned_keys WHERE kid = ANY ($1::text[])";

@@ -71,8 +71,8 @@ const SLEEPERS: &str = "
     WHERE q.tpp > $1 AND l.wake_at IS NULL AND coalesce(l.health, 0) <> 3
         AND (l.health = 2 AND l.next_probe_at IS NULL OR t.disabled_at IS NULL
             AND q.accepted > q.acknowledged + q.failed + q.expired + q.withdrawn
-            AND (EXISTS (SELECT 1 FROM outstanding o WHERE o.tpp = q.tpp AND o.push_at IS NOT NULL)
-                OR EXISTS (SELECT 1 FROM outstanding o WHERE o.tpp = q.tpp AND o.refusals = 0)))
+            AND (EXISTS (SELECT 1 FROM outstanding o WHERE o.tpp = ANY (ARRAY[q.tpp]) AND o.push_at IS NOT NULL)
+                OR EXISTS (SELECT 1 FROM outstanding o WHERE o.tpp = ANY (ARRAY[q.tpp]) AND o.refusals = 0)))
     ORDER BY q.tpp LIMIT $2";
 
 const MAKE: &str = "
@@ -82,4 +82,4 @@ const WAKE: &str = "
     WITH asleep AS (
         SELECT l.tpp FROM lanes l WHERE l.tpp = ANY($1::bigint[]) AND l.wake_at IS NULL AND l.health <> 3
         ORDER BY l.tpp FOR UPDATE SKIP LOCKED)
-    UPDATE lanes l SET wake_at = $2::bigint FROM asleep a WHERE l.tpp = a.tpp";
+    UPDATE lanes l SET wake_at = $2::bigint FROM asleep a WHERE l.tpp = ANY (ARRAY[a.tpp])";

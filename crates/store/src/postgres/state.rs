@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
 use super::columns::{count, moment, moment_or_null};
+use super::plans::of_key;
 use super::session::Session;
 use crate::Error;
 use crate::codes::{self, TppId, from_json, parse};
@@ -366,7 +367,8 @@ pub(super) const LOCK_FREE: &str = "
     SELECT tpp FROM queues WHERE tpp = ANY ($1::bigint[]) ORDER BY tpp FOR UPDATE SKIP LOCKED";
 
 /// Leases go by the database's clock.
-pub(super) const STATES: &str = "
+pub(super) const STATES: &str = concat!(
+    "
     SELECT q.tpp, t.client_id, t.disabled_at IS NULL, t.own_order, q.revision, q.begun,
         q.accepted, q.acknowledged, q.failed, q.expired, q.withdrawn, q.entries, q.kinds, q.kinds_from,
         q.unlisted_from, q.accepted_until, q.first_position, q.due_from, q.push_from,
@@ -375,10 +377,15 @@ pub(super) const STATES: &str = "
         n.node_id, n.epoch, l.claim, q.seen_at, q.unordered_to,
         (extract(epoch FROM clock_timestamp()) * 1000)::bigint
     FROM unnest($1::bigint[]) a (tpp)
-        JOIN queues q ON q.tpp = a.tpp
-        JOIN tpps t ON t.tpp = a.tpp
-        LEFT JOIN registrations s ON s.tpp = a.tpp AND s.kind = 0
-        LEFT JOIN registrations c ON c.tpp = a.tpp AND c.kind = 1
-        LEFT JOIN lanes l ON l.tpp = a.tpp
-        LEFT JOIN nodes n ON n.node_id = l.owner AND n.epoch = l.epoch
-            AND n.expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
+        JOIN tpps t ON t.tpp = ANY (ARRAY[a.tpp])
+        LEFT JOIN LATERAL (SELECT * FROM registrations r WHERE ",
+    of_key!("r", ("tpp", "kind") = ("a.tpp", "0")),
+    ") s ON true
+        LEFT JOIN LATERAL (SELECT * FROM registrations r WHERE ",
+    of_key!("r", ("tpp", "kind") = ("a.tpp", "1")),
+    ") c ON true
+        LEFT JOIN lanes l ON l.tpp = ANY (ARRAY[a.tpp])
+        LEFT JOIN nodes n ON n.node_id = ANY (ARRAY[l.owner]) AND n.epoch = l.epoch
+            AND n.expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+);

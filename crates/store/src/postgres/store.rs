@@ -464,9 +464,12 @@ impl Store for Ledger {
         events_max: u32,
         now: Timestamp,
     ) -> Answer<'_, u64> {
-        Box::pin(self.write((), move |unit, _| {
-            Box::pin(retention::expire(unit, accepted_before, events_max, now))
-        }))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(
+            self.run(
+                async move { retention::expire(&shared, accepted_before, events_max, now).await },
+            ),
+        )
     }
 
     fn sweep(&self, retention: Retention, now: Timestamp) -> Answer<'_, Swept> {

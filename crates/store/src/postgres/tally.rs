@@ -70,9 +70,9 @@ pub(super) const ADD_FLOWS: &str = "
         failed = m.failed + excluded.failed, expired = m.expired + excluded.expired,
         withdrawn = m.withdrawn + excluded.withdrawn";
 
-const ADD_TOTALS: &str = "
+pub(super) const ADD_TOTALS: &str = "
     UPDATE queues q SET acknowledged = q.acknowledged + n.acknowledged, failed = q.failed + n.failed,
         expired = q.expired + n.expired, withdrawn = q.withdrawn + n.withdrawn
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
         n (tpp, acknowledged, failed, expired, withdrawn)
-    WHERE q.tpp = n.tpp";
+    WHERE q.tpp = ANY (ARRAY[n.tpp])";

@@ -148,10 +148,10 @@ const KINDS_OF_TPP: &str = "
     FROM queues q CROSS JOIN unnest(q.kinds, q.kinds_from) u (kind, from_position) JOIN kinds k USING (kind)
     WHERE q.tpp = $1";
 
-const WITHDRAW_KINDS: &str = "
+pub(super) const WITHDRAW_KINDS: &str = "
     WITH gone AS (
-        DELETE FROM outstanding WHERE tpp = $1 AND position = ANY (ARRAY(
-            SELECT position FROM outstanding WHERE tpp = $1 AND position >= $2 AND kind = ANY($3)
+        DELETE FROM outstanding WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM outstanding WHERE tpp = $1 AND position >= $2 AND kind = ANY($3)
             ORDER BY position LIMIT $7::bigint))
         RETURNING jti, ends)
     INSERT INTO settlements (tpp, jti, ends, at, outcome, actor)

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::changes::{Changes, Fate, Key, SetAside};
 use super::columns::{jti, moment};
 use super::open::{OPEN_COLUMNS, Open, open_columns};
+use super::plans::of_key;
 use super::session::Session;
 use crate::Error;
 use crate::codes::{TppId, from_json};
@@ -171,11 +172,12 @@ macro_rules! candidates {
             "SELECT a.nth - 1, ",
             $crate::postgres::open::open_columns!("o"),
             ", s.jws, CASE WHEN s.jws IS NULL THEN (
-                SELECT e.notice FROM events e WHERE e.tpp = o.tpp AND e.jti = o.jti) END
+                SELECT e.notice FROM events e WHERE e.tpp = ANY (ARRAY[o.tpp]) AND e.jti = o.jti
+                ORDER BY e.tpp LIMIT 1) END
             FROM ",
             $from,
             " LEFT JOIN LATERAL (
-                SELECT s.jws FROM sets s WHERE s.tpp = o.tpp AND s.jti = o.jti AND ",
+                SELECT s.jws FROM sets s WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti AND ",
             $crate::postgres::keys::may_be_sent!("s"),
             ") s ON true
             ORDER BY a.nth, ",
@@ -188,16 +190,22 @@ pub(super) use candidates;
 pub(super) const NAMED: &str = concat!(
     "SELECT ",
     open_columns!("o"),
-    " FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti) JOIN outstanding o ON o.tpp = a.tpp AND o.jti = a.jti"
+    " FROM unnest($1::bigint[], $2::uuid[]) a (tpp, jti) CROSS JOIN LATERAL (SELECT o.* FROM outstanding o WHERE ",
+    of_key!("o", ("tpp", "jti") = ("a.tpp", "a.jti")),
+    ") o"
 );
 
 // In this order: a TPP that has none set aside costs one look, however many events are named.
-pub(super) const FAILED: &str = "
+pub(super) const FAILED: &str = concat!(
+    "
     SELECT f.tpp, f.position, f.jti, f.accepted_at, f.kind, f.ends, f.family
     FROM (
-            SELECT q.tpp FROM unnest($1::bigint[]) t (tpp) JOIN queues q ON q.tpp = t.tpp
+            SELECT q.tpp FROM unnest($1::bigint[]) t (tpp) JOIN queues q ON q.tpp = ANY (ARRAY[t.tpp])
             WHERE q.failed > 0 OFFSET 0) t
         CROSS JOIN LATERAL (
             SELECT f.* FROM unnest($2::bigint[], $3::uuid[]) a (tpp, jti)
-                JOIN failed f ON f.tpp = a.tpp AND f.jti = a.jti
-            WHERE a.tpp = t.tpp OFFSET 0) f";
+                CROSS JOIN LATERAL (SELECT f.* FROM failed f WHERE ",
+    of_key!("f", ("tpp", "jti") = ("a.tpp", "a.jti")),
+    ") f
+            WHERE a.tpp = t.tpp OFFSET 0) f"
+);

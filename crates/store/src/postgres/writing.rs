@@ -3,13 +3,14 @@
 //! The server sees the statements one by one and we see their answers only when all is over, so those that must meet a
 //! number of rows hold themselves to it: where the number differs they divide by zero, and COMMIT commits nothing.
 
-mod history;
+pub(super) mod history;
 
 use oyez_domain::time::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use super::changes::{Changes, Fate, Held, SetAside};
 use super::columns::uuid;
+use super::plans::of_key;
 use super::session::Session;
 use super::state::State;
 use super::tally::ADD_FLOWS;
@@ -270,7 +271,7 @@ const WRITES: usize = 18;
 
 /// A statement that fails unless it meets as many rows as its last value says.
 macro_rules! exactly {
-    ($statement:literal, $rows:literal) => {
+    ($statement:expr, $rows:literal) => {
         concat!(
             "WITH met AS (",
             $statement,
@@ -282,20 +283,30 @@ macro_rules! exactly {
 }
 
 pub(super) const DELETE_OPEN: &str = exactly!(
-    "DELETE FROM outstanding o USING unnest($1::bigint[], $2::bigint[]) k (tpp, position)
-    WHERE o.tpp = k.tpp AND o.position = k.position",
+    concat!(
+        "DELETE FROM outstanding WHERE ctid = ANY (ARRAY(
+            SELECT o.ctid FROM unnest($1::bigint[], $2::bigint[]) k (tpp, position) CROSS JOIN LATERAL (
+                SELECT o.ctid FROM outstanding o WHERE ",
+        of_key!("o", ("tpp", "position") = ("k.tpp", "k.position")),
+        ") o))"
+    ),
     "$3"
 );
 
 pub(super) const UPDATE_OPEN: &str = exactly!(
-    "UPDATE outstanding o SET due_at = n.due_at, push_at = n.push_at, polled_until = n.polled_until,
+    concat!(
+        "UPDATE outstanding o SET due_at = n.due_at, push_at = n.push_at, polled_until = n.polled_until,
         flight_until = n.flight_until, begun = n.begun, refused_since = n.refused_since, hand_outs = n.hand_outs,
         errors = n.errors, refusals = n.refusals, endpoint_failures = n.endpoint_failures
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
         $8::bigint[], $9::integer[], $10::integer[], $11::integer[], $12::integer[])
         n (tpp, position, due_at, push_at, polled_until, flight_until, begun, refused_since, hand_outs, errors,
             refusals, endpoint_failures)
-    WHERE o.tpp = n.tpp AND o.position = n.position",
+        CROSS JOIN LATERAL (SELECT o.ctid AS place FROM outstanding o WHERE ",
+        of_key!("o", ("tpp", "position") = ("n.tpp", "n.position")),
+        ") found
+    WHERE o.ctid = found.place"
+    ),
     "$13"
 );
 
@@ -309,15 +320,20 @@ const INSERT_FAILED: &str = "
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::bigint[], $5::integer[], $6::integer[],
         $7::smallint[])";
 
-const DELETE_FAILED: &str = exactly!(
-    "DELETE FROM failed f USING unnest($1::bigint[], $2::bigint[]) k (tpp, position)
-    WHERE f.tpp = k.tpp AND f.position = k.position",
+pub(super) const DELETE_FAILED: &str = exactly!(
+    concat!(
+        "DELETE FROM failed WHERE ctid = ANY (ARRAY(
+            SELECT f.ctid FROM unnest($1::bigint[], $2::bigint[]) k (tpp, position) CROSS JOIN LATERAL (
+                SELECT f.ctid FROM failed f WHERE ",
+        of_key!("f", ("tpp", "position") = ("k.tpp", "k.position")),
+        ") f))"
+    ),
     "$3"
 );
 
 pub(super) const SUPERSEDE: &str = exactly!(
     "UPDATE settlements s SET superseded = true FROM unnest($1::bigint[], $2::uuid[], $3::integer[]) k (tpp, jti, ends)
-    WHERE s.tpp = k.tpp AND s.jti = k.jti AND s.ends = k.ends AND NOT s.superseded",
+    WHERE s.tpp = ANY (ARRAY[k.tpp]) AND s.jti = k.jti AND s.ends = k.ends AND s.superseded IS NOT TRUE",
     "$4"
 );
 
@@ -332,7 +348,7 @@ pub(super) const UPDATE_QUEUES: &str = exactly!(
         $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])
         n (tpp, accepted, acknowledged, failed, expired, withdrawn, entries, kinds, kinds_from, unlisted_from,
             accepted_until, seen_at, first_position, due_0, due_1, due_2, due_3, push_from, unordered_to)
-    WHERE q.tpp = n.tpp",
+    WHERE q.tpp = ANY (ARRAY[n.tpp])",
     "$20"
 );
 

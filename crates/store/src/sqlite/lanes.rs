@@ -30,13 +30,14 @@ pub(super) fn report(
     unit: &Unit,
     lease: &Lease,
     reports: &[LaneReport],
+    now: Timestamp,
 ) -> Result<Vec<Reported>, Error> {
     let clock = clock(&unit.db)?;
     let live = is_live(&unit.db, lease, clock)?;
     reports
         .iter()
         .map(|report| match know(&unit.db, &report.client_id)? {
-            Some(known) if live => report_one(unit, lease, known.id, report),
+            Some(known) if live => report_one(unit, lease, (known.id, report), now),
             _ => Ok(Reported::NotOwner),
         })
         .collect()
@@ -45,8 +46,8 @@ pub(super) fn report(
 fn report_one(
     unit: &Unit,
     lease: &Lease,
-    tpp: TppId,
-    report: &LaneReport,
+    (tpp, report): (TppId, &LaneReport),
+    now: Timestamp,
 ) -> Result<Reported, Error> {
     let columns = HealthColumns::of(&report.health);
     let (let_go, wake_at) = match report.hold {
@@ -65,7 +66,8 @@ fn report_one(
         let_go,
         wake_at,
         columns.reason,
-        report.claim
+        report.claim,
+        now.unix_ms()
     ])?;
     Ok(if changed == 1 {
         Reported::Written
@@ -229,14 +231,14 @@ pub(super) fn mend(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Err
 }
 
 // A lane that is let go sleeps until its owner's moment, or until news it may not have seen: at once if its endpoint is well,
-// at its probe if it is held back. max() and min() of a NULL are NULL.
+// at its probe if it is held back. It has waited for nobody yet. max() and min() of a NULL are NULL.
 const REPORT_LANE: &str = "
     UPDATE lanes SET
         health = ?4, since = ?5, declared_at = ?6, failures = ?7, next_probe_at = ?8, reason = ?11,
         owner = iif(?9, NULL, owner), epoch = iif(?9, NULL, epoch),
         wake_at = iif(?9,
-            coalesce(min(?10, iif(?4 = 0, news_at, max(?8, news_at))), ?10,
-                iif(?4 = 0, news_at, max(?8, news_at))),
+            max(?13, coalesce(min(?10, iif(?4 = 0, news_at, max(?8, news_at))), ?10,
+                iif(?4 = 0, news_at, max(?8, news_at)))),
             wake_at),
         news_at = iif(?9, NULL, news_at)
     WHERE tpp = ?1 AND owner = ?2 AND epoch = ?3 AND claim = ?12";

@@ -244,9 +244,9 @@ impl Store for Ledger {
         &self,
         lease: Lease,
         reports: Vec<LaneReport>,
-        _: Timestamp,
+        now: Timestamp,
     ) -> Answer<'_, Vec<Reported>> {
-        Box::pin(self.write(move |unit| lanes::report(unit, &lease, &reports)))
+        Box::pin(self.write(move |unit| lanes::report(unit, &lease, &reports, now)))
     }
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {

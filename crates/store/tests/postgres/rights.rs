@@ -1,6 +1,9 @@
 //! What the user of a ledger may do in its database (I-06).
 
+use std::time::Duration;
+
 use oyez_domain::event::Family;
+use oyez_domain::ids::NodeId;
 use oyez_store::postgres::{Inspection, Ledger, Options};
 use oyez_store::{Error, Store};
 use oyez_testkit::making::{DAWN, Jtis, UPDATE, notice, rules, submission};
@@ -56,7 +59,7 @@ async fn a_user_who_lacks_rights_is_told_the_sql_that_gives_them_and_makes_parts
     );
     // As it is told, one after the other.
     let lacks = inspect_as(&database, &user).await.lacks;
-    assert_eq!(lacks.len(), 2, "{lacks:?}");
+    assert_eq!(lacks.len(), 3, "{lacks:?}");
     for lack in lacks {
         assert!(detail.contains(&lack.what), "{detail}");
         database.run(&lack.mend).await;
@@ -69,6 +72,8 @@ async fn a_user_who_lacks_rights_is_told_the_sql_that_gives_them_and_makes_parts
         notice(&acme, Family::Aisp, &[UPDATE]),
     );
     ledger.accept(vec![item], DAWN).await.unwrap();
+    let lease = ledger.hold_lease(NodeId::new("node").unwrap(), None, Duration::from_secs(9));
+    assert!(lease.await.unwrap().is_some());
     let others = format!(
         "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner <> '{owner}'"
     );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::session::{Session, Values};
-use super::super::{leases, migrations};
+use super::super::{leases, migrations, rights};
 use super::statements;
 use crate::Error;
 
@@ -13,7 +13,10 @@ pub(in crate::postgres) async fn refuse_while_copied(db: &Session) -> Result<(),
     refuse_unfinished(db).await?;
     wait_until(db, FREE, &[&COPYING], "it is being copied").await?;
     if is_there(db, "being_copied").await? {
+        db.begin().await?;
+        rights::act_as_owner(db).await?;
         db.run("DROP TABLE IF EXISTS being_copied").await?;
+        db.commit().await?;
     }
     Ok(())
 }
@@ -88,6 +91,17 @@ pub(super) async fn refuse_other_schemas(db: &Session) -> Result<(), Error> {
     Err(Error::Schema { detail })
 }
 
+/// What is left of a disowning is known in this schema alone, and a server does it within a minute.
+pub(super) async fn refuse_half_disowned(db: &Session) -> Result<(), Error> {
+    let Some(row) = db.rows(UNFINISHED, &[]).await?.into_iter().next() else {
+        return Ok(());
+    };
+    let kid: String = row.try_get(0)?;
+    Err(Error::InUse {
+        detail: format!("key {kid} is being disowned: start a server and let it finish"),
+    })
+}
+
 pub(super) async fn is_there(db: &Session, table: &str) -> Result<bool, Error> {
     let found = db
         .one("SELECT to_regclass($1) IS NOT NULL", &[&table])
@@ -97,6 +111,8 @@ pub(super) async fn is_there(db: &Session, table: &str) -> Result<bool, Error> {
 
 /// Whoever copies a ledger, or copies into one, holds this advisory lock of its database: "oyezcopy".
 const COPYING: i64 = 0x6f79_657a_636f_7079;
+
+const UNFINISHED: &str = "SELECT kid FROM disowned_keys WHERE NOT is_over ORDER BY kid LIMIT 1";
 
 const LOCK: &str = "SELECT pg_try_advisory_lock($1)";
 

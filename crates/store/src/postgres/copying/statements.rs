@@ -107,6 +107,11 @@ pub(super) const DRAWN: &[(&str, &str)] = &[
         "SELECT setval(pg_get_serial_sequence('kinds', 'kind'), (SELECT max(kind) FROM kinds))",
     ),
     (
+        "nodes",
+        "SELECT setval('epochs', greatest(1, (SELECT max(epoch) FROM nodes)))",
+    ),
+    ("queues", "UPDATE queues SET unordered_to = accepted"),
+    (
         "audit",
         "SELECT setval(pg_get_serial_sequence('audit', 'sequence'), (SELECT max(sequence) FROM audit))",
     ),
@@ -134,7 +139,7 @@ pub(super) const LIVE: &str =
 pub(super) const ALONE: &str = "
     SELECT NOT EXISTS (
         SELECT 1 FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = current_setting('application_name')
+        WHERE datname = current_database() AND application_name LIKE 'oyez schema %'
             AND pid <> pg_backend_pid())";
 
 pub(super) const MAKE_KINDS: &str = "

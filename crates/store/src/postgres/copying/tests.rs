@@ -11,7 +11,7 @@ use crate::copy::TABLES;
 const LEFT: &[(&str, &[&str], &str)] = &[
     (
         "schema_versions",
-        &["version", "name", "applied_at"],
+        &["version", "name", "serves_from", "applied_at"],
         "the target has its own",
     ),
     (
@@ -19,7 +19,24 @@ const LEFT: &[(&str, &[&str], &str)] = &[
         &["first_position", "due_from", "push_from"],
         "zero is always right",
     ),
+    (
+        "queues",
+        &["unordered_to"],
+        "set at the end: nothing is known of the order",
+    ),
     ("events", &["kind"], "as types"),
+    (
+        "disowned_keys",
+        &[
+            "actor",
+            "superseded",
+            "walked_tpp",
+            "walked_position",
+            "is_over",
+        ],
+        "a source is not copied while a key is being disowned; the audit trail says who did it",
+    ),
+    ("nodes", &["attends_until"], "nobody serves a copy"),
 ];
 
 #[tokio::test]

@@ -125,7 +125,7 @@ pub(super) fn is_visible(poll: &Poll, family: i16) -> bool {
 
 pub(in crate::postgres) const FIRST_DUE: &str = candidates!(
     "unnest($1::bigint[], $2::integer[], $3::bigint[]) WITH ORDINALITY a (tpp, families, rows_max, nth)
-        JOIN queues q ON q.tpp = a.tpp
+        JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
         CROSS JOIN LATERAL (
             SELECT d.* FROM generate_series(0, 3) f (family)
                 CROSS JOIN LATERAL (
@@ -140,7 +140,7 @@ pub(in crate::postgres) const FIRST_DUE: &str = candidates!(
 
 pub(in crate::postgres) const OLDEST: &str = candidates!(
     "unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY a (tpp, rows_max, nth)
-        JOIN queues q ON q.tpp = a.tpp
+        JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
         CROSS JOIN LATERAL (
             SELECT d.* FROM outstanding d
             WHERE d.tpp = a.tpp AND d.position >= q.first_position

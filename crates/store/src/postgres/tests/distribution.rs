@@ -45,6 +45,18 @@ use Manner::{Changes, Reads};
 /// The list. A statement that is not in it names its TPPs.
 const ACROSS: &[Across] = &[
     across(
+        "copying/statements.rs",
+        "READINGS",
+        Reads,
+        "a ledger that nobody serves is copied whole.",
+    ),
+    across(
+        "copying/statements.rs",
+        "DRAWN",
+        Changes,
+        "a copy that nobody serves is made fit to be served.",
+    ),
+    across(
         "event_list.rs",
         "conditions",
         Reads,
@@ -99,7 +111,13 @@ const ACROSS: &[Across] = &[
         "a gauge of the whole bank: totals alone, a row per TPP.",
     ),
     across(
-        "lanes.rs",
+        "net.rs",
+        "DUE",
+        Reads,
+        "everybody who waits in a process, once a second, by name; without locks.",
+    ),
+    across(
+        "sleepers.rs",
         "SLEEPERS",
         Reads,
         "a node that starts looks for work that nobody was told of.",
@@ -218,6 +236,10 @@ impl Statement {
             "tpp = ANY($",
             "client_id = $",
             "VALUES ($1",
+            "BETWEEN ($1",
+            // What of_key! is given.
+            "tpp jti $1",
+            "tpp position $1",
         ];
         let listed = text.contains("unnest($1::bigint[]") || text.contains("SELECT $1, ");
         compared.iter().any(|it| text.contains(it)) || listed

@@ -233,8 +233,8 @@ const INSERT_KEYS: &str = "
     INSERT INTO idempotency (tpp, key, fingerprint, jti, accepted_at)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::uuid[], $5::bigint[])";
 
-const SUPERSEDE_SETS: &str = supersede!(
-    "USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti) WHERE s.tpp = o.tpp AND s.jti = o.jti"
+pub(in crate::postgres) const SUPERSEDE_SETS: &str = supersede!(
+    "USING unnest($1::bigint[], $2::uuid[]) o (tpp, jti) WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti"
 );
 
 const INSERT_SETS: &str = "

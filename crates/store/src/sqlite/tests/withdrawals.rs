@@ -221,7 +221,7 @@ async fn a_lane_that_found_nothing_meanwhile_is_woken_when_the_rest_is_written()
             health: lane.health,
             hold: Hold::LetGo { wake_at: None },
         };
-        let reported = lanes::report(unit, &holder, &[report])?;
+        let reported = lanes::report(unit, &holder, &[report], now)?;
         assert_eq!(reported, [Reported::Written]);
         Ok(())
     });

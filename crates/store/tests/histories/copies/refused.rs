@@ -37,7 +37,7 @@ async fn a_schema_that_this_binary_does_not_know_is_not_copied() {
         (Sqlite, "PRAGMA user_version = 99"),
         (
             Postgres,
-            "INSERT INTO schema_versions (version, name) VALUES (99, 'of tomorrow')",
+            "INSERT INTO schema_versions (version, name, serves_from) VALUES (99, 'of tomorrow', 99)",
         ),
     ] {
         let from = with_events(kind, 1, &rules).await;
