@@ -33,10 +33,11 @@ impl File {
         }
     }
 
-    /// Whether everything in this file serves tests: it can be reached by no user of the crate.
+    /// Whether everything in this file serves tests, or is an example: it can be reached by no user of the crate.
     pub fn is_test_code(&self) -> bool {
         let test_folder = self.path.split('/').any(|part| {
-            matches!(part, "tests" | "benches" | "testkit" | "fuzz") || part.starts_with("contract")
+            matches!(part, "tests" | "benches" | "examples" | "testkit" | "fuzz")
+                || part.starts_with("contract")
         });
         test_folder || self.path.ends_with("/tests.rs")
     }

@@ -3,6 +3,7 @@
 mod bench;
 mod dev;
 mod remote;
+mod tpp;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,8 @@ pub(crate) use remote::{
     ChangeTpp, DisableTpp, Endpoints, Events, ImportTpps, ItemArgs, ListEndpoints, ListEvents,
     ProfileArgs, Publish, PushEvents, RegisterTpp, ServerArgs, ShowEvent, Tpps,
 };
+
+pub(crate) use tpp::{ListenArgs, PollArgs, Resource, SubscriptionCommand, WishArgs};
 
 /// The UK Open Banking Event Notification API.
 #[derive(Debug, Parser)]
@@ -70,15 +73,39 @@ pub(crate) enum Command {
     /// The bank's own signing keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// A TPP's own commands.
+    #[command(flatten)]
+    Tpp(TppCommand),
     /// Measure how fast this machine is with oyez, and what the limit is.
     #[command(subcommand)]
     Bench(Bench),
     /// Print docs/configuration.md, for those who change oyez.
     #[command(hide = true)]
-    ConfigDoc,
+    ConfigDoc(ConfigDoc),
     /// Say what a SET says, and why it is to be believed or not.
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
+}
+
+/// What a TPP does, with any bank.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TppCommand {
+    /// Be a TPP: receive what banks push.
+    #[command(after_help = tpp::LISTEN_HELP)]
+    Listen(ListenArgs),
+    /// Be a TPP: poll banks for events.
+    #[command(after_help = tpp::POLL_HELP)]
+    Poll(PollArgs),
+    /// Be a TPP: say what to be told, and where.
+    #[command(subcommand)]
+    Subscription(SubscriptionCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigDoc {
+    /// Print docs/tpp-configuration.md instead.
+    #[arg(long)]
+    pub(crate) tpp: bool,
 }
 
 #[derive(Debug, Args)]
@@ -290,8 +317,14 @@ pub(crate) struct Verify {
     /// The file with the SET; standard input if absent or `-`.
     pub(crate) token: Option<PathBuf>,
     /// The key set of the bank.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) jwks: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "bank")]
+    pub(crate) jwks: Option<PathBuf>,
+    /// The bank of this name in the TPP's configuration: its keys are fetched, and `iss`, `aud` and who signed must be as
+    /// configured.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["jwks", "issuer", "audience"])]
+    pub(crate) bank: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: tpp::TppFile,
     /// What `iss` must be.
     #[arg(long, value_name = "URI")]
     pub(crate) issuer: Option<String>,
@@ -353,4 +386,5 @@ Examples:
 const VERIFY_HELP: &str = "\
 Examples:
   oyez verify set.jwt --jwks bank.jwks --issuer https://bank.example --audience my-client-id
-  oyez verify --jwks bank.jwks --json < set.jwt";
+  oyez verify --jwks bank.jwks --json < set.jwt
+  oyez verify --bank hedgebank -c tpp.toml < set.jwt";

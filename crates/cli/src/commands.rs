@@ -34,6 +34,8 @@ pub(crate) struct Surroundings {
     pub(crate) variables: Variables,
     /// Where files may lie that nobody needs later.
     pub(crate) temporary: PathBuf,
+    /// Where this program is, for those who are told to type its name.
+    pub(crate) program: PathBuf,
     /// What it says to commands that call a server.
     pub(crate) calling: Calling,
     /// The PostgreSQL that benchmarks may make databases in, as the environment says.

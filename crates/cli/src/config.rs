@@ -12,19 +12,19 @@ mod catalogue;
 mod contradictions;
 mod delivery;
 mod fault;
-mod form;
+pub(crate) mod form;
 mod identity;
 mod keeping;
-mod list;
+pub(crate) mod list;
 mod listening;
 mod outgoing;
 mod page;
-mod reader;
+pub(crate) mod reader;
 mod rules;
 mod running;
-mod section;
+pub(crate) mod section;
 mod template;
-mod text;
+pub(crate) mod text;
 mod variables;
 
 use std::path::Path;
@@ -40,7 +40,7 @@ pub(crate) use identity::{Bank, Features, Headers, Signatures, Versions};
 pub(crate) use keeping::{Backend, DatabaseTls, Retention, Signing, Store};
 pub(crate) use listening::{Gateway, Internal, Limits, Listener};
 pub(crate) use outgoing::Outbound;
-pub(crate) use page::page;
+pub(crate) use page::{Overrides, page, render_page};
 pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;
@@ -79,11 +79,7 @@ macro_rules! config {
 
         /// The sections of the file.
         fn outlines() -> Vec<Outline> {
-            vec![$(Outline {
-                name: <$section>::NAME,
-                doc: <$section>::DOC,
-                keys: <$section>::keys(),
-            }),*]
+            vec![$(Outline::of::<$section>()),*]
         }
     };
 }
@@ -114,13 +110,22 @@ config! {
 }
 
 /// A section as people see it.
-struct Outline {
+pub(crate) struct Outline {
     name: &'static str,
     doc: &'static [&'static str],
     keys: Vec<Key>,
 }
 
 impl Outline {
+    /// Of a section.
+    pub(crate) fn of<S: Section>() -> Self {
+        Self {
+            name: S::NAME,
+            doc: S::DOC,
+            keys: S::keys(),
+        }
+    }
+
     /// Its keys as `section.key`.
     fn paths(&self) -> impl Iterator<Item = String> {
         let names = self.keys.iter().flat_map(Key::names);
@@ -146,43 +151,42 @@ impl Config {
 impl Draft {
     /// Reads as much as can be read, with everything that is wrong.
     pub(crate) fn judge(text: &str, directory: &Path, variables: &Variables) -> (Self, Vec<Fault>) {
-        let mut sink = Sink::new(text, directory);
-        let (file, errors) = DeTable::parse_recoverable(text);
-        let torn = !errors.is_empty();
-        for error in errors {
-            let offset = error.span().map_or(0, |span| span.start);
-            let mend =
-                "correct the line; strings need quotes, and a [section] stands on its own line";
-            sink.fault_at("", offset, error.message().to_owned(), mend.to_owned());
-        }
-        refuse_unknown_sections(file.get_ref(), &mut sink);
-        let keys: Vec<_> = outlines()
-            .iter()
-            .flat_map(|one| one.paths().collect::<Vec<_>>())
-            .collect();
-        variables.refuse_unfit(&keys, &mut sink);
-        let draft = Self::read(file.get_ref(), variables, &mut sink);
-        contradictions::judge(&draft, &mut sink);
-        let mut faults = sink.into_faults();
-        if torn {
-            // What seems to be missing may stand behind the tear.
-            faults.retain(|fault| fault.place != Place::Nowhere);
-        }
-        (draft, faults)
+        let sink = Sink::new(text, directory, outlines());
+        judge(sink, text, variables, |file, sink| {
+            let draft = Self::read(file, variables, sink);
+            contradictions::judge(&draft, sink);
+            draft
+        })
     }
 }
 
-/// The section that has a key of exactly this name, if only one has.
-fn section_of(name: &str) -> Option<&'static str> {
-    let all = outlines();
-    let mut homes = all
-        .iter()
-        .filter(|outline| outline.keys.iter().any(|key| key.name == name));
-    let home = homes.next()?.name;
-    homes.next().is_none().then_some(home)
+/// Reads a file by `read`, with everything that is wrong in it.
+pub(crate) fn judge<T>(
+    mut sink: Sink<'_>,
+    text: &str,
+    variables: &Variables,
+    read: impl FnOnce(&DeTable<'_>, &mut Sink<'_>) -> T,
+) -> (T, Vec<Fault>) {
+    let (file, errors) = DeTable::parse_recoverable(text);
+    let torn = !errors.is_empty();
+    for error in errors {
+        let offset = error.span().map_or(0, |span| span.start);
+        let mend = "correct the line; strings need quotes, and a [section] stands on its own line";
+        sink.fault_at("", offset, error.message().to_owned(), mend.to_owned());
+    }
+    refuse_unknown_sections(file.get_ref(), &mut sink);
+    variables.refuse_unfit(&mut sink);
+    let draft = read(file.get_ref(), &mut sink);
+    let mut faults = sink.into_faults();
+    if torn {
+        // What seems to be missing may stand behind the tear.
+        faults.retain(|fault| fault.place != Place::Nowhere);
+    }
+    (draft, faults)
 }
 
-fn read_section<S: Section>(
+/// Reads one section of a file.
+pub(crate) fn read_section<S: Section>(
     file: &DeTable<'_>,
     variables: &Variables,
     sink: &mut Sink<'_>,
@@ -194,10 +198,10 @@ fn read_section<S: Section>(
 }
 
 fn refuse_unknown_sections(file: &DeTable<'_>, sink: &mut Sink<'_>) {
-    let outlines = outlines();
+    let sections: Vec<&'static str> = sink.sections().collect();
     for (name, value) in file {
         let offset = name.span().start;
-        let known = outlines.iter().map(|outline| outline.name);
+        let known = sections.iter().copied();
         match value.get_ref() {
             DeValue::Table(_) if known.clone().any(|one| one == name.get_ref()) => {}
             DeValue::Table(_) => {
@@ -217,7 +221,7 @@ fn refuse_unknown_sections(file: &DeTable<'_>, sink: &mut Sink<'_>) {
             }
             _ => {
                 let what = "stands outside of any section".to_owned();
-                let home = section_of(name.get_ref()).unwrap_or(outlines[0].name);
+                let home = sink.section_of(name.get_ref()).unwrap_or(sections[0]);
                 let mend = format!("put it below the heading of its section, such as [{home}]");
                 sink.fault_at(name.get_ref(), offset, what, mend);
             }

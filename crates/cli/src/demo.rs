@@ -71,7 +71,7 @@ async fn stays(teller: Teller, mut ends: Ends, around: &Surroundings) -> Result<
     let world = World::build(around, Ports::WellKnown).await?;
     let stay = async |scene: Scene| {
         tokio::select! {
-            stayed = Box::pin(stay::stay(&teller, &scene)) => stayed.map(|never| match never {}),
+            stayed = Box::pin(stay::stay(&teller, &scene, &around.program)) => stayed.map(|never| match never {}),
             _ = ends.next() => Ok(Verdict::Yes),
         }
     };

@@ -236,7 +236,7 @@ impl Call {
 }
 
 /// Where the server is was said by the operator, who may call what they like.
-fn anywhere() -> Policy {
+pub(crate) fn anywhere() -> Policy {
     let all = ["0.0.0.0/0", "::/0"].map(|text| text.parse().expect("this is a network"));
     Policy {
         allowed: all.to_vec(),

@@ -20,6 +20,7 @@ mod open_files;
 mod output;
 mod schemas;
 mod serve;
+mod tpp;
 
 use std::env;
 use std::process::ExitCode;
@@ -85,8 +86,12 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
     let reply = match command {
         Command::Bench(args) => bench::run(args, around),
         Command::Check(args) => commands::check::run(args, around),
-        Command::ConfigDoc => {
-            let page = config::page();
+        Command::ConfigDoc(args) => {
+            let page = if args.tpp {
+                tpp::configuration_page()
+            } else {
+                config::page()
+            };
             Ok(Reply::new(
                 page.clone(),
                 serde_json::json!({ "page": page }),
@@ -104,6 +109,10 @@ fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, 
             return serve::run(args, around).map(|()| Did::Said(Verdict::Yes));
         }
         Command::Store(command) => commands::store::run(command, format, around),
+        Command::Tpp(command) => {
+            return tpp::run(command, format, around)
+                .map(|reply| reply.map_or(Did::Said(Verdict::Yes), Did::Answered));
+        }
         Command::Tpps(command) => commands::tpps::run(command, around),
         Command::Verify(args) => commands::verify::run(args, around),
     };
@@ -117,6 +126,7 @@ fn surroundings() -> Surroundings {
         random,
         variables: Variables::pick(env::vars_os()),
         temporary: env::temp_dir(),
+        program: env::current_exe().unwrap_or_else(|_| "oyez".into()),
         calling: Calling::pick(env::vars_os()),
         bench_database: env::vars()
             .find_map(|(name, url)| (name == args::BENCH_DATABASE).then_some(url)),

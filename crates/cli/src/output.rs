@@ -151,6 +151,18 @@ pub(crate) fn reply(reply: &Reply, format: Format) -> io::Result<()> {
     Ok(())
 }
 
+/// Data as it comes, whole lines.
+pub(crate) fn data(lines: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(lines.as_bytes())?;
+    stdout.flush()
+}
+
+/// Whether somebody looks at the data.
+pub(crate) fn is_watched() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Writes one line of data while the program runs on. A reader that went away is no failure.
 pub(crate) fn line(data: impl fmt::Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();

@@ -14,8 +14,9 @@
 //! use oyez_tpp::domain::version::ApiVersion;
 //! use oyez_tpp::jose::{Form, LocalKey, Signatory, Zeroizing};
 //! use oyez_tpp::{
-//!     Authentication, Bank, BankKeys, ClientCertificate, Freshness, Identity, KeyServer, Limits, PollRequest, Random,
-//!     Setup, Signer, Tls, TokenSetup, TokenSource, Transport,
+//!     AGE_MAX, Authentication, Bank, BankKeys, ClientCertificate, Freshness, Identity, Intake, KeyServer, Limits,
+//!     Notification, Pace, Poller, PollerSetup, Random, Setup, Signer, SqliteSeen, Tls, TokenSetup, TokenSource,
+//!     Transport, each,
 //! };
 //!
 //! # fn read(_: &str) -> Vec<u8> { Vec::new() }
@@ -70,21 +71,31 @@
 //! let polling_only = SubscriptionWish { callback_url: None, version: "4.0".parse()?, event_types: None };
 //! bank.subscriptions().create(&polling_only).await?;
 //!
-//! let mut request = PollRequest { return_immediately: Some(false), ..PollRequest::default() };
-//! loop {
-//!     let polled = bank.polls().poll(&request).await?.value;
-//!     request.set_errs = polled.set_errs();
-//!     request.ack.clear();
-//!     for set in polled.sets {
-//!         if let Ok(event) = set.outcome {
-//!             // Keep the event where it is safe, and only then acknowledge it.
-//!             println!("{:?}", event.claims.events);
-//!             request.ack.push(set.jti);
-//!         }
-//!     }
-//! }
+//! // Each event is handed over once, and acknowledged when the application has it.
+//! let clock = Arc::clone(&bank.setup().clock);
+//! let application = each(async |event: Notification| {
+//!     println!("{:?}", event.claims.events);
+//!     Ok(())
+//! });
+//! let seen = SqliteSeen::open("seen.db".as_ref(), AGE_MAX)?;
+//! let mut poller = Poller::new(PollerSetup {
+//!     name: "the bank".into(),
+//!     bank,
+//!     intake: Intake::new(Arc::new(seen), Arc::new(application), clock),
+//!     pace: Pace::default(),
+//!     observer: None,
+//! });
+//! poller.run(std::future::pending()).await;
+//! # Ok(())
 //! # }
 //! ```
+//!
+//! # What comes in, and goes on to the application
+//!
+//! A [`Receiver`] takes what banks push, a [`Poller`] fetches what they keep; many of either, for any number of banks, share an
+//! [`Intake`]. It notes each event in a store of [`Seen`] events before and after it hands it over ([`HandOver`]), and the bank hears
+//! that it may forget the event after that and no sooner. So an event is never lost, whenever the process dies; one that may
+//! come twice says so ([`Repeat`]), and one that surely was handed over is not handed over again.
 //!
 //! # What is believed
 //!
@@ -98,19 +109,26 @@
 //!
 //! # What is left to the caller
 //!
-//! Whether to try again, where events are kept, and whether one was seen before. Nothing here prints, reads a clock, draws
+//! Whether a call is tried again (a poller does), and where events are kept. Nothing here prints, reads a clock, draws
 //! random numbers, opens a file or starts a task of its own, but for the connections' own, which run on tokio.
 
 mod bank;
 mod call;
 mod callback_urls;
+mod discovery;
 mod error;
+mod fetched;
 mod flight;
+mod hand_over;
+mod intake;
 mod keys;
+mod poller;
 mod polls;
 mod random;
+mod receiver;
 mod refusal;
 mod resource;
+mod seen;
 mod sets;
 mod signer;
 mod subscriptions;
@@ -121,16 +139,25 @@ pub use bank::{
     Answer, Bank, Echo, INTERACTION_ID, Identity, NoSuchVersion, SIGNATURE, Setup, SignatureFault,
 };
 pub use callback_urls::{CallbackUrl, CallbackUrls};
+pub use discovery::{Discovery, DiscoveryError, Document, Location};
 pub use error::Error;
+pub use fetched::Freshness;
+pub use hand_over::{Declined, Each, HandOver, Notification, Pending, Repeat, Via, each};
 pub use hyper::body::Bytes;
 pub use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-pub use keys::{BankKeys, Freshness, KeyServer, KeysError};
+pub use intake::{Intake, NotNow, Taken};
+pub use keys::{BankKeys, KeyServer, KeysError};
 pub use oyez_domain as domain;
 pub use oyez_domain::ledger::poll::SetError;
 pub use oyez_jose as jose;
+pub use poller::{Pace, PollObserver, Poller, PollerSetup, Round, Waits, Yield};
 pub use polls::{PollRequest, Polled, PolledSet, Polls};
 pub use random::Random;
+pub use receiver::{Observer, Outcome, Pusher, Received, Receiver, ReceiverSetup};
 pub use refusal::{Authenticity, ErrorDetail, Refused};
+#[cfg(feature = "sqlite")]
+pub use seen::SqliteSeen;
+pub use seen::{AGE_MAX, EventId, Known, Seen, SeenError, SeenInMemory};
 pub use sets::{SetVerifier, Verified, VerifyError};
 pub use signer::Signer;
 pub use subscriptions::{Subscription, Subscriptions};

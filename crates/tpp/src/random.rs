@@ -16,7 +16,18 @@ impl Random {
 
     /// A fresh `x-fapi-interaction-id`: a UUID.
     pub fn interaction_id(&self) -> InteractionId {
-        InteractionId::of_request(None, || (self.0)())
+        self.interaction_id_of(None)
+    }
+
+    /// The one that a request carries, or a fresh one.
+    pub(crate) fn interaction_id_of(&self, header: Option<&[u8]>) -> InteractionId {
+        InteractionId::of_request(header, || (self.0)())
+    }
+
+    /// Something from 0 to 1.
+    pub(crate) fn fraction(&self) -> f64 {
+        let [byte, ..] = (self.0)();
+        f64::from(byte) / f64::from(u8::MAX)
     }
 
     /// A fresh `jti` of a client assertion: a UUID too.

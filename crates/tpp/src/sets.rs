@@ -98,6 +98,11 @@ impl SetVerifier {
         }
     }
 
+    /// The `iss` of this bank's SETs.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Verifies one, fetching keys when it must.
     pub async fn verify(&self, set: &str) -> Result<Verified, VerifyError> {
         let now = self.clock.now();

@@ -15,6 +15,7 @@ use oyez_jose::{SignError, Zeroizing};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
+use crate::discovery::{DiscoveryError, Location};
 use crate::flight::Flight;
 use crate::random::Random;
 use crate::signer::Signer;
@@ -27,7 +28,7 @@ pub struct TokenSource(Arc<Source>);
 /// How tokens are asked for.
 pub struct TokenSetup {
     /// The bank's token endpoint, which is also the assertion's `aud`.
-    pub endpoint: String,
+    pub endpoint: Location,
     /// Who asks.
     pub client_id: ClientId,
     /// How it proves that.
@@ -60,6 +61,9 @@ pub enum TokenError {
     /// The assertion could not be signed.
     #[error("the client assertion cannot be signed")]
     Sign(#[from] SignError),
+    /// Nobody says where the token endpoint is.
+    #[error("the token endpoint cannot be found")]
+    Discovery(#[from] Arc<DiscoveryError>),
     /// The token endpoint gave no answer.
     #[error("the token endpoint cannot be reached")]
     Transport(#[from] TransportError),
@@ -153,13 +157,14 @@ impl Source {
 
     async fn request(&self) -> Result<AccessToken, TokenError> {
         let now = self.setup.clock.now();
+        let endpoint = self.setup.endpoint.tokens().await?;
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         let json = HeaderValue::from_static("application/json");
         let request = Request {
             method: Method::POST,
-            url: self.setup.endpoint.clone(),
+            body: self.form(&endpoint, now).await?.into(),
+            url: endpoint,
             headers: HeaderMap::from_iter([(CONTENT_TYPE, form), (ACCEPT, json)]),
-            body: self.form(now).await?.into(),
             total: self.setup.transport.limits().total,
         };
         let response = self.setup.transport.send(request).await?;
@@ -170,10 +175,12 @@ impl Source {
         }
     }
 
-    async fn form(&self, now: Timestamp) -> Result<String, TokenError> {
+    async fn form(&self, endpoint: &str, now: Timestamp) -> Result<String, TokenError> {
         let setup = &self.setup;
         let assertion = match &setup.authentication {
-            Authentication::PrivateKeyJwt(signer) => Some(self.assertion(signer, now).await?),
+            Authentication::PrivateKeyJwt(signer) => {
+                Some(self.assertion(signer, endpoint, now).await?)
+            }
             Authentication::TlsClientAuth => None,
         };
         let mut form = form_urlencoded::Serializer::new(String::new());
@@ -187,12 +194,17 @@ impl Source {
         Ok(form.finish())
     }
 
-    async fn assertion(&self, signer: &Signer, now: Timestamp) -> Result<String, SignError> {
+    async fn assertion(
+        &self,
+        signer: &Signer,
+        endpoint: &str,
+        now: Timestamp,
+    ) -> Result<String, SignError> {
         let setup = &self.setup;
         let claims = Assertion {
             iss: setup.client_id.as_str(),
             sub: setup.client_id.as_str(),
-            aud: &setup.endpoint,
+            aud: endpoint,
             jti: setup.random.jti(),
             iat: now.unix_seconds(),
             exp: (now + ASSERTION_LIFE).unix_seconds(),

@@ -2,6 +2,7 @@
 //! its token got; what was not verified is shown all the same, and marked.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use oyez_domain::claims::{self, Expected};
 use oyez_domain::fault::Fault;
@@ -16,14 +17,15 @@ use super::{Surroundings, read_file_or_stdin};
 use crate::args::Verify;
 use crate::failure::Failure;
 use crate::output::{Paint, Reply, Table, Verdict};
+use crate::tpp::{self, Standards};
 
 /// Verifies one SET.
 pub(crate) fn run(args: &Verify, around: &Surroundings) -> Result<Reply, Failure> {
-    let keys = read_keys(&args.jwks)?;
+    let judge = Judge::of(args, around)?;
     let text = read_file_or_stdin(args.token.as_deref(), COMPACT_BYTES_MAX as u64 + 2)?;
-    let report = Report::of(text.trim(), &keys, around.as_of(&args.as_of), args);
+    let report = Report::of(text.trim(), &judge, around.as_of(&args.as_of));
     let mut reply = report.reply(around.paint);
-    for entry in keys.skipped() {
+    for entry in judge.keys.skipped() {
         let name = entry.kid.as_deref().unwrap_or("without kid");
         reply = reply.remark(format!(
             "key {} of the set ({name}) is skipped: {}",
@@ -31,6 +33,41 @@ pub(crate) fn run(args: &Verify, around: &Surroundings) -> Result<Reply, Failure
         ));
     }
     Ok(reply)
+}
+
+/// What a SET is held against.
+struct Judge {
+    keys: Arc<Jwks>,
+    verifier: Verifier,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+impl Judge {
+    fn of(args: &Verify, around: &Surroundings) -> Result<Self, Failure> {
+        if let Some(bank) = &args.bank {
+            let Standards {
+                keys,
+                identity,
+                audience,
+            } = tpp::standards_of(bank, &args.config.path, around)?;
+            return Ok(Self {
+                keys,
+                verifier: Verifier::sets()
+                    .issuers([identity.org_id])
+                    .trust_anchors(identity.trust_anchors),
+                issuer: Some(identity.set_issuer),
+                audience: Some(audience),
+            });
+        }
+        let jwks = args.jwks.as_deref();
+        Ok(Self {
+            keys: Arc::new(read_keys(jwks.expect("there is a bank or a key set"))?),
+            verifier: Verifier::sets(),
+            issuer: args.issuer.clone(),
+            audience: args.audience.clone(),
+        })
+    }
 }
 
 fn read_keys(path: &Path) -> Result<Jwks, Failure> {
@@ -61,7 +98,7 @@ enum Outcome {
 }
 
 impl Report {
-    fn of(token: &str, keys: &Jwks, now: UnixTime, args: &Verify) -> Self {
+    fn of(token: &str, judge: &Judge, now: UnixTime) -> Self {
         let compact = match Compact::parse(token) {
             Ok(compact) => compact,
             Err(malformed) => {
@@ -75,14 +112,14 @@ impl Report {
         };
         let header = compact.header().clone();
         let payload = compact.unverified_payload().to_vec();
-        let verified = Verifier::sets().verify(compact, keys, now);
+        let verified = judge.verifier.verify(compact, &judge.keys, now);
         let mut checks = signature_checks(verified.err().as_ref(), |member| {
             header
                 .get(member)
                 .map_or_else(|| "absent".to_owned(), Value::to_string)
         });
         let claims: Option<Value> = serde_json::from_slice(&payload).ok();
-        checks.extend(claim_checks(&payload, now, args));
+        checks.extend(claim_checks(&payload, now, judge));
         Self {
             header: Some(Value::Object(header.members().clone())),
             claims,
@@ -183,7 +220,7 @@ fn stage(error: &Error) -> usize {
 
 /// What the standard asks of the claims (T-01 to T-05), and what the caller asks of them. The rules are the standard's, not
 /// those of any one bank: types that it does not know are the bank's own.
-fn claim_checks(payload: &[u8], now: UnixTime, args: &Verify) -> Vec<Check> {
+fn claim_checks(payload: &[u8], now: UnixTime, judge: &Judge) -> Vec<Check> {
     let failed = |fault: Fault| Check {
         name: "claims",
         result: Outcome::Failed(fault.to_string()),
@@ -193,8 +230,8 @@ fn claim_checks(payload: &[u8], now: UnixTime, args: &Verify) -> Vec<Check> {
         Err(faults) => return faults.into_iter().map(failed).collect(),
     };
     let expected = Expected {
-        iss: args.issuer.as_deref(),
-        aud: args.audience.as_deref(),
+        iss: judge.issuer.as_deref(),
+        aud: judge.audience.as_deref(),
         now: Some(Timestamp::from_unix_seconds(now.seconds())),
     };
     let faults = expected.faults(&claims);
@@ -203,8 +240,8 @@ fn claim_checks(payload: &[u8], now: UnixTime, args: &Verify) -> Vec<Check> {
         result: Outcome::Passed(String::new()),
     }];
     let asked = [
-        ("iss", &claims.iss, args.issuer.is_some()),
-        ("aud", &claims.aud, args.audience.is_some()),
+        ("iss", &claims.iss, judge.issuer.is_some()),
+        ("aud", &claims.aud, judge.audience.is_some()),
         ("iat", &claims.iat.to_string(), true),
     ];
     for (name, said, _) in asked.into_iter().filter(|(.., asked)| *asked) {

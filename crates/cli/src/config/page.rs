@@ -1,25 +1,39 @@
 //! `docs/configuration.md`: every key on one page, made of the same table that reads them. `oyez config-doc` prints it.
 
-use super::outlines;
 use super::section::{Key, Unset, file_key};
 use super::variables::variable_of;
+use super::{Outline, outlines};
+
+/// What can take the place of a key of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overrides {
+    /// A variable of the environment.
+    Variables,
+    /// Nothing.
+    None,
+}
 
 /// The page.
 pub(crate) fn page() -> String {
-    let mut lines: Vec<String> = HEAD.lines().map(str::to_owned).collect();
-    for outline in outlines() {
+    render_page(HEAD, &outlines(), Overrides::Variables)
+}
+
+/// The same for any file of such sections.
+pub(crate) fn render_page(head: &str, outlines: &[Outline], overrides: Overrides) -> String {
+    let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
+    for outline in outlines {
         let heading = format!("## `[{}]`", outline.name);
         lines.extend([String::new(), heading, String::new(), prose(outline.doc)]);
         for key in &outline.keys {
             lines.extend([String::new(), format!("### `{}`", key.name), String::new()]);
             lines.extend([prose(key.doc), String::new()]);
-            lines.extend(facts(outline.name, key));
+            lines.extend(facts(outline.name, key, overrides));
         }
     }
     lines.join("\n") + "\n"
 }
 
-fn facts(section: &str, key: &Key) -> Vec<String> {
+fn facts(section: &str, key: &Key, overrides: Overrides) -> Vec<String> {
     let mut facts = match &key.unset {
         Unset::Tables(heading, keys) => return table(heading, keys),
         Unset::Default(value) => vec![expected(key), format!("- default: `{value}`")],
@@ -36,8 +50,10 @@ fn facts(section: &str, key: &Key) -> Vec<String> {
             format!("- may stand in a file: `{} = {file}`", file_key(key.name)),
         ],
     };
-    let variable = variable_of(&format!("{section}.{}", key.name));
-    facts.push(format!("- variable: `{variable}`"));
+    if overrides == Overrides::Variables {
+        let variable = variable_of(&format!("{section}.{}", key.name));
+        facts.push(format!("- variable: `{variable}`"));
+    }
     facts
 }
 

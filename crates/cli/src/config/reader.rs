@@ -7,27 +7,48 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Outline;
 use super::fault::{Fault, Place, nearest};
 use super::form::Form;
-use super::section_of;
 use super::variables::{Variables, spell};
 
 /// Collects what is wrong, and remembers where each key was said.
 pub(crate) struct Sink<'a> {
     text: &'a str,
     directory: &'a Path,
+    /// What the file may hold.
+    outlines: Vec<Outline>,
     faults: Vec<Fault>,
     places: BTreeMap<String, Place>,
 }
 
 impl<'a> Sink<'a> {
-    pub(crate) fn new(text: &'a str, directory: &'a Path) -> Self {
+    pub(crate) fn new(text: &'a str, directory: &'a Path, outlines: Vec<Outline>) -> Self {
         Self {
             text,
             directory,
+            outlines,
             faults: Vec::new(),
             places: BTreeMap::new(),
         }
+    }
+
+    /// The sections that the file may have.
+    pub(super) fn sections(&self) -> impl Iterator<Item = &'static str> {
+        self.outlines.iter().map(|outline| outline.name)
+    }
+
+    /// The keys that it may have, as `section.key`.
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> {
+        self.outlines.iter().flat_map(Outline::paths)
+    }
+
+    /// The section that has a key of exactly this name, if only one has.
+    pub(super) fn section_of(&self, name: &str) -> Option<&'static str> {
+        let has_it = |outline: &&Outline| outline.keys.iter().any(|key| key.name == name);
+        let mut homes = self.outlines.iter().filter(has_it);
+        let home = homes.next()?.name;
+        homes.next().is_none().then_some(home)
     }
 
     /// A fault of a key by itself or together with others, found after it was read.
@@ -210,7 +231,10 @@ impl<'s, 't> Reader<'s, 't> {
                     None => Place::Line(self.sink.line(name.span().start)),
                 };
                 let known = self.known.iter().map(String::as_str);
-                let mend = match (nearest(name.get_ref(), known), section_of(name.get_ref())) {
+                let mend = match (
+                    nearest(name.get_ref(), known),
+                    self.sink.section_of(name.get_ref()),
+                ) {
                     (_, Some(section)) => format!("it belongs to [{section}]"),
                     (Some(meant), None) => format!("did you mean `{meant}`?"),
                     (None, None) => format!(

@@ -28,7 +28,7 @@ impl Variables {
     }
 
     /// Refuses the variables that override no key, or are no text.
-    pub(crate) fn refuse_unfit(&self, keys: &[String], sink: &mut Sink<'_>) {
+    pub(crate) fn refuse_unfit(&self, sink: &mut Sink<'_>) {
         for name in self
             .0
             .iter()
@@ -42,7 +42,7 @@ impl Variables {
                 "set it to text".to_owned(),
             );
         }
-        let known: Vec<String> = keys.iter().map(|key| variable_of(key)).collect();
+        let known: Vec<String> = sink.keys().map(|key| variable_of(&key)).collect();
         for name in self.0.keys().filter(|name| !known.contains(name)) {
             let mend = match nearest(name, known.iter().map(String::as_str)) {
                 Some(meant) => format!("did you mean {meant}? otherwise unset it"),

@@ -19,6 +19,16 @@ pub(super) enum Method {
     TlsClientAuth,
 }
 
+impl Method {
+    /// As it is registered.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+        }
+    }
+}
+
 impl Person {
     /// What the header of their signatures says: who, and with which software.
     pub(super) fn signatory(&self) -> String {

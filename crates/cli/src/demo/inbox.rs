@@ -1,8 +1,6 @@
-//! Where TPPs of this world are pushed to: one HTTPS server with a path for each. It keeps what comes before it answers, and
-//! answers as its TPP wants it to, so that an outage can be played.
-//!
-//! Whether a SET is to be believed is found out by whoever looks at it here: a TPP's answer says no more than that it
-//! has it.
+//! Where TPPs of this world are pushed to: one HTTPS server with a path for each, and behind it the library's receiver, as real
+//! TPPs have it. What comes is verified before it is anybody's; the application behind it keeps it, and takes it or not as its
+//! TPP wants it to, so that an outage can be played.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -10,14 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
-use oyez_tpp::INTERACTION_ID;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use oyez_tpp::{
+    AGE_MAX, Declined, HandOver, Intake, Notification, Pending, Pusher, Receiver, ReceiverSetup,
+    SeenInMemory,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::cast::Person;
+use super::player::Player;
 use super::why::Why;
 
 /// Of all TPPs together.
@@ -25,6 +28,7 @@ use super::why::Why;
 pub(super) struct Inbox {
     address: SocketAddr,
     shelves: Arc<watch::Sender<Shelves>>,
+    receivers: Arc<BTreeMap<&'static str, Receiver>>,
 }
 
 /// By client_id.
@@ -40,9 +44,11 @@ struct Shelf {
     forgotten: usize,
 }
 
-/// One push.
+/// One push, of an event that was verified.
 #[derive(Debug, Clone)]
 pub(super) struct Arrival {
+    /// Of the event.
+    pub(super) jti: String,
     /// Byte for byte.
     pub(super) set: String,
     pub(super) at: Instant,
@@ -61,18 +67,28 @@ pub(super) enum Mood {
 }
 
 impl Inbox {
-    pub(super) fn new(address: SocketAddr) -> Self {
+    /// For these TPPs.
+    pub(super) fn new(address: SocketAddr, players: &[&Player]) -> Self {
+        let shelves = Arc::new(watch::Sender::new(BTreeMap::new()));
+        let receiver = |player: &&Player| {
+            let person = player.person;
+            let application = Application {
+                person,
+                shelves: Arc::clone(&shelves),
+            };
+            (person.client_id, receiver(player, application))
+        };
         Self {
             address,
-            shelves: Arc::new(watch::Sender::new(BTreeMap::new())),
+            receivers: Arc::new(players.iter().map(receiver).collect()),
+            shelves,
         }
     }
 
     /// Its one path.
     pub(super) fn router(&self) -> Router {
         Router::new()
-            .route("/{tpp}/v4.0/event-notifications", post(take))
-            .layer(DefaultBodyLimit::max(SET_BYTES_MAX))
+            .route("/{tpp}/v4.0/event-notifications", any(take))
             .with_state(self.clone())
     }
 
@@ -134,38 +150,75 @@ fn since(shelves: &Shelves, person: Person, place: usize) -> Vec<Arrival> {
     shelf.arrivals.iter().skip(passed_over).cloned().collect()
 }
 
-async fn take(
-    State(inbox): State<Inbox>,
-    Path(tpp): Path<String>,
-    headers: HeaderMap,
-    set: String,
-) -> (StatusCode, HeaderMap) {
-    let mut mood = Mood::default();
-    inbox.shelves.send_modify(|shelves| {
-        let shelf = shelves.entry(tpp).or_default();
-        mood = shelf.mood;
-        shelf.arrivals.push_back(Arrival {
-            set,
-            at: Instant::now(),
-            mood,
+async fn take(State(inbox): State<Inbox>, Path(tpp): Path<String>, request: Request) -> Response {
+    match inbox.receivers.get(tpp.as_str()) {
+        Some(receiver) => receiver.answer(request).await.into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn receiver(player: &Player, application: Application) -> Receiver {
+    let setup = player.v4.setup();
+    let seen = Arc::new(SeenInMemory::new(AGE_MAX));
+    Receiver::new(ReceiverSetup {
+        banks: vec![Pusher {
+            name: "the bank".into(),
+            verifier: player.v4.set_verifier().clone(),
+        }],
+        intake: Intake::new(seen, Arc::new(application), Arc::clone(&setup.clock)),
+        body_time_max: BODY_TIME_MAX,
+        // The bank of this world retries sooner, whatever it is asked for.
+        retry_after: Duration::from_secs(1),
+        clock: Arc::clone(&setup.clock),
+        random: setup.random.clone(),
+        observer: None,
+    })
+}
+
+/// Whoever gets a TPP's events from its receiver.
+struct Application {
+    person: Person,
+    shelves: Arc<watch::Sender<Shelves>>,
+}
+
+impl Application {
+    fn take(&self, notification: &Notification) -> Result<(), Declined> {
+        let mut mood = Mood::default();
+        self.shelves.send_modify(|shelves| {
+            let client_id = self.person.client_id.to_owned();
+            let shelf = shelves.entry(client_id).or_default();
+            mood = shelf.mood;
+            shelf.arrivals.push_back(Arrival {
+                jti: notification.claims.jti.clone(),
+                set: notification.raw.clone(),
+                at: Instant::now(),
+                mood,
+            });
+            if shelf.arrivals.len() > KEPT_MAX {
+                shelf.arrivals.pop_front();
+                shelf.forgotten += 1;
+            }
         });
-        if shelf.arrivals.len() > KEPT_MAX {
-            shelf.arrivals.pop_front();
-            shelf.forgotten += 1;
+        match mood {
+            Mood::Takes => Ok(()),
+            Mood::Fails => Err(Declined::Later("an outage is played".into())),
         }
-    });
-    let status = match mood {
-        Mood::Takes => StatusCode::ACCEPTED,
-        Mood::Fails => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let echo = headers.get(INTERACTION_ID).cloned();
-    let echo = echo.into_iter().map(|id| (INTERACTION_ID, id));
-    (status, echo.collect())
+    }
+}
+
+impl HandOver for Application {
+    fn hand_over<'a>(
+        &'a self,
+        notifications: &'a [Notification],
+    ) -> Pending<'a, Vec<Result<(), Declined>>> {
+        let outcomes = notifications.iter().map(|it| self.take(it)).collect();
+        Box::pin(std::future::ready(outcomes))
+    }
 }
 
 /// More than the story brings; in a world that stays, what is older was looked at.
 const KEPT_MAX: usize = 1_000;
-/// Larger than any SET here.
-const SET_BYTES_MAX: usize = 64 * 1024;
+/// Everybody here is on this machine.
+const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 /// A push comes within milliseconds, a retry within its step; the rest is for machines that are busy.
 const PATIENCE: Duration = Duration::from_secs(20);

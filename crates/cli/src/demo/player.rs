@@ -69,7 +69,7 @@ impl Player {
         let signer = Signer::new(key, &kid, &us, Form::Encoded);
         let client_id = ClientId::new(person.client_id)?;
         let tokens = TokenSource::new(TokenSetup {
-            endpoint: at.tokens.to_owned(),
+            endpoint: at.tokens.into(),
             client_id: client_id.clone(),
             authentication: match person.method {
                 cast::Method::PrivateKeyJwt => Authentication::PrivateKeyJwt(signer.clone()),
@@ -81,7 +81,7 @@ impl Player {
             random: random.clone(),
         });
         let keys = BankKeys::fetched(KeyServer {
-            url: format!("{}/jwks", at.bank),
+            url: format!("{}/jwks", at.bank).into(),
             transport: transport.clone(),
             freshness: Freshness::default(),
             clock: Arc::clone(&clock),

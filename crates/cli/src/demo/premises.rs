@@ -12,7 +12,7 @@ use std::thread;
 use oyez_jose::{Jwk, Jwks, KeyKind, LocalKey};
 use oyez_web::internal::operators::{Operator, Role, hex};
 
-use super::cast::{BANK_ISSUER, BANK_ORG_ID, EVERYBODY, Person, STRANGER};
+use super::cast::{BANK_ISSUER, BANK_ORG_ID, EVERYBODY, Person, SCOPES, STRANGER, TRUST_ANCHOR};
 use crate::commands::Surroundings;
 use crate::config;
 use crate::development::{Authority, Identity, Keys};
@@ -149,6 +149,49 @@ impl Premises {
         let path = self.path("bank/oyez.toml");
         write_public(&path, text.as_bytes())?;
         Ok((path, text))
+    }
+
+    /// What `oyez listen`, `oyez poll` and `oyez subscription` need to be this person.
+    pub(super) fn configure_tpp(&self, person: Person, at: &Addresses) -> Result<(), Failure> {
+        let Person {
+            client_id, method, ..
+        } = person;
+        let (signatory, method) = (person.signatory(), method.name());
+        let Addresses { tpp, toy, .. } = at;
+        let text = format!(
+            "\
+# {client_id} as a TPP: oyez poll -c {client_id}.toml
+
+[tpp]
+signatory = \"{signatory}\"
+trust_anchor = \"{TRUST_ANCHOR}\"
+signing_key = \"{client_id}-signing.key\"
+certificate = \"{client_id}.crt\"
+key = \"{client_id}.key\"
+trust_anchors = \"ca.crt\"
+state = \"{client_id}.db\"
+
+[[tpp.banks]]
+name = \"demo\"
+base_url = \"https://{tpp}\"
+client_id = \"{client_id}\"
+issuer = \"{BANK_ISSUER}\"
+org_id = \"{BANK_ORG_ID}\"
+trust_anchors = [\"{TRUST_ANCHOR}\"]
+jwks = \"https://{tpp}/jwks\"
+token_endpoint = \"https://{toy}/token\"
+token_method = \"{method}\"
+scope = \"{SCOPES}\"
+
+[hand_over]
+to = \"stdout\"
+
+[listen]
+certificate = \"server.crt\"
+key = \"server.key\"
+"
+        );
+        write_public(&self.path(&format!("{client_id}.toml")), text.as_bytes())
     }
 
     fn write(&self) -> Result<(), Failure> {

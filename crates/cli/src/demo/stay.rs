@@ -2,6 +2,7 @@
 //! keyboard, with commands that work as they are printed.
 
 use std::convert::Infallible;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,9 +17,13 @@ use super::world::Scene;
 use crate::failure::Failure;
 
 /// Until somebody ends it from outside, or it breaks.
-pub(super) async fn stay(teller: &Teller, scene: &Scene) -> Result<Infallible, Failure> {
+pub(super) async fn stay(
+    teller: &Teller,
+    scene: &Scene,
+    program: &Path,
+) -> Result<Infallible, Failure> {
     begin(scene).await.map_err(broken)?;
-    introduce(teller, scene)?;
+    introduce(teller, scene, program)?;
     let (never, _) = tokio::try_join!(publish(teller, scene), receive(teller, scene))?;
     Ok(never)
 }
@@ -39,12 +44,15 @@ async fn begin(scene: &Scene) -> Result<(), Why> {
 }
 
 /// Says what there is, and what to type.
-fn introduce(teller: &Teller, scene: &Scene) -> Result<(), Failure> {
+fn introduce(teller: &Teller, scene: &Scene, program: &Path) -> Result<(), Failure> {
     let directory = scene.directory.display();
     let (tpp, internal) = (scene.addresses.tpp, scene.addresses.internal);
     let toy = scene.addresses.toy;
     let every = PUBLISHED_EVERY.as_secs();
-    let commands = commands(scene);
+    let commands: Vec<_> = by_oyez(scene, program)
+        .into_iter()
+        .chain(by_hand(scene))
+        .collect();
     let mut text = format!(
         "\
 A bank for you to try, until Ctrl-C. Nothing of it is for production.
@@ -77,8 +85,24 @@ Paste this in another terminal:
     teller.tell(&text, &facts)
 }
 
+/// What a TPP types, in any directory.
+fn by_oyez(scene: &Scene, program: &Path) -> [(&'static str, String); 2] {
+    let (oyez, directory) = (program.display(), scene.directory.display());
+    let bolt = format!("-c {directory}/bolt.toml");
+    [
+        (
+            "Bolt's events as they come, each verified, handed over and acknowledged; Ctrl-C ends it",
+            format!("{oyez} poll {bolt}"),
+        ),
+        (
+            "what Bolt has subscribed to, by the bank's own signed word",
+            format!("{oyez} subscription show {bolt}"),
+        ),
+    ]
+}
+
 /// What works as it is, in the world's directory, one after the other.
-fn commands(scene: &Scene) -> Vec<(&'static str, String)> {
+fn by_hand(scene: &Scene) -> Vec<(&'static str, String)> {
     let at = &scene.addresses;
     let (tpp, internal, toy) = (at.tpp, at.internal, at.toy);
     let bolt = "--cacert ca.crt --cert bolt.crt --key bolt.key";
@@ -87,7 +111,7 @@ fn commands(scene: &Scene) -> Vec<(&'static str, String)> {
     let event = item(BOLT, "my-consent", &[REVOKED]);
     vec![
         (
-            "a token for Bolt, which proves itself by its certificate (tls_client_auth)",
+            "the same by hand: a token for Bolt, which proves itself by its certificate (tls_client_auth)",
             format!(
                 "TOKEN=$(curl -s {bolt} -d grant_type=client_credentials -d client_id=bolt -d scope=accounts \
                  https://{toy}/token | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')"
@@ -160,11 +184,9 @@ async fn publish(teller: &Teller, scene: &Scene) -> Result<Infallible, Failure> 
 }
 
 async fn receive(teller: &Teller, scene: &Scene) -> Result<Infallible, Failure> {
-    let verifier = scene.acme.v4.set_verifier();
     for place in 0.. {
         let arrival = scene.inbox.next(ACME, place).await.map_err(broken)?;
-        let verified = verifier.verify(&arrival.set).await;
-        let jti = verified.map_err(|error| broken(error.into()))?.claims.jti;
+        let jti = arrival.jti;
         let text = format!("  Acme's endpoint was pushed {jti}: verified, and answered with 202");
         teller.tell(&text, &json!({"pushed_to_acme": jti}))?;
     }

@@ -81,6 +81,9 @@ impl World {
             inbox: inbox.address,
         };
         let (path, text) = premises.configure(&addresses)?;
+        for person in [ACME, BOLT] {
+            premises.configure_tpp(person, &addresses)?;
+        }
         let none = Variables::default();
         let config = Config::read(&text, directory_of(&path), &none).map_err(|faults| {
             let file = path.display().to_string();
@@ -246,14 +249,15 @@ fn scene(
         Player::new(person, premises, &at, random)
             .map_err(|Why(why)| Failure::environment("cannot set up a TPP", why))
     };
+    let (acme, bolt) = (player(ACME)?, player(BOLT)?);
     Ok(Scene {
         desk: Desk::new(&format!("http://{}", addresses.internal), premises, tasks)?,
-        acme: player(ACME)?,
-        bolt: player(BOLT)?,
+        inbox: Inbox::new(addresses.inbox, &[&acme, &bolt]),
+        acme,
+        bolt,
         stranger: player(STRANGER)?,
         directory: premises.directory.path().to_owned(),
         registrations: [ACME, BOLT].map(|person| (person, premises.keys_of(person))),
-        inbox: Inbox::new(addresses.inbox),
         addresses,
     })
 }

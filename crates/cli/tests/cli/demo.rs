@@ -67,6 +67,17 @@ fn command(desk: &Desk, words: &[&str]) -> Command {
     command
 }
 
+/// What a script says, which must end well.
+fn shell(script: &str, directory: &Path) -> String {
+    let mut shell = Command::new("sh");
+    let done = shell.args(["-c", script]).current_dir(directory).output();
+    let done = done.unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{script}: {said}{errors}");
+    said
+}
+
 fn line(stdout: &mut BufReader<ChildStdout>) -> Value {
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
@@ -151,18 +162,20 @@ fn what_the_world_that_stays_says_to_type_works_and_ctrl_c_removes_it() {
     // By then something was published for Bolt, too.
     assert!(line(&mut demo.stdout)["published"].is_array());
     let commands = demo.commands();
-    let (token, others) = commands.split_first().unwrap();
+    let [poll, show, token, others @ ..] = commands.as_slice() else {
+        panic!("there are more commands than {commands:?}")
+    };
+    // Without what follows it would go on for ever.
+    let polled = shell(&format!("{poll} --once"), &desk.path(""));
+    let record: Value = serde_json::from_str(polled.lines().next().unwrap()).unwrap();
+    assert_eq!(record["claims"]["aud"], "bolt", "{polled}");
+    assert_eq!(record["maybe_repeated"], false, "{polled}");
+    let shown = shell(show, &desk.path(""));
+    assert!(shown.contains("nowhere: it is polled"), "{shown}");
     let mut answers = Vec::new();
     for command in others {
         let script = format!("set -e; {token}; {command}");
-        let done = Command::new("sh")
-            .args(["-c", &script])
-            .current_dir(demo.directory())
-            .output()
-            .unwrap();
-        let said = String::from_utf8(done.stdout).unwrap();
-        assert!(done.status.success(), "{script}: {said}");
-        answers.push(said);
+        answers.push(shell(&script, &demo.directory()));
     }
     let json = |index: usize| -> Value {
         let answer = &answers[index];

@@ -34,6 +34,11 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "bench push --help",
         "bench steady --help",
         "bench fill --help",
+        "listen --help",
+        "poll --help",
+        "subscription --help",
+        "subscription create --help",
+        "subscription update --help",
         "verify --help",
     ];
     assert_session!(Desk::empty().session(&commands));
@@ -88,6 +93,16 @@ fn the_exit_codes_of_help_and_of_the_page_are_the_same() {
         let (code, meaning) = line.trim().split_once("  ").unwrap();
         assert!(page.contains(&format!("| {code} | {meaning} |")), "{line}");
     }
+}
+
+#[test]
+fn the_page_of_a_tpps_configuration_is_current() {
+    let page = include_str!("../../../../docs/tpp-configuration.md");
+    let made = Desk::empty().run("config-doc --tpp").stdout;
+    assert!(
+        page == made,
+        "mend: cargo run -p oyez-cli -- config-doc --tpp > docs/tpp-configuration.md"
+    );
 }
 
 #[test]

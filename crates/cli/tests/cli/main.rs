@@ -25,5 +25,6 @@ mod serve;
 mod shared;
 mod storage;
 mod store;
+mod tpp;
 mod tpps;
 mod verify;

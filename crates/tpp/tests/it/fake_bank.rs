@@ -92,6 +92,10 @@ struct State {
     tokens_granted: usize,
     /// `None`: the key server is away.
     jwks: Option<String>,
+    /// What the bank says of itself.
+    discovery: String,
+    /// Where the keys are.
+    jwks_path: String,
 }
 
 impl Canned {
@@ -122,6 +126,7 @@ impl FakeBank {
         let key = Arc::new(key);
         let state = Arc::new(Mutex::new(State {
             jwks: Some(jwks(&[(KID, &key)])),
+            jwks_path: "/jwks".to_owned(),
             ..State::default()
         }));
         let acceptor = TlsAcceptor::from(Arc::new(authority.server(HOST, protocol)));
@@ -178,6 +183,11 @@ impl FakeBank {
         self.state.lock().unwrap().answers.push_back(act);
     }
 
+    /// What was prepared for the API and not asked for is not answered any more.
+    pub(crate) fn forgets_answers(&self) {
+        self.state.lock().unwrap().answers.clear();
+    }
+
     /// What the token endpoint answers next.
     pub(crate) fn answers_token(&self, canned: Canned) {
         self.state
@@ -189,6 +199,16 @@ impl FakeBank {
 
     pub(crate) fn publishes(&self, keys: &[(&str, &LocalKey)]) {
         self.state.lock().unwrap().jwks = Some(jwks(keys));
+    }
+
+    /// What the bank says of itself.
+    pub(crate) fn says(&self, document: &serde_json::Value) {
+        self.state.lock().unwrap().discovery = document.to_string();
+    }
+
+    /// The keys are somewhere else now.
+    pub(crate) fn moves_keys(&self, path: &str) {
+        self.state.lock().unwrap().jwks_path = path.to_owned();
     }
 
     pub(crate) fn hides_keys(&self) {
@@ -249,7 +269,8 @@ impl State {
                 );
                 Act::Answer(Canned::new(200, token))
             }),
-            "/jwks" => Act::Answer(match &self.jwks {
+            "/.well-known/openid-configuration" => Act::Answer(Canned::new(200, &self.discovery)),
+            keys if keys == self.jwks_path => Act::Answer(match &self.jwks {
                 Some(keys) => Canned::new(200, keys),
                 None => Canned::new(503, ""),
             }),

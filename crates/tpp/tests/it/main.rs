@@ -5,12 +5,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod application;
 mod authority;
+mod discovery;
 mod fake_bank;
+mod intake;
 mod keys;
+mod poller;
 mod polls;
+mod receiver;
 mod refusals;
 mod registrations;
+mod sets;
 mod tokens;
 mod transport;
 mod world;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oyez_tpp::jose::compact;
-use oyez_tpp::jose::{HeaderProfile, HeaderTemplate, KeyKind, LocalKey, Signatory, UnixTime};
+use oyez_tpp::jose::{HeaderProfile, KeyKind, LocalKey};
 use oyez_tpp::{
     Answer, Bank, BankKeys, Error, Method, PollRequest, Polled, SIGNATURE, SetError, Setup,
     VerifyError,
@@ -11,43 +11,9 @@ use oyez_tpp::{
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
-use crate::fake_bank::{Canned, KID};
-use crate::world::{ANCHOR, CLIENT, NOW, ORG_ID, SET_ISSUER, World, path};
-
-const UPDATE: &str = "urn:uk:org:openbanking:events:resource-update";
-
-fn claims(jti: &str) -> Value {
-    let link = "https://bank.example/open-banking/v4.0/aisp/account-access-consents/aac-1";
-    json!({
-        "iss": SET_ISSUER, "iat": NOW, "jti": jti, "sub": link, "aud": CLIENT, "txn": "t-1", "toe": NOW,
-        "events": {UPDATE: {"subject": {
-            "subject_type": "http://openbanking.org.uk/rid_http://openbanking.org.uk/rty",
-            "http://openbanking.org.uk/rid": "aac-1",
-            "http://openbanking.org.uk/rty": "account-access-consent",
-            "http://openbanking.org.uk/rlk": [{"version": "v4.0", "link": link}],
-        }}},
-    })
-}
-
-fn changed(jti: &str, change: impl FnOnce(&mut Value)) -> Value {
-    let mut claims = claims(jti);
-    change(&mut claims);
-    claims
-}
-
-fn sign(profile: HeaderProfile, key: &LocalKey, issuer: &str, claims: &Value) -> String {
-    let by = Signatory {
-        issuer: issuer.to_owned(),
-        trust_anchor: ANCHOR.to_owned(),
-    };
-    let header = HeaderTemplate::set(profile, KID, key.public_key(), &by);
-    let input = header.signing_input(claims.to_string().as_bytes(), UnixTime::from_seconds(NOW));
-    input.sign_now(key).unwrap()
-}
-
-fn signed(world: &World, claims: &Value) -> String {
-    sign(HeaderProfile::OpenBanking, &world.bank.key, ORG_ID, claims)
-}
+use crate::fake_bank::Canned;
+use crate::sets::{UPDATE, changed, claims, sign, signed};
+use crate::world::{NOW, ORG_ID, World, path};
 
 async fn poll(world: &World, body: &str) -> Result<Answer<Polled>, Error> {
     world.bank.answers(Canned::new(200, body));

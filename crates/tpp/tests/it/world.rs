@@ -38,6 +38,10 @@ pub(crate) struct World {
 pub(crate) struct ManualClock(AtomicI64);
 
 impl ManualClock {
+    pub(crate) fn new() -> Self {
+        Self(AtomicI64::new(NOW * 1000))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let ms = i64::try_from(by.as_millis()).unwrap();
         self.0.fetch_add(ms, Ordering::SeqCst);
@@ -69,7 +73,7 @@ impl World {
         let authority = Authority::new();
         Self {
             bank: FakeBank::start(&authority, key, protocol).await,
-            clock: Arc::new(ManualClock(AtomicI64::new(NOW * 1000))),
+            clock: Arc::new(ManualClock::new()),
             key: Arc::new(LocalKey::generate(kind).unwrap()),
             certified: authority.certify("tpp.example"),
             authority,
@@ -104,7 +108,7 @@ impl World {
 
     pub(crate) fn tokens(&self, authentication: Authentication) -> TokenSource {
         TokenSource::new(TokenSetup {
-            endpoint: self.bank.url("/token"),
+            endpoint: self.bank.url("/token").into(),
             client_id: ClientId::new(CLIENT).unwrap(),
             authentication,
             scope: "accounts payments".to_owned(),
@@ -126,7 +130,7 @@ impl World {
             client_id: ClientId::new(CLIENT).unwrap(),
             signer: self.signer(Form::Encoded),
             keys: BankKeys::fetched(KeyServer {
-                url: self.bank.url("/jwks"),
+                url: self.bank.url("/jwks").into(),
                 transport: transport.clone(),
                 freshness: Freshness::default(),
                 clock: self.clock(),
