@@ -145,7 +145,7 @@ async fn tell<K: Work>(
             }
             db.roll_back().await;
         }
-        (Err(Failed::Locked(_)), Locking::WaitFor(client_id)) => {
+        (Err(Failed::Locked(_)), Locking::WaitFor(client_id) | Locking::WaitForAll(client_id)) => {
             waiting.go_on_waiting(client_id, group);
         }
         (Err(Failed::By(error) | Failed::Locked(error)), _) => {
@@ -219,8 +219,9 @@ async fn run<K: Work>(
     let mut tpps: Vec<i64> = known.values().map(|tpp| tpp.0).collect();
     tpps.sort_unstable();
     let awaited = match locking {
-        Locking::Skip => None,
-        Locking::WaitFor(client_id) => known.get(client_id).copied(),
+        Locking::Skip => Vec::new(),
+        Locking::WaitFor(client_id) => known.get(client_id).map(|tpp| tpp.0).into_iter().collect(),
+        Locking::WaitForAll(_) => tpps.clone(),
     };
     db.prepare(&state::READS).await?;
     db.prepare(K::READS).await?;

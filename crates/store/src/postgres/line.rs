@@ -39,7 +39,7 @@ pub(super) struct Request<K: Kind> {
     pub(super) ask: K::Ask,
     /// Until then it may wait for locks.
     pub(super) until: Instant,
-    /// How often it may still change to the line of another TPP whose lock it needs as well.
+    /// How often it may still change to the line of another TPP whose lock it needs as well, before it waits for all at once.
     pub(super) moves_left: u32,
     reply: oneshot::Sender<Result<K::Answer, Error>>,
 }
@@ -154,5 +154,5 @@ fn gather<K: Kind>(
     group
 }
 
-/// A batch for several TPPs, each of whose locks somebody else has just when it is tried, is too much for now.
+/// A batch for several TPPs, one of whose locks somebody else has each time it is tried, waits for all of them in the end.
 const MOVES_MAX: u32 = 8;

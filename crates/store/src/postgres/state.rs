@@ -29,6 +29,9 @@ pub(super) enum Locking<'a> {
     Skip,
     /// This TPP's is waited for, before there is any other: who waits for one holds none.
     WaitFor(&'a ClientId),
+    /// All are waited for, in the order of TPPs, in the line of this one: a request for several TPPs has moved between their lines
+    /// so often that it would never have them all at once.
+    WaitForAll(&'a ClientId),
 }
 
 /// A TPP whose lock is held.
@@ -97,14 +100,13 @@ struct Owner {
     claim: i64,
 }
 
-/// Locks these TPPs and reads them. What is missing is locked by somebody else. One of them may be waited for, first.
+/// Locks these TPPs and reads them. What is missing is locked by somebody else. Some of them are waited for, first.
 pub(super) async fn lock(
     db: &Session,
     tpps: &[i64],
-    awaited: Option<TppId>,
+    awaited: Vec<i64>,
 ) -> Result<HashMap<TppId, State>, Error> {
     let all = tpps.to_vec();
-    let awaited: Vec<i64> = awaited.map(|tpp| tpp.0).into_iter().collect();
     let others: Vec<i64> = all
         .iter()
         .copied()

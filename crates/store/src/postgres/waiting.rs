@@ -65,10 +65,7 @@ impl<K: Work> Waiting<K> {
 
     /// Puts a request into the line of a TPP.
     pub(super) fn wait(&self, shared: &Arc<Shared>, client_id: ClientId, mut request: Request<K>) {
-        if request.moves_left == 0 {
-            return request.give_up();
-        }
-        request.moves_left -= 1;
+        request.moves_left = request.moves_left.saturating_sub(1);
         let mut lines = self.lines();
         if let Err(full) = lines.has_room(&client_id, &shared.options) {
             drop(lines);
@@ -215,7 +212,12 @@ impl<K: Work> SeenTo<K> {
             if group.is_empty() {
                 break;
             }
-            let done = group::serve_with(shared, group, Locking::WaitFor(client_id));
+            let locking = if group.iter().any(|request| request.moves_left == 0) {
+                Locking::WaitForAll(client_id)
+            } else {
+                Locking::WaitFor(client_id)
+            };
+            let done = group::serve_with(shared, group, locking);
             waiting.meanwhile(of, done).await;
         }
         self.is_over = true;
