@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::broken;
 use super::figures::rate;
 use super::home::Which;
-use super::site::{Site, client_id, register};
+use super::site::{Mark, Site, client_id, register};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
 
@@ -30,6 +30,7 @@ pub(super) struct Ledgers {
     open: Ledger,
     ledger: Arc<dyn Store>,
     tpps: u64,
+    mark: Mark,
     now: Timestamp,
 }
 
@@ -44,6 +45,7 @@ impl Ledgers {
             open,
             ledger,
             tpps,
+            mark: site.mark(),
             now: site.timestamp(),
         })
     }
@@ -66,7 +68,7 @@ impl Ledgers {
         for (turn, first) in (0..places).cycle().zip((0..events).step_by(step(batch))) {
             let group = first..(first + batch).min(events);
             let group: Vec<_> = group
-                .map(|event| submission(event, event % self.tpps, self.now))
+                .map(|event| submission(self.mark, event, event % self.tpps, self.now))
                 .collect();
             hands[turn].push(group);
         }
@@ -98,7 +100,7 @@ impl Ledgers {
         for first in (0..events).step_by(step(FILLING_GROUP)) {
             let group = first..(first + FILLING_GROUP).min(events);
             let group: Vec<_> = group
-                .map(|event| submission(event, event % self.tpps, self.now))
+                .map(|event| submission(self.mark, event, event % self.tpps, self.now))
                 .collect();
             let signed = group.iter().map(|one| signed(one, set_bytes)).collect();
             let kept = async {
@@ -130,10 +132,12 @@ impl Ledgers {
     }
 }
 
-/// An event of one of the TPPs: what a bank says of a consent that a customer withdrew.
-pub(super) fn submission(event: u64, tpp: u64, now: Timestamp) -> Submission {
+/// An event of one of the TPPs: what a bank says of a consent that a customer withdrew. Its jti is no other run's in the same
+/// ledger, be it within the same second.
+pub(super) fn submission(mark: Mark, event: u64, tpp: u64, now: Timestamp) -> Submission {
     let mut random = [0; 10];
-    random[2..].copy_from_slice(&event.to_be_bytes());
+    random[..4].copy_from_slice(&mark);
+    random[4..].copy_from_slice(&event.to_be_bytes()[2..]);
     Submission {
         jti: Jti::new(now, random),
         notice: Notice {

@@ -56,7 +56,7 @@ pub(super) fn measure(args: &Fill, around: &Surroundings) -> Result<Figures, Fai
 
 fn pasts(args: &Fill, now: Timestamp) -> [Past; 2] {
     let whose = |name: fn(u64) -> ClientId| (0..args.tpps).map(name).collect::<Vec<_>>();
-    let notice = submission(0, 0, now).notice;
+    let notice = submission([0; 4], 0, 0, now).notice;
     let before = |long: Duration, short: Duration| -> Range<Timestamp> { now - long..now - short };
     [
         Past {

@@ -97,7 +97,8 @@ fn prepare(
         while filled < args.outstanding {
             let next = (filled + FILLING_GROUP).min(args.outstanding);
             let group = filled..next;
-            let group = group.map(|event| submission(event, first + event % args.tpps, now));
+            let group =
+                group.map(|event| submission(site.mark(), event, first + event % args.tpps, now));
             ledger.accept(group.collect(), now).await?;
             filled = next;
         }

@@ -36,8 +36,12 @@ use crate::ledger::Ledger;
 pub(super) struct Site {
     root: Root,
     home: Home,
+    mark: Mark,
     now: UnixTime,
 }
+
+/// Random octets that tell a run from all others.
+pub(super) type Mark = [u8; 4];
 
 /// A directory that is removed when this is dropped.
 struct Root(PathBuf);
@@ -76,8 +80,11 @@ impl Site {
         around: &Surroundings,
         home: impl FnOnce(&BenchCommon, &Path, &str, &Surroundings) -> Result<Home, Failure>,
     ) -> Result<Self, Failure> {
-        let mark = hex(&(around.random)()?[..4]);
-        let root = common.directory.join(format!(".oyez-bench-{mark}"));
+        let mark = *(around.random)()?
+            .first_chunk()
+            .expect("more octets than a mark has");
+        let name = hex(&mark);
+        let root = common.directory.join(format!(".oyez-bench-{name}"));
         fs::create_dir(&root).map_err(|error| Failure::file("make", &root, &error))?;
         // From here on all is removed whatever happens.
         let root = Root(root);
@@ -90,8 +97,9 @@ impl Site {
             around,
         )?;
         let site = Self {
-            home: home(common, &directory, &mark, around)?,
+            home: home(common, &directory, &name, around)?,
             root,
+            mark,
             now: around.now,
         };
         if kind != KeyKind::Rsa2048 {
@@ -141,6 +149,10 @@ impl Site {
     /// A file of the bank's.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.bank().join(name)
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        self.mark
     }
 
     /// When all this began.

@@ -229,12 +229,14 @@ async fn processes_that_sweep_at_once_drop_each_weeks_once() {
     let two = node(&database, Options::default()).await.unwrap();
     let now = DAWN + DAY * 239;
     let mut gone = 0;
-    while gone < 5 {
+    // Whoever finds the other one at a week leaves it to the next round.
+    until("all weeks are gone", async || {
         let (one, two) = tokio::join!(one.sweep(QUARTER, now), two.sweep(QUARTER, now));
         gone += one.unwrap().events + two.unwrap().events;
-    }
+        gone >= 5 && parts(&database).await == parts_of(&database, "polls").await
+    })
+    .await;
     assert_eq!(gone, 5);
-    assert_eq!(parts(&database).await, parts_of(&database, "polls").await);
 }
 
 // I-04, I-06
