@@ -24,7 +24,7 @@ use super::group::{self, Known, Work as GroupWork};
 use super::line::{Kind, Request};
 use super::open::Open;
 use super::partitions::Span;
-use super::session::Session;
+use super::session::{Session, Values};
 use super::state::{FAMILIES, State, family};
 use super::waiting::Waiting;
 use super::work::{self, Candidate};
@@ -114,9 +114,10 @@ impl GroupWork for Polling {
                     tpps,
                     families,
                     rows_max,
+                    now,
                 } = &concurrent;
-                db.rows(FIRST_DUE, &[tpps, families, rows_max, gone, gone_jtis])
-                    .await
+                let bounds: Values<'_> = &[tpps, families, rows_max, gone, gone_jtis, now];
+                db.rows(FIRST_DUE, bounds).await
             },
             async {
                 if strict.is_empty() {

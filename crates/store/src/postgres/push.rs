@@ -77,9 +77,10 @@ impl Work for Due {
         let tpps: Vec<Option<i64>> = group.iter().map(of).collect();
         let rows_max: Vec<i64> = group.iter().map(|ask| ask.rows_max()).collect();
         let before = vec![i64::MAX; group.len()];
+        let now: Vec<i64> = group.iter().map(|ask| ask.now.unix_ms()).collect();
         let is_strict = shared.rules.switches.order == DeliveryOrder::Strict;
         let rows = db
-            .rows(FIRST_PUSHED, &[&tpps, &rows_max, &before, &is_strict])
+            .rows(FIRST_PUSHED, &[&tpps, &rows_max, &before, &is_strict, &now])
             .await?;
         let mut candidates: Vec<_> = group.iter().map(|_| Vec::new()).collect();
         work::by_request(&rows, &mut candidates)?;
@@ -129,8 +130,7 @@ impl Work for Due {
             }
             if noted == Noted::MovedBack || listed != Listed::Before {
                 let beyond = state.unlisted_from.unwrap_or(i64::MAX);
-                before.candidates[*nth] =
-                    first_pushed(shared, db, (tpp, ask.rows_max()), beyond).await?;
+                before.candidates[*nth] = first_pushed(shared, db, (tpp, ask), beyond).await?;
             }
             let order = state.order(&rules);
             let is_behind = state.is_behind(ask.now).then_some(state.accepted_until);
@@ -240,15 +240,16 @@ async fn list_more(db: &Session, state: &mut State) -> Result<Listed, Error> {
 async fn first_pushed(
     shared: &Shared,
     db: &Session,
-    (tpp, rows_max): (TppId, i64),
+    (tpp, ask): (TppId, &Due),
     beyond: i64,
 ) -> Result<Vec<Candidate>, Error> {
     let is_strict = shared.rules.switches.order == DeliveryOrder::Strict;
     let values: Values<'_> = &[
         &vec![Some(tpp.0)],
-        &vec![rows_max],
+        &vec![ask.rows_max()],
         &vec![beyond],
         &is_strict,
+        &vec![ask.now.unix_ms()],
     ];
     let mut found = vec![Vec::new()];
     work::by_request(&db.rows(FIRST_PUSHED, values).await?, &mut found)?;
@@ -357,7 +358,7 @@ fn next_at(
 
 // In the TPP's own order, where it has one: $4 is the deployment's.
 pub(super) const FIRST_PUSHED: &str = candidates!(
-    "unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY a (tpp, rows_max, before, nth)
+    "unnest($1::bigint[], $2::bigint[], $3::bigint[], $5::bigint[]) WITH ORDINALITY a (tpp, rows_max, before, now, nth)
         JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
         JOIN tpps t ON t.tpp = ANY (ARRAY[a.tpp])
         CROSS JOIN LATERAL (
@@ -370,6 +371,7 @@ pub(super) const FIRST_PUSHED: &str = candidates!(
                 WHERE d.tpp = a.tpp AND d.position >= q.first_position AND d.position < a.before
                     AND CASE t.own_order WHEN 1 THEN true WHEN 2 THEN false ELSE $4::boolean END
                 ORDER BY d.position LIMIT 2)) o",
+    "(o.push_at <= a.now OR CASE t.own_order WHEN 1 THEN true WHEN 2 THEN false ELSE $4::boolean END)",
     "CASE t.own_order WHEN 1 THEN o.position WHEN 2 THEN o.push_at
         ELSE CASE WHEN $4::boolean THEN o.position ELSE o.push_at END END, o.position"
 );
@@ -383,6 +385,7 @@ pub(super) const TURNS: &str = candidates!(
         clock::turns_but_for_it!("d.push_at"),
         ") o"
     ),
+    "true",
     "o.push_at, o.position"
 );
 

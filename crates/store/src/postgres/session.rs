@@ -346,7 +346,8 @@ fn in_doubt(fault: &Error) -> Error {
 
 /// Every statement is written for the walks along indexes that it makes, so it is planned once and without regard to what its
 /// values are or how large a table was when somebody last looked: a queue that was empty at night has the same plans at noon.
-/// How they are written for it: [`super::plans`].
+/// How they are written for it: [`super::plans`]. What is switched off counts as immensely dear, and would be shared by workers
+/// that take fifteen milliseconds to start: none are.
 pub(super) fn settings(options: &Options) -> String {
     let ms = |time: Duration| time.as_millis().max(1);
     format!(
@@ -354,7 +355,7 @@ pub(super) fn settings(options: &Options) -> String {
          SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; SET jit = off;
          SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
          SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_memoize = off;
-         SET enable_sort = off; SET enable_incremental_sort = off;
+         SET enable_sort = off; SET enable_incremental_sort = off; SET max_parallel_workers_per_gather = 0;
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')",
         ms(options.statement_time_max),
         ms(options.lock_time_max),

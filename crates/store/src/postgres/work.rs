@@ -39,6 +39,8 @@ pub(super) fn has_enough_due(
 
 /// What there is of its SET.
 enum Bytes {
+    /// Nobody looked, since it is not due: it says only when the next one is.
+    Unread,
     Kept(String),
     /// What the publisher said.
     Unsigned(String),
@@ -50,10 +52,10 @@ impl Candidate {
         let nth: i64 = row.try_get(0)?;
         let nth = usize::try_from(nth).map_err(|_| contradiction("a request before the first"))?;
         let kept: Option<String> = row.try_get(1 + OPEN_COLUMNS)?;
-        let bytes = match kept {
-            Some(set) => Bytes::Kept(set),
-            None => Bytes::Unsigned(row.try_get(2 + OPEN_COLUMNS)?),
-        };
+        let notice: Option<String> = row.try_get(2 + OPEN_COLUMNS)?;
+        let bytes = kept.map(Bytes::Kept);
+        let bytes = bytes.or(notice.map(Bytes::Unsigned));
+        let bytes = bytes.unwrap_or(Bytes::Unread);
         let row = Open::read(row, 1)?;
         Ok((nth, Self { row, bytes }))
     }
@@ -70,6 +72,7 @@ impl Candidate {
     ) -> Result<Option<Work>, Error> {
         let key = self.key();
         let set = match self.bytes {
+            Bytes::Unread => return Err(contradiction("an event is chosen before it is due")),
             Bytes::Kept(set) => SetState::Kept(set),
             Bytes::Unsigned(notice) => match tailored(changes, key.0, &notice)? {
                 Some(unsigned) => unsigned,
@@ -125,11 +128,8 @@ pub(super) fn with_turns(
     if turns.is_empty() {
         return candidates;
     }
-    for turn in turns {
-        if !candidates.iter().any(|it| it.key() == turn.key()) {
-            candidates.push(turn);
-        }
-    }
+    candidates.retain(|it| !turns.iter().any(|turn| turn.key() == it.key()));
+    candidates.extend(turns);
     candidates.sort_by_key(|it| (by(&it.row), it.row.position));
     candidates
 }
@@ -165,13 +165,16 @@ pub(super) async fn failed(
     rows.iter().map(read).collect()
 }
 
-/// A statement for candidates: the columns of [`Candidate::read`] of what `$from` calls `a.nth` and `o`, in an order.
+/// A statement for candidates: the columns of [`Candidate::read`] of what `$from` calls `a.nth` and `o`, in an order. The bytes
+/// are most of what there is to read, so only those that may be `$due` come with them.
 macro_rules! candidates {
-    ($from:expr, $order:literal) => {
+    ($from:expr, $due:literal, $order:literal) => {
         concat!(
             "SELECT a.nth - 1, ",
             $crate::postgres::open::open_columns!("o"),
-            ", s.jws, CASE WHEN s.jws IS NULL THEN (
+            ", s.jws, CASE WHEN s.jws IS NULL AND ",
+            $due,
+            " THEN (
                 SELECT e.notice FROM events e WHERE e.tpp = ANY (ARRAY[o.tpp]) AND e.jti = o.jti
                 ORDER BY e.tpp LIMIT 1) END
             FROM ",
@@ -179,6 +182,8 @@ macro_rules! candidates {
             " LEFT JOIN LATERAL (
                 SELECT s.jws FROM sets s WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti AND ",
             $crate::postgres::keys::may_be_sent!("s"),
+            " AND ",
+            $due,
             ") s ON true
             ORDER BY a.nth, ",
             $order

@@ -1,6 +1,6 @@
 //! What a group of polls reads, in one message: what they name, and what they may choose.
 
-use oyez_domain::ledger::poll::Poll;
+use oyez_domain::ledger::poll::{Patience, Poll};
 use oyez_domain::tpp::DeliveryOrder;
 use uuid::Uuid;
 
@@ -54,6 +54,8 @@ pub(super) struct Bounds {
     pub(super) tpps: Vec<Option<i64>>,
     pub(super) families: Vec<i32>,
     pub(super) rows_max: Vec<i64>,
+    /// What is due later is chosen by none of them.
+    pub(super) now: Vec<i64>,
 }
 
 impl Bounds {
@@ -67,6 +69,7 @@ impl Bounds {
             tpps: group.iter().map(tpp).collect(),
             families: group.iter().map(|ask| visible(&ask.poll)).collect(),
             rows_max: group.iter().map(|ask| ask.rows_max()).collect(),
+            now: group.iter().map(|ask| ask.chosen_until()).collect(),
         }
     }
 
@@ -76,6 +79,14 @@ impl Bounds {
 }
 
 impl Polling {
+    /// What falls due after this moment waits.
+    fn chosen_until(&self) -> i64 {
+        match self.poll.patience {
+            Patience::Immediate => i64::MAX,
+            Patience::WaitForDue => self.now.unix_ms(),
+        }
+    }
+
     /// As many as can be chosen or fail, and another: two where the first alone says what is next.
     pub(super) fn rows_max(&self) -> i64 {
         let poll = &self.poll;
@@ -124,7 +135,7 @@ pub(super) fn is_visible(poll: &Poll, family: i16) -> bool {
 }
 
 pub(in crate::postgres) const FIRST_DUE: &str = candidates!(
-    "unnest($1::bigint[], $2::integer[], $3::bigint[]) WITH ORDINALITY a (tpp, families, rows_max, nth)
+    "unnest($1::bigint[], $2::integer[], $3::bigint[], $6::bigint[]) WITH ORDINALITY a (tpp, families, rows_max, now, nth)
         JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
         CROSS JOIN LATERAL (
             SELECT d.* FROM generate_series(0, 3) f (family)
@@ -135,6 +146,7 @@ pub(in crate::postgres) const FIRST_DUE: &str = candidates!(
                     ORDER BY d.due_at, d.position LIMIT a.rows_max) d
             WHERE a.families >> f.family & 1 = 1
             ORDER BY d.due_at, d.position LIMIT a.rows_max) o",
+    "o.due_at <= a.now",
     "o.due_at, o.position"
 );
 
@@ -146,6 +158,7 @@ pub(in crate::postgres) const OLDEST: &str = candidates!(
             WHERE d.tpp = a.tpp AND d.position >= q.first_position
                 AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($3::bigint[], $4::uuid[]))
             ORDER BY d.position LIMIT a.rows_max) o",
+    "true",
     "o.position"
 );
 
@@ -160,5 +173,6 @@ pub(in crate::postgres) const TURNS: &str = candidates!(
         clock::turns_but_for_it!("d.due_at"),
         ") o"
     ),
+    "true",
     "o.due_at, o.position"
 );
