@@ -57,6 +57,7 @@ mod store;
 mod tally;
 mod tasks;
 mod tpps;
+mod turns;
 mod unit;
 mod waiting;
 mod withdraw;
@@ -93,6 +94,7 @@ pub use self::server::{BadAddress, Duplex, Secure, Secured, Server, Wire};
 use self::session::Session;
 use self::sets::Keep;
 use self::tasks::{Tasks, closed};
+use self::turns::Turns;
 use self::unit::{Undone, Unit};
 use self::waiting::Waiting;
 use crate::{Error, News};
@@ -130,6 +132,8 @@ struct Shared {
     waiting: WaitingLines,
     /// Where requests stand that may wait for locks.
     doors: Arc<Doors>,
+    /// Where groups wait for each other.
+    turns: Arc<Turns>,
 }
 
 /// Where requests wait whose TPP's lock somebody else has.
@@ -221,6 +225,7 @@ impl Ledger {
             partitions: Partitions::default(),
             waiting: WaitingLines::default(),
             doors: Arc::new(Doors::of(options.sessions, options.wait_max)),
+            turns: Arc::default(),
         });
         net::open(&shared);
         Ok(Self {

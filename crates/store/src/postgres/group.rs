@@ -1,6 +1,7 @@
 //! A group of requests as one short transaction: lock, read, decide, write.
 //!
-//! A group takes the locks of its TPPs that are free and waits for none, so that two nodes' groups never wait for each other, and
+//! A group takes the locks of its TPPs that are free and waits for none (but for other groups of its process, and those for a
+//! moment: [`super::turns`]), so that two nodes' groups never wait for each other, and
 //! no TPP's long transaction delays those who stand in a group with it. Requests of a TPP whose lock somebody else has leave the
 //! group and stand in a line of that TPP ([`super::waiting`]), where its later requests join them in their order. Who waits for
 //! a lock holds no other: a batch for several TPPs waits in the line of one, takes the locks of the rest that are free then, and
@@ -105,14 +106,16 @@ pub(super) async fn serve_with<K: Work>(
     shared: &Arc<Shared>,
     group: Vec<Request<K>>,
     locking: Locking<'_>,
-) {
+) -> Passed {
+    let clients = group.iter().flat_map(|request| K::clients(&request.ask));
+    let _turn = shared.turns.take(clients.cloned().collect()).await;
     let asks: Vec<&K::Ask> = group.iter().map(|request| &request.ask).collect();
     let fate = attempt::<K>(shared, &asks, locking).await;
     let faulty = match &fate {
         Err(Failed::By(error)) if group.len() > 1 && may_be_ones(error) => error.clone(),
         _ => return tell(shared, group, fate, locking).await,
     };
-    let mut too_slow = 0;
+    let (mut too_slow, mut passed) = (0, Passed::Through);
     for request in group {
         if too_slow > TOO_SLOW_MAX {
             request.answer(Err(faulty.clone()));
@@ -122,8 +125,19 @@ pub(super) async fn serve_with<K: Work>(
         if matches!(fate, Err(Failed::By(Error::TimedOut { .. }))) {
             too_slow += 1;
         }
-        tell(shared, vec![request], fate, locking).await;
+        if tell(shared, vec![request], fate, locking).await == Passed::HeldUp {
+            passed = Passed::HeldUp;
+        }
     }
+    passed
+}
+
+/// Whether a group had the lock that it waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passed {
+    Through,
+    /// It stands in line as before.
+    HeldUp,
 }
 
 /// Answers a group, or has it wait. Where nothing was written the answers go before their transaction has ended: that would be
@@ -133,7 +147,7 @@ async fn tell<K: Work>(
     group: Vec<Request<K>>,
     fate: Result<Served<K::Answer>, Failed>,
     locking: Locking<'_>,
-) {
+) -> Passed {
     let waiting = K::waiting(shared);
     match (fate, locking) {
         (Ok(Served { done, db }), _) => {
@@ -147,6 +161,7 @@ async fn tell<K: Work>(
         }
         (Err(Failed::Locked(_)), Locking::WaitFor(client_id) | Locking::WaitForAll(client_id)) => {
             waiting.go_on_waiting(client_id, group);
+            return Passed::HeldUp;
         }
         (Err(Failed::By(error) | Failed::Locked(error)), _) => {
             for request in group {
@@ -154,6 +169,7 @@ async fn tell<K: Work>(
             }
         }
     }
+    Passed::Through
 }
 
 /// A group that was done, and its session, whose transaction is still open if nothing was written.

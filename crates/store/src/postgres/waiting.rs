@@ -13,7 +13,7 @@ use oyez_domain::ids::ClientId;
 use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
-use super::group::{self, Work};
+use super::group::{self, Passed, Work};
 use super::line::Request;
 use super::options::Options;
 use super::state::Locking;
@@ -125,6 +125,14 @@ impl<K: Work> Waiting<K> {
         group
     }
 
+    /// Closes a line; answers who stood in it.
+    fn close(&self, client_id: &ClientId) -> Vec<Request<K>> {
+        let mut lines = self.lines();
+        let line = lines.of.remove(client_id).unwrap_or_default();
+        lines.requests -= line.len();
+        line.into()
+    }
+
     /// Waits for this, and tells those in line whose time is over meanwhile.
     async fn meanwhile<T>(
         &self,
@@ -207,7 +215,7 @@ impl<K: Work> SeenTo<K> {
         let waiting = K::waiting(shared);
         let of = (&shared.options, client_id);
         loop {
-            let _door = waiting.meanwhile(of, shared.doors.enter(client_id)).await;
+            let door = waiting.meanwhile(of, shared.doors.enter(client_id)).await;
             let group = waiting.next(&shared.options, client_id);
             if group.is_empty() {
                 break;
@@ -218,7 +226,16 @@ impl<K: Work> SeenTo<K> {
                 Locking::WaitFor(client_id)
             };
             let done = group::serve_with(shared, group, locking);
-            waiting.meanwhile(of, done).await;
+            if waiting.meanwhile(of, done).await == Passed::HeldUp {
+                continue;
+            }
+            // Nobody is in the way any more: those who came meanwhile go with other TPPs' again, and all who come later.
+            let rest = waiting.close(client_id);
+            drop(door);
+            if !rest.is_empty() {
+                group::serve(shared, rest).await;
+            }
+            break;
         }
         self.is_over = true;
     }

@@ -320,6 +320,23 @@ async fn one_request_of_a_group_that_takes_too_long_fails_alone() {
 
 // I-01
 #[tokio::test]
+async fn a_turn_that_nobody_gives_back_holds_up_nobody_for_long() {
+    let scene = scene(Options::default(), &["turn-a", "turn-b"]).await;
+    let wanted = [client("turn-a")].into_iter().collect();
+    let kept = scene.ledger.shared.turns.take(wanted).await;
+    assert!(kept.is_some());
+    let both = scene.ask(Manner::Well, &["turn-a", "turn-b"]);
+    answer(both).await.unwrap();
+    let holding = scene.hold("turn-a").await;
+    let waits = scene.ask(Manner::Well, &["turn-a"]);
+    scene.until_waiting(1).await;
+    drop(holding);
+    answer(waits).await.unwrap();
+    drop(kept);
+}
+
+// I-01
+#[tokio::test]
 async fn few_may_take_long_at_once_and_the_others_are_told_soon() {
     let doors = Arc::new(Doors::of(8, Duration::from_millis(20)));
     let some = [doors.leisure_now().unwrap(), doors.leisure_now().unwrap()];
