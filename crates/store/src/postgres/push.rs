@@ -284,8 +284,8 @@ fn choose(
 ) -> Result<Chosen, Error> {
     let keys: Vec<Key> = candidates.iter().map(Candidate::key).collect();
     let rows_max = usize::try_from(ask.rows_max()).unwrap_or(usize::MAX);
-    let beyond = candidates.last().filter(|_| keys.len() >= rows_max);
-    let beyond = beyond.and_then(|last| last.row.push_at);
+    let last = candidates.last().and_then(|last| last.row.push_at);
+    let beyond = last.filter(|last| keys.len() >= rows_max || *last > ask.now);
     let candidates = work::with_turns(candidates, turns, |row| row.push_at);
     changes.take_in(candidates.iter().map(|it| it.row.clone()));
     let events_max = match order {
@@ -356,22 +356,27 @@ fn next_at(
     Ok(next)
 }
 
-// In the TPP's own order, where it has one: $4 is the deployment's.
+// In the TPP's own order, where it has one: $4 is the deployment's. Of what is not due, and mostly in flight, the first alone.
 pub(super) const FIRST_PUSHED: &str = candidates!(
     "unnest($1::bigint[], $2::bigint[], $3::bigint[], $5::bigint[]) WITH ORDINALITY a (tpp, rows_max, before, now, nth)
         JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
         JOIN tpps t ON t.tpp = ANY (ARRAY[a.tpp])
         CROSS JOIN LATERAL (
-            (SELECT d.* FROM outstanding d
-                WHERE d.tpp = a.tpp AND d.push_at >= q.push_from AND d.position < a.before
-                    AND NOT CASE t.own_order WHEN 1 THEN true WHEN 2 THEN false ELSE $4::boolean END
-                ORDER BY d.push_at, d.position LIMIT a.rows_max)
+            (SELECT d.* FROM (
+                    (SELECT d.*, ARRAY[d.tpp] AS read FROM outstanding d
+                        WHERE d.tpp = a.tpp AND d.push_at >= q.push_from AND d.push_at <= a.now AND d.position < a.before
+                        ORDER BY d.push_at, d.position LIMIT a.rows_max)
+                    UNION ALL
+                    (SELECT d.*, '{}'::bigint[] FROM outstanding d
+                        WHERE d.tpp = a.tpp AND d.push_at >= q.push_from AND d.push_at > a.now AND d.position < a.before
+                        ORDER BY d.push_at, d.position LIMIT 1)) d
+                WHERE NOT CASE t.own_order WHEN 1 THEN true WHEN 2 THEN false ELSE $4::boolean END
+                LIMIT a.rows_max)
             UNION ALL
-            (SELECT d.* FROM outstanding d
+            (SELECT d.*, ARRAY[d.tpp] FROM outstanding d
                 WHERE d.tpp = a.tpp AND d.position >= q.first_position AND d.position < a.before
                     AND CASE t.own_order WHEN 1 THEN true WHEN 2 THEN false ELSE $4::boolean END
                 ORDER BY d.position LIMIT 2)) o",
-    "(o.push_at <= a.now OR CASE t.own_order WHEN 1 THEN true WHEN 2 THEN false ELSE $4::boolean END)",
     "CASE t.own_order WHEN 1 THEN o.position WHEN 2 THEN o.push_at
         ELSE CASE WHEN $4::boolean THEN o.position ELSE o.push_at END END, o.position"
 );
@@ -379,13 +384,12 @@ pub(super) const FIRST_PUSHED: &str = candidates!(
 pub(super) const TURNS: &str = candidates!(
     concat!(
         "(VALUES (1::bigint)) a (nth) CROSS JOIN LATERAL (
-            SELECT d.* FROM (",
+            SELECT d.*, ARRAY[d.tpp] AS read FROM (",
         clock::walk_but_for_it!("d.push_at", ""),
         ") d WHERE ",
         clock::turns_but_for_it!("d.push_at"),
         ") o"
     ),
-    "true",
     "o.push_at, o.position"
 );
 

@@ -166,24 +166,20 @@ pub(super) async fn failed(
 }
 
 /// A statement for candidates: the columns of [`Candidate::read`] of what `$from` calls `a.nth` and `o`, in an order. The bytes
-/// are most of what there is to read, so only those that may be `$due` come with them.
+/// are most of what there is to read: only those that may be due have their TPP in `o.read` and come with them.
 macro_rules! candidates {
-    ($from:expr, $due:literal, $order:literal) => {
+    ($from:expr, $order:literal) => {
         concat!(
             "SELECT a.nth - 1, ",
             $crate::postgres::open::open_columns!("o"),
-            ", s.jws, CASE WHEN s.jws IS NULL AND ",
-            $due,
-            " THEN (
-                SELECT e.notice FROM events e WHERE e.tpp = ANY (ARRAY[o.tpp]) AND e.jti = o.jti
+            ", s.jws, CASE WHEN s.jws IS NULL THEN (
+                SELECT e.notice FROM events e WHERE e.tpp = ANY (o.read) AND e.jti = o.jti
                 ORDER BY e.tpp LIMIT 1) END
             FROM ",
             $from,
             " LEFT JOIN LATERAL (
-                SELECT s.jws FROM sets s WHERE s.tpp = ANY (ARRAY[o.tpp]) AND s.jti = o.jti AND ",
+                SELECT s.jws FROM sets s WHERE s.tpp = ANY (o.read) AND s.jti = o.jti AND ",
             $crate::postgres::keys::may_be_sent!("s"),
-            " AND ",
-            $due,
             ") s ON true
             ORDER BY a.nth, ",
             $order

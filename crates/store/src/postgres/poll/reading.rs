@@ -138,7 +138,8 @@ pub(in crate::postgres) const FIRST_DUE: &str = candidates!(
     "unnest($1::bigint[], $2::integer[], $3::bigint[], $6::bigint[]) WITH ORDINALITY a (tpp, families, rows_max, now, nth)
         JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
         CROSS JOIN LATERAL (
-            SELECT d.* FROM generate_series(0, 3) f (family)
+            SELECT d.*, CASE WHEN d.due_at <= a.now THEN ARRAY[d.tpp] ELSE '{}'::bigint[] END AS read
+            FROM generate_series(0, 3) f (family)
                 CROSS JOIN LATERAL (
                     SELECT d.* FROM outstanding d
                     WHERE d.tpp = a.tpp AND d.family = f.family::smallint AND d.due_at >= q.due_from[f.family + 1]
@@ -146,7 +147,6 @@ pub(in crate::postgres) const FIRST_DUE: &str = candidates!(
                     ORDER BY d.due_at, d.position LIMIT a.rows_max) d
             WHERE a.families >> f.family & 1 = 1
             ORDER BY d.due_at, d.position LIMIT a.rows_max) o",
-    "o.due_at <= a.now",
     "o.due_at, o.position"
 );
 
@@ -154,18 +154,17 @@ pub(in crate::postgres) const OLDEST: &str = candidates!(
     "unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY a (tpp, rows_max, nth)
         JOIN queues q ON q.tpp = ANY (ARRAY[a.tpp])
         CROSS JOIN LATERAL (
-            SELECT d.* FROM outstanding d
+            SELECT d.*, ARRAY[d.tpp] AS read FROM outstanding d
             WHERE d.tpp = a.tpp AND d.position >= q.first_position
                 AND (d.tpp, d.jti) NOT IN (SELECT * FROM unnest($3::bigint[], $4::uuid[]))
             ORDER BY d.position LIMIT a.rows_max) o",
-    "true",
     "o.position"
 );
 
 pub(in crate::postgres) const TURNS: &str = candidates!(
     concat!(
         "(VALUES (1::bigint)) a (nth) CROSS JOIN LATERAL (
-            SELECT d.* FROM generate_series(0, 3) f (family) CROSS JOIN LATERAL (",
+            SELECT d.*, ARRAY[d.tpp] AS read FROM generate_series(0, 3) f (family) CROSS JOIN LATERAL (",
         clock::walk_but_for_it!("d.due_at", " AND d.family = f.family::smallint"),
         ") d
             WHERE $5::integer >> f.family & 1 = 1
@@ -173,6 +172,5 @@ pub(in crate::postgres) const TURNS: &str = candidates!(
         clock::turns_but_for_it!("d.due_at"),
         ") o"
     ),
-    "true",
     "o.due_at, o.position"
 );
