@@ -167,7 +167,7 @@ const FORGET_OLD: &str = "
         ORDER BY n.node_id FOR UPDATE OF n SKIP LOCKED)
     DELETE FROM nodes n USING old o WHERE n.node_id = o.node_id";
 
-const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+pub(super) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 const JUDGE: &str = "
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,

@@ -342,7 +342,7 @@ async fn what_takes_long_waits_for_leave_without_any_lock_and_is_done_then() {
     let others = [doors.leisure_now().unwrap(), doors.leisure_now().unwrap()];
     let ledger = Arc::clone(&scene.ledger);
     let long = runtime().spawn(async move {
-        let work = ledger.change(client("leave"), (), |unit, ()| {
+        let work = ledger.change((client("leave"), DAWN), (), |unit, (), _| {
             Box::pin(async {
                 unit.rows(LOCK_BY_NAME, &[&"leave"]).await?;
                 unit.take_its_time().await
