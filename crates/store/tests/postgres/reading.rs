@@ -89,4 +89,20 @@ mod slow {
         assert_eq!(listed(&ledger).await.unwrap(), 1);
         ledger.close().await.unwrap();
     }
+
+    // I-03
+    #[tokio::test]
+    async fn a_standby_that_stayed_behind_when_another_was_promoted_is_asked_nothing() {
+        let mut old = Cluster::start(Durability::None);
+        let new = old.standby();
+        let left_behind = old.standby();
+        old.kill();
+        new.promote();
+        new.set("synchronous_standby_names", "");
+        let ledger = reader(&new, &left_behind, Duration::from_secs(3600)).await;
+        let (acme, jtis) = (subscriber(&ledger, "acme").await, Jtis::from(1));
+        accept(&ledger, &acme, &jtis).await.unwrap();
+        assert_eq!(listed(&ledger).await.unwrap(), 1);
+        ledger.close().await.unwrap();
+    }
 }
