@@ -94,15 +94,24 @@ mod slow {
     #[tokio::test]
     async fn a_standby_that_stayed_behind_when_another_was_promoted_is_asked_nothing() {
         let mut old = Cluster::start(Durability::None);
-        let new = old.standby();
-        let left_behind = old.standby();
+        let (new, left_behind) = (old.standby(), old.standby());
+        let hour = Duration::from_secs(3600);
+        let ledger = reader(&old, &left_behind, hour).await;
+        let (acme, jtis) = (subscriber(&ledger, "acme").await, Jtis::from(1));
+        accept(&ledger, &acme, &jtis).await.unwrap();
+        for standby in [&new, &left_behind] {
+            until("it follows", async || {
+                standby.ask("SELECT count(*) FROM events") == "1"
+            })
+            .await;
+        }
+        ledger.close().await.unwrap();
         old.kill();
         new.promote();
         new.set("synchronous_standby_names", "");
-        let ledger = reader(&new, &left_behind, Duration::from_secs(3600)).await;
-        let (acme, jtis) = (subscriber(&ledger, "acme").await, Jtis::from(1));
+        let ledger = reader(&new, &left_behind, hour).await;
         accept(&ledger, &acme, &jtis).await.unwrap();
-        assert_eq!(listed(&ledger).await.unwrap(), 1);
+        assert_eq!(listed(&ledger).await.unwrap(), 2);
         ledger.close().await.unwrap();
     }
 }
