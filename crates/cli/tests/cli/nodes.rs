@@ -10,6 +10,7 @@ mod crowd;
 mod failover;
 mod outages;
 mod pause;
+mod publishing;
 mod rates;
 mod sharing;
 mod silence;
@@ -66,6 +67,13 @@ impl Nodes {
     pub(crate) fn kill(&mut self, node: usize) {
         drop(self.servers[node].take().expect("it runs"));
         self.lead();
+    }
+
+    /// In good order: nobody is led to it any more.
+    pub(crate) fn leave(&mut self, node: usize) {
+        let server = self.servers[node].take().expect("it runs");
+        self.lead();
+        assert_eq!(block_in_place(|| server.stop()), 0);
     }
 
     /// It stands still: nobody is led to it.

@@ -9,19 +9,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use oyez_domain::ids::Jti;
-use oyez_outbound::Method;
-use oyez_testkit::colleague::Colleague;
 use oyez_testkit::endpoint::{Behaviour, Endpoint, Manner};
 use oyez_testkit::jws;
 use oyez_testkit::tpp::Caller;
 use serde_json::{Value, json};
-use tokio::task::{JoinHandle, block_in_place};
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::task::block_in_place;
+use tokio::time::Instant;
 
+use super::Nodes;
+use super::publishing::{Published, Publishing, inbox};
 use super::sharing::{owned, until};
-use super::{Nodes, PATIENCE};
-use crate::house::{self, EVENTS, House, NOTIFICATIONS};
+use crate::house::{self, EVENTS, House};
 
 /// `./test --quick` leaves these out.
 mod slow {
@@ -37,12 +35,8 @@ mod slow {
         let mut nodes = Nodes::start(&mut house, &[""]).await;
         let endpoint = Endpoint::start(&house.site().authority.server(&[])).await;
         endpoint.behave_otherwise(some_refused_once());
-        for tpp in 0..TPPS {
-            let url = format!("https://{}{}", endpoint.address(), inbox(tpp));
-            house.pushed_at(&name(tpp), &url, &json!({})).await;
-        }
         let polling = house.subscriber("polling").await;
-        let work = Work::start(&house);
+        let publishing = Publishing::start(&house, &endpoint, TPPS).await;
         let shifts = [shifted("+300s"), shifted("-300s")];
         for (shift, said) in shifts.iter().zip(["s ahead of the", "s behind the"]) {
             let checked = block_in_place(|| house.command(shift, "check -c oyez.toml"));
@@ -63,8 +57,7 @@ mod slow {
             nodes.start_one(&house, node);
             until(&house, &nodes, "it has its share again", shared).await;
         }
-        let published = work.stop().await;
-        drain(&house).await;
+        let published = publishing.stop(&house).await;
         check_arrivals(&endpoint, &published, undisturbed_until);
         check_moments(&endpoint, &house);
         check_ends(&house, &published).await;
@@ -118,75 +111,6 @@ async fn poll(house: &House, nodes: &Nodes, tpp: &Caller, node: usize, body: &Va
 /// What the time is, for those who are right.
 fn now(tpp: &Caller) -> i64 {
     tpp.token().claims()["iat"].as_i64().unwrap()
-}
-
-/// Who publishes all the time, whoever dies.
-struct Work {
-    stop: CancellationToken,
-    publishing: JoinHandle<BTreeMap<Jti, Published>>,
-}
-
-/// An event that was accepted.
-struct Published {
-    tpp: usize,
-    at: Instant,
-}
-
-impl Work {
-    fn start(house: &House) -> Self {
-        let stop = CancellationToken::new();
-        let (stopped, publisher) = (stop.clone(), house.colleague("publisher"));
-        let publishing = tokio::spawn(async move {
-            let mut published = BTreeMap::new();
-            for round in 0.. {
-                for tpp in 0..TPPS {
-                    let jti = publish(&publisher, tpp, round).await;
-                    let at = Instant::now();
-                    published.insert(jti, Published { tpp, at });
-                }
-                if stopped.is_cancelled() {
-                    break;
-                }
-                sleep(PAUSE).await;
-            }
-            published
-        });
-        Self { stop, publishing }
-    }
-
-    async fn stop(self) -> BTreeMap<Jti, Published> {
-        self.stop.cancel();
-        self.publishing.await.unwrap()
-    }
-}
-
-/// Until it is taken: a server may die meanwhile.
-async fn publish(publisher: &Colleague, tpp: usize, round: usize) -> Jti {
-    let item = house::item(&name(tpp), "r-1", &format!("{tpp}-{round}"));
-    let began = Instant::now();
-    loop {
-        let answer = publisher.try_send(Method::POST, "/v1/events", Some(&item));
-        if let Ok(answer) = answer.await
-            && answer.status == 200
-        {
-            let jti = answer.json()["outcomes"][0]["jti"].clone();
-            return jti.as_str().unwrap().parse().unwrap();
-        }
-        assert!(began.elapsed() < PATIENCE, "nobody takes an event");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn drain(house: &House) {
-    let viewer = house.colleague("viewer");
-    let begun = Instant::now();
-    for tpp in 0..TPPS {
-        let path = format!("/v1/tpps/{}", name(tpp));
-        while viewer.get(&path).await.json()["counts"]["outstanding"] != 0 {
-            assert!(begun.elapsed() < PATIENCE, "{}", house.log());
-            sleep(Duration::from_millis(100)).await;
-        }
-    }
 }
 
 /// Everything came soon; what was refused came again after its step; and while nobody died nothing came once more.
@@ -281,14 +205,6 @@ fn library() -> PathBuf {
     found.expect("this test needs Debian's package libfaketime, which `./test` installs")
 }
 
-fn name(tpp: usize) -> String {
-    format!("tpp-{tpp}")
-}
-
-fn inbox(tpp: usize) -> String {
-    format!("/{}{NOTIFICATIONS}", name(tpp))
-}
-
 const VARIABLES: [(&str, &str); 6] = [
     ("OYEZ_STORE__TAKEOVER", "3s"),
     ("OYEZ_POLLING__REDELIVERY_DELAY", "2s"),
@@ -303,7 +219,6 @@ const AHEAD: usize = 1;
 const BEHIND: usize = 2;
 /// Two for each node.
 const TPPS: usize = 6;
-const PAUSE: Duration = Duration::from_millis(100);
 /// As configured.
 const TAKE_OVER: Duration = Duration::from_secs(3);
 const REDELIVERY: Duration = Duration::from_secs(2);
