@@ -39,7 +39,7 @@ impl Housekeeping {
         }
     }
 
-    /// Leases and what is past its time go by the ledger's clock, acceptance and retries by this machine's.
+    /// The ledger goes by its own clock; what this process says to others, and whom it believes, goes by this machine's.
     async fn compare_clocks(&self) {
         let before = self.clock.now();
         match self.store.shared_clock().await {

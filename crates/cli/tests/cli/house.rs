@@ -35,7 +35,7 @@ pub(crate) struct House {
     /// Where its internal API is called, if it has several servers.
     internal_at: Option<String>,
     /// Where its ledger lives, if that is not in a file. It goes after the server.
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// A process that serves.
@@ -83,7 +83,7 @@ impl House {
             world: &[],
             server: None,
             internal_at: None,
-            _database: None,
+            database: None,
         }
     }
 
@@ -98,7 +98,7 @@ impl House {
         ];
         let variables: Vec<_> = variables.iter().copied().chain(shared).collect();
         let mut house = Self::new(&variables);
-        house._database = Some(database);
+        house.database = Some(database);
         house
     }
 
@@ -180,6 +180,29 @@ impl House {
             .stderr(log.unwrap())
             .spawn()
             .unwrap()
+    }
+
+    /// The sessions that servers have in a shared ledger, by their numbers there. What a server that was killed had sent is done
+    /// all the same, as long as its session is there.
+    pub(crate) async fn sessions(&self) -> Vec<String> {
+        match &self.database {
+            Some(database) => database.ask(SESSIONS).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// What a command of `oyez` says beside the configuration, in a shell that does something first.
+    pub(crate) fn command(&self, preparation: &str, words: &str) -> String {
+        let said = Command::new("sh")
+            .args(["-c", &format!("{preparation}\nexec \"$0\" {words}")])
+            .arg(env!("CARGO_BIN_EXE_oyez"))
+            .current_dir(self.desk.path("bank"))
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .envs(self.variables.iter().cloned())
+            .output()
+            .unwrap();
+        String::from_utf8(said.stdout).unwrap()
     }
 
     /// SIGKILL, now.
@@ -377,6 +400,9 @@ fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Timestamp::from_unix_ms(i64::try_from(since.as_millis()).unwrap())
 }
+
+const SESSIONS: &str = "
+    SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'oyez %'";
 
 /// Root there, and nobody outside of it.
 const WORLD: [&str; 3] = ["unshare", "-Urm", "--"];

@@ -43,6 +43,8 @@ pub(crate) struct Campaign {
     /// Events of each TPP that were audited already.
     audited: BTreeMap<usize, u64>,
     pub(crate) kills: Vec<Instant>,
+    /// The sessions of servers that were killed.
+    of_the_dead: Vec<String>,
 }
 
 impl Campaign {
@@ -60,6 +62,7 @@ impl Campaign {
             habits,
             books: Arc::default(),
             kills: Vec::new(),
+            of_the_dead: Vec::new(),
         }
     }
 
@@ -93,6 +96,24 @@ impl Campaign {
             stillborn.kill().unwrap();
             stillborn.wait().unwrap();
             self.kills.push(Instant::now());
+        }
+        self.of_the_dead = self.house.sessions().await;
+    }
+
+    /// Waits until nothing that a dead server had sent is still to be done: a shared ledger learns of its death by and by, and
+    /// then no more becomes true of what was not answered.
+    async fn bury(&self) {
+        let begun = Instant::now();
+        while !self.of_the_dead.is_empty() {
+            let there = self.house.sessions().await;
+            if !self.of_the_dead.iter().any(|dead| there.contains(dead)) {
+                return;
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "a dead server's session goes on"
+            );
+            sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -153,6 +174,7 @@ impl Campaign {
 /// What the server says after it was started again, held against the books.
 impl Campaign {
     pub(crate) async fn audit(&mut self, dice: &mut Dice) {
+        self.bury().await;
         self.audit_registration().await;
         let viewer = self.house.colleague("viewer");
         for (tpp, audited) in self.audited.clone() {

@@ -1,14 +1,16 @@
 //! Several servers of one bank over one ledger, behind a balancer each for TPPs and for the bank's own; and what breaks there.
 //!
 //! `churn` kills and restarts them, `outages` take the database away, `failover` has a standby take over, `pause` has one
-//! of them stand still, `silence` has them not hear from each other, `sharing` and `rates` look at how they divide their work and what
+//! of them stand still, `clocks` sets theirs minutes apart, `silence` has them not hear from each other, `sharing` and `rates` look at how they divide their work and what
 //! TPPs may ask for.
 
 mod churn;
+mod clocks;
 mod crowd;
 mod failover;
 mod outages;
 mod pause;
+mod publishing;
 mod rates;
 mod sharing;
 mod silence;
@@ -65,6 +67,13 @@ impl Nodes {
     pub(crate) fn kill(&mut self, node: usize) {
         drop(self.servers[node].take().expect("it runs"));
         self.lead();
+    }
+
+    /// In good order: nobody is led to it any more.
+    pub(crate) fn leave(&mut self, node: usize) {
+        let server = self.servers[node].take().expect("it runs");
+        self.lead();
+        assert_eq!(block_in_place(|| server.stop()), 0);
     }
 
     /// It stands still: nobody is led to it.

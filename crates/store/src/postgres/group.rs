@@ -10,6 +10,7 @@
 //! What one request does wrong, or slowly, is its own fault: then each request of the group is done again alone.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::Arc;
 
 use oyez_domain::ids::ClientId;
@@ -115,8 +116,9 @@ pub(super) async fn serve_with<K: Work>(
         Err(Failed::By(error)) if group.len() > 1 && may_be_ones(error) => error.clone(),
         _ => return tell(shared, group, fate, locking).await,
     };
-    let (mut too_slow, mut passed) = (0, Passed::Through);
-    for request in group {
+    let mut too_slow = 0;
+    let mut left = group.into_iter();
+    while let Some(request) = left.next() {
         if too_slow > TOO_SLOW_MAX {
             request.answer(Err(faulty.clone()));
             continue;
@@ -125,11 +127,15 @@ pub(super) async fn serve_with<K: Work>(
         if matches!(fate, Err(Failed::By(Error::TimedOut { .. }))) {
             too_slow += 1;
         }
-        if tell(shared, vec![request], fate, locking).await == Passed::HeldUp {
-            passed = Passed::HeldUp;
+        if let (Err(Failed::Locked(_)), Some(client_id)) = (&fate, locking.awaited()) {
+            // Those behind it wait for the same lock: they go back together, in their order.
+            let back = iter::once(request).chain(left).collect();
+            K::waiting(shared).go_on_waiting(client_id, back);
+            return Passed::HeldUp;
         }
+        tell(shared, vec![request], fate, locking).await;
     }
-    passed
+    Passed::Through
 }
 
 /// Whether a group had the lock that it waited for.
@@ -149,7 +155,7 @@ async fn tell<K: Work>(
     locking: Locking<'_>,
 ) -> Passed {
     let waiting = K::waiting(shared);
-    match (fate, locking) {
+    match (fate, locking.awaited()) {
         (Ok(Served { done, db }), _) => {
             for (request, done) in group.into_iter().zip(done) {
                 match done {
@@ -159,7 +165,7 @@ async fn tell<K: Work>(
             }
             db.roll_back().await;
         }
-        (Err(Failed::Locked(_)), Locking::WaitFor(client_id) | Locking::WaitForAll(client_id)) => {
+        (Err(Failed::Locked(_)), Some(client_id)) => {
             waiting.go_on_waiting(client_id, group);
             return Passed::HeldUp;
         }

@@ -1,4 +1,5 @@
-//! Nodes that start beside a busy one get their share of its lanes, and nothing is pushed twice for that.
+//! Nodes that start beside a busy one get their share of its lanes, and nothing is pushed twice for that; whether what there is
+//! to do has come before or keeps coming.
 
 use std::time::Duration;
 
@@ -6,8 +7,9 @@ use oyez_testkit::endpoint::{Behaviour, Endpoint};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use super::publishing::{Publishing, inbox, name};
 use super::{Nodes, PATIENCE};
-use crate::house::{self, House, NOTIFICATIONS};
+use crate::house::{self, House};
 
 /// `./test --quick` leaves these out.
 mod slow {
@@ -57,13 +59,42 @@ mod slow {
         }
         nodes.stop();
     }
+
+    // D-05, D-08, D-09
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn while_events_keep_coming_nodes_that_join_and_leave_share_the_lanes_and_nothing_is_pushed_twice()
+     {
+        let mut house = House::on_postgres(&VARIABLES).await;
+        let mut nodes = Nodes::start(&mut house, &[""]).await;
+        let endpoint = Endpoint::start(&house.site().authority.server(&[])).await;
+        endpoint.behave_otherwise(Behaviour::accept());
+        let publishing = Publishing::start(&house, &endpoint, TPPS).await;
+        until(&house, &nodes, "one has them all", |owned| owned == [TPPS]).await;
+        nodes.start_another(&house, "");
+        nodes.start_another(&house, "");
+        let thirds = |owned: &[usize]| owned == [3, 3, 4];
+        until(&house, &nodes, "each has its share", thirds).await;
+        let at_rest = Instant::now();
+        while at_rest.elapsed() < Duration::from_secs(3) {
+            assert!(thirds(&owned(&house, &nodes).await));
+            sleep(Duration::from_millis(200)).await;
+        }
+        nodes.leave(0);
+        let halves = |owned: &[usize]| owned == [5, 5];
+        until(&house, &nodes, "the others have its lanes", halves).await;
+        let published = publishing.stop(&house).await;
+        for (jti, event) in &published {
+            assert_eq!(endpoint.inbox(&inbox(event.tpp)).of(jti).len(), 1, "{jti}");
+        }
+        nodes.stop();
+    }
 }
 
 /// How many lanes each node has, the fewest first.
-async fn owned(house: &House, nodes: &Nodes) -> Vec<usize> {
+pub(super) async fn owned(house: &House, nodes: &Nodes) -> Vec<usize> {
     let mut owned = Vec::new();
-    for node in 0..nodes.running() {
-        let viewer = house.colleague_at(nodes.server(node).address("internal"), "viewer");
+    for server in nodes.servers.iter().flatten() {
+        let viewer = house.colleague_at(server.address("internal"), "viewer");
         let metrics = viewer.get("/metrics").await;
         let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
         let gauge = metrics
@@ -75,7 +106,12 @@ async fn owned(house: &House, nodes: &Nodes) -> Vec<usize> {
     owned
 }
 
-async fn until(house: &House, nodes: &Nodes, what: &str, is_so: impl Fn(&[usize]) -> bool) {
+pub(super) async fn until(
+    house: &House,
+    nodes: &Nodes,
+    what: &str,
+    is_so: impl Fn(&[usize]) -> bool,
+) {
     let begun = Instant::now();
     loop {
         let owned = owned(house, nodes).await;
@@ -100,14 +136,6 @@ async fn publish(house: &House) {
             assert_eq!(answer.status, 200, "{answer:?}");
         }
     }
-}
-
-fn name(tpp: usize) -> String {
-    format!("tpp-{tpp}")
-}
-
-fn inbox(tpp: usize) -> String {
-    format!("/{}{NOTIFICATIONS}", name(tpp))
 }
 
 const VARIABLES: [(&str, &str); 3] = [
