@@ -22,7 +22,9 @@ pub(crate) async fn run(wish: &Value) -> Outcome<()> {
     let max_events = wish["max_events"]
         .as_u64()
         .and_then(|it| usize::try_from(it).ok());
+    let interval = wish["interval_s"].as_u64().map(Duration::from_secs);
     let options = SsfPollerOptions {
+        interval: interval.unwrap_or(defaults.interval),
         long_polling_hold: hold,
         max_events: max_events.unwrap_or(defaults.max_events),
         transmitter: Some(text(wish, "issuer")?.to_owned()),

@@ -254,7 +254,12 @@ impl House {
 
     /// A TPP that the bank knows, subscribed to everything, and polling.
     pub(crate) async fn subscriber(&self, client_id: &str) -> Caller {
-        let caller = self.tpp(client_id).await;
+        self.subscriber_with(client_id, &json!({})).await
+    }
+
+    /// The same, treated otherwise than the rest.
+    pub(crate) async fn subscriber_with(&self, client_id: &str, overrides: &Value) -> Caller {
+        let caller = self.tpp_with(client_id, overrides).await;
         subscribe(&caller, &json!({ "Version": "4.0" })).await;
         caller
     }

@@ -1,0 +1,131 @@
+//! Against parts that nobody here wrote: a receiver and a transmitter of OpenID Shared Signals, the JOSE libraries of other
+//! languages, OpenSSL's certificates. And an application that embeds the library, as its example does.
+
+mod easyssf;
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::{PATIENCE, Running};
+use crate::bank::Desk;
+
+/// A program of somebody else's that says a line of JSON at a time. Dropped, it is killed.
+struct Peer {
+    desk: Desk,
+    running: Running,
+}
+
+impl Peer {
+    /// Starts it on a desk of its own, which has these files.
+    fn start(program: &Path, words: &[&str], files: &[(&str, String)]) -> Self {
+        let desk = Desk::empty();
+        for (name, text) in files {
+            desk.write(name, text);
+        }
+        let file = |name| File::create(desk.path(name)).unwrap();
+        let child = Command::new(program)
+            .args(words)
+            .current_dir(desk.path(""))
+            .stdin(Stdio::null())
+            .stdout(file(SAID))
+            .stderr(file(COMPLAINED))
+            .spawn();
+        let running = Running(child.unwrap());
+        Self { desk, running }
+    }
+
+    /// easyssf in one of its roles, told what to do.
+    fn easyssf(role: &str, wish: &Value, files: &[(&str, String)]) -> Self {
+        let program = installed("OYEZ_TEST_EASYSSF", "debug/easyssf-peer");
+        let mut files = files.to_vec();
+        files.push(("wish.json", wish.to_string()));
+        Self::start(&program, &[role, "wish.json"], &files)
+    }
+
+    /// The lines that it said so far, whole ones.
+    fn said(&self) -> Vec<Value> {
+        let text = self.desk.read(SAID);
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole.lines().map(serde_json::from_str);
+        lines.map(Result::unwrap).collect()
+    }
+
+    /// Waits until it has said something that there is an answer to.
+    async fn until<T>(&self, what: &str, look: impl Fn(&[Value]) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.said();
+            if let Some(found) = look(&said) {
+                return found;
+            }
+            let complaint = self.desk.read(COMPLAINED);
+            assert!(
+                Instant::now() < deadline,
+                "not so: {what}\n{said:#?}\n{complaint}"
+            );
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Waits until it has said this many lines with this member; their values.
+    async fn until_said(&self, member: &str, count: usize) -> Vec<Value> {
+        let what = format!("it said `{member}` {count} times");
+        let enough = |said: &[Value]| Some(values(said, member)).filter(|it| it.len() >= count);
+        self.until(&what, enough).await
+    }
+
+    /// Waits until it ends of itself, well; all that it said.
+    fn ended(mut self) -> Vec<Value> {
+        let status = self.running.0.wait().unwrap();
+        let complaint = self.desk.read(COMPLAINED);
+        assert!(status.success(), "{complaint}");
+        self.said()
+    }
+}
+
+/// What lines say under this name.
+fn values(said: &[Value], member: &str) -> Vec<Value> {
+    let values = said.iter().filter_map(|line| line.get(member));
+    values.cloned().collect()
+}
+
+/// What a script answers to a document.
+fn asked(mut script: Command, document: &Value) -> Value {
+    let child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = child.unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(document.to_string().as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{script:?}: {}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A script of `tests/interop`.
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/interop")
+        .join(name)
+}
+
+/// Where `variable` says, else in the target folder: `./test` puts it there.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is told where its tools are"
+)]
+pub(super) fn installed(variable: &str, default: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let default = target.join(default);
+    let path = std::env::var_os(variable).map_or(default, PathBuf::from);
+    assert!(path.exists(), "{} is not there: run ./test", path.display());
+    path
+}
+
+const SAID: &str = "said";
+const COMPLAINED: &str = "complained";
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(10);
