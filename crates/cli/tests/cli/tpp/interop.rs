@@ -2,6 +2,9 @@
 //! languages, OpenSSL's certificates. And an application that embeds the library, as its example does.
 
 mod easyssf;
+mod example;
+mod libraries;
+mod openssl;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -77,6 +80,23 @@ impl Peer {
         let what = format!("it said `{member}` {count} times");
         let enough = |said: &[Value]| Some(values(said, member)).filter(|it| it.len() >= count);
         self.until(&what, enough).await
+    }
+
+    /// Waits for a line with this in it; what follows there.
+    async fn until_told(&self, words: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.desk.read(SAID);
+            let mut lines = text
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'));
+            if let Some(rest) = lines.find_map(|line| line.split_once(words)) {
+                return rest.1.trim_end().to_owned();
+            }
+            let complaint = self.desk.read(COMPLAINED);
+            assert!(Instant::now() < deadline, "no {words}: {text}\n{complaint}");
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Waits until it ends of itself, well; all that it said.

@@ -9,9 +9,7 @@ use oyez_testkit::tpp::Caller;
 use oyez_tpp::{HeaderMap, header};
 use serde_json::{Value, json};
 
-use super::super::{
-    Firm, PATIENCE, is_acknowledged, issuer, publish, quick_house, until_file,
-};
+use super::super::{Firm, PATIENCE, is_acknowledged, issuer, publish, quick_house, until_file};
 use super::{LOOK_AGAIN, Peer, values};
 use crate::house::{EVENTS, House, NOTIFICATIONS};
 
@@ -45,7 +43,10 @@ async fn bank_and_customer() -> (House, Caller) {
 }
 
 fn jtis(claims: &[Value]) -> BTreeSet<&str> {
-    claims.iter().map(|it| it["jti"].as_str().unwrap()).collect()
+    claims
+        .iter()
+        .map(|it| it["jti"].as_str().unwrap())
+        .collect()
 }
 
 // P-13, P-01, P-02, P-05, T-07, T-08
@@ -236,12 +237,36 @@ fn of_the_transmitter() -> [(&'static str, Value, Option<&'static str>); 8] {
     [
         ("as RFC 8417 has it", one(json!({})), None),
         ("without a type", one(json!({ "typ": null })), None),
-        ("an event of CAEP", one(json!({ "claims": {} })), Some("invalid_request")),
-        ("RS256", one(json!({ "algorithm": "RS256" })), Some("invalid_request")),
-        ("unsigned", one(json!({ "algorithm": "none" })), Some("invalid_request")),
-        ("an access token", one(json!({ "typ": "at+jwt" })), Some("invalid_request")),
-        ("another key", one(json!({ "kid": "unheard-of" })), Some("invalid_key")),
-        ("for another", one(json!({ "claims": elsewhere })), Some("invalid_audience")),
+        (
+            "an event of CAEP",
+            one(json!({ "claims": {} })),
+            Some("invalid_request"),
+        ),
+        (
+            "RS256",
+            one(json!({ "algorithm": "RS256" })),
+            Some("invalid_request"),
+        ),
+        (
+            "unsigned",
+            one(json!({ "algorithm": "none" })),
+            Some("invalid_request"),
+        ),
+        (
+            "an access token",
+            one(json!({ "typ": "at+jwt" })),
+            Some("invalid_request"),
+        ),
+        (
+            "another key",
+            one(json!({ "kid": "unheard-of" })),
+            Some("invalid_key"),
+        ),
+        (
+            "for another",
+            one(json!({ "claims": elsewhere })),
+            Some("invalid_audience"),
+        ),
     ]
 }
 
@@ -270,10 +295,13 @@ token_endpoint = \"{}\"
 ",
         said[0]["audience"],
         said[0]["issuer"],
-        firm.authorisation.url("/token/easyssf").replace("localhost", "127.0.0.1"),
+        firm.authorisation
+            .url("/token/easyssf")
+            .replace("localhost", "127.0.0.1"),
         at = at[0].as_str().unwrap(),
     );
-    let token = json!({ "access_token": said[0]["token"], "token_type": "Bearer", "expires_in": 300 });
+    let token =
+        json!({ "access_token": said[0]["token"], "token_type": "Bearer", "expires_in": 300 });
     let answer = Behaviour::json(token.to_string());
     firm.authorisation.behave("/token/easyssf", answer);
     firm.desk.write("banks.toml", &bank);
