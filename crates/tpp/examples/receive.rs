@@ -90,7 +90,7 @@ async fn take(notification: Notification) -> Result<(), Declined> {
     let claims = &notification.claims;
     println!("{}: {} of {}", claims.toe, claims.jti, claims.sub);
     for event in &claims.events {
-        println!("    {:?}", event.urn);
+        println!("    {}", event.urn.0);
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ async fn the_axum_application_receives_what_the_bank_of_the_demonstration_pushes
     let (jti, of) = first.split_once(" of ").unwrap();
     assert!(of.contains("/account-access-consents/"), "{first}");
     application
-        .until_told("    \"urn:uk:org:openbanking:events:")
+        .until_told("    urn:uk:org:openbanking:events:")
         .await;
 
     // The bank heard that it was taken.

@@ -60,7 +60,7 @@ async fn all_are_read(house: &House, algorithm: &str, issuer: &str) {
                 version,
             )
             .await;
-        let told = tell_everything(house, &client_id).await;
+        let told = tell_everything(house, &client_id, api).await;
         let poll = json!({ "maxEvents": 100, "returnImmediately": true });
         let events = EVENTS.replace("v4.0", api);
         let polled = caller.post(&events).json(&poll).send().await.json();
@@ -137,10 +137,10 @@ fn judged(
     ]
 }
 
-/// Publishes something of every kind; how many events that makes.
-async fn tell_everything(house: &House, client_id: &str) -> usize {
+/// Publishes something of every kind, of resources of this version; how many events that makes.
+async fn tell_everything(house: &House, client_id: &str, version: &str) -> usize {
     let mut items: Vec<Value> = Vec::new();
-    let mut add = |kind: &str, version: &str, events: Value, more: Value| {
+    let mut add = |kind: &str, events: Value, more: Value| {
         let key = format!("{client_id}-{}", items.len());
         let mut item = json!({
             "tpp": client_id, "events": events, "idempotency_key": key[key.len().saturating_sub(64)..],
@@ -153,9 +153,7 @@ async fn tell_everything(house: &House, client_id: &str) -> usize {
     };
     let plain = json!({});
     for kind in kinds() {
-        for version in ["v3.1", "v4.0"] {
-            add(&kind, version, json!([{ "type": UPDATE }]), plain.clone());
-        }
+        add(&kind, json!([{ "type": UPDATE }]), plain.clone());
     }
     let consent = "account-access-consent";
     for events in [
@@ -165,22 +163,17 @@ async fn tell_everything(house: &House, client_id: &str) -> usize {
         json!([{ "type": UPDATE }, { "type": REVOKED }]),
         json!([{ "type": OWN, "payload": { "note": "Zoë’s “1.5”", "days": 90.5, "more": [null, true, {}] } }]),
     ] {
-        add(consent, "v4.0", events, plain.clone());
+        add(consent, events, plain.clone());
     }
     for reason in REASONS {
         let subject = json!({ "type": "account", "id": "a-1" });
         let linked = json!([{ "type": LINKED, "reason": reason, "subject": subject }]);
-        add(consent, "v3.1", linked, plain.clone());
+        add(consent, linked, plain.clone());
         let linked = json!([{ "type": VRP_LINKED, "reason": reason }]);
-        add("domestic-vrp-consent", "v4.0", linked, plain.clone());
+        add("domestic-vrp-consent", linked, plain.clone());
     }
     let said = json!({ "txn": "t".repeat(128), "toe": 1_700_000_000 });
-    add(
-        "domestic-payment",
-        "v4.0",
-        json!([{ "type": UPDATE }]),
-        said,
-    );
+    add("domestic-payment", json!([{ "type": UPDATE }]), said);
     let publisher = house.colleague("publisher");
     let answer = publisher
         .post("/v1/events", &json!({ "items": items }))
