@@ -50,26 +50,29 @@ impl Peer {
         Self::start(&program, &[role, "wish.json"], &files)
     }
 
-    /// The lines that it said so far, whole ones.
+    /// The lines of JSON that it said so far.
     fn said(&self) -> Vec<Value> {
-        let text = self.desk.read(SAID);
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let lines = whole.lines().map(serde_json::from_str);
-        lines.map(Result::unwrap).collect()
+        lines(&self.whole_lines())
     }
 
-    /// Waits until it has said something that there is an answer to.
-    async fn until<T>(&self, what: &str, look: impl Fn(&[Value]) -> Option<T>) -> T {
+    fn whole_lines(&self) -> String {
+        let mut text = self.desk.read(SAID);
+        text.truncate(text.rfind('\n').unwrap_or(0));
+        text
+    }
+
+    /// Waits until there is an answer to what it has said, in whole lines.
+    async fn until<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let said = self.said();
-            if let Some(found) = look(&said) {
+            let text = self.whole_lines();
+            if let Some(found) = look(&text) {
                 return found;
             }
             let complaint = self.desk.read(COMPLAINED);
             assert!(
                 Instant::now() < deadline,
-                "not so: {what}\n{said:#?}\n{complaint}"
+                "not so: {what}\n{text}\n{complaint}"
             );
             sleep(LOOK_AGAIN).await;
         }
@@ -78,25 +81,18 @@ impl Peer {
     /// Waits until it has said this many lines with this member; their values.
     async fn until_said(&self, member: &str, count: usize) -> Vec<Value> {
         let what = format!("it said `{member}` {count} times");
-        let enough = |said: &[Value]| Some(values(said, member)).filter(|it| it.len() >= count);
+        let enough =
+            |text: &str| Some(values(&lines(text), member)).filter(|values| values.len() >= count);
         self.until(&what, enough).await
     }
 
-    /// Waits for a line with this in it; what follows there.
+    /// Waits for a line with these words in it; what follows them there.
     async fn until_told(&self, words: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let text = self.desk.read(SAID);
-            let mut lines = text
-                .split_inclusive('\n')
-                .filter(|line| line.ends_with('\n'));
-            if let Some(rest) = lines.find_map(|line| line.split_once(words)) {
-                return rest.1.trim_end().to_owned();
-            }
-            let complaint = self.desk.read(COMPLAINED);
-            assert!(Instant::now() < deadline, "no {words}: {text}\n{complaint}");
-            sleep(LOOK_AGAIN).await;
-        }
+        let rest = |text: &str| {
+            let mut told = text.lines().filter_map(|line| line.split_once(words));
+            told.next().map(|(_, rest)| rest.to_owned())
+        };
+        self.until(words, rest).await
     }
 
     /// Waits until it ends of itself, well; all that it said.
@@ -106,6 +102,11 @@ impl Peer {
         assert!(status.success(), "{complaint}");
         self.said()
     }
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    let lines = text.lines().map(serde_json::from_str);
+    lines.map(Result::unwrap).collect()
 }
 
 /// What lines say under this name.

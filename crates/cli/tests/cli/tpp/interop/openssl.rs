@@ -21,7 +21,7 @@ use tokio::net::TcpSocket;
 use super::super::{
     Firm, file_of, is_acknowledged, jtis, publish, quick_house, token_path, until_file,
 };
-use super::{Peer, installed, script, values};
+use super::{Peer, installed, script};
 use crate::bank::Desk;
 use crate::house::{House, NOTIFICATIONS};
 
@@ -69,8 +69,8 @@ async fn a_bank_and_a_tpp_meet_with_certificates_of_openssl() {
     let records = firm.until_records("out", 2).await;
     assert_eq!(jtis(&records), [&*second, &*third]);
     until_file(&house, &third, is_acknowledged).await;
-    let shown = values(&front.said(), "shown");
-    assert_eq!(shown, [json!("api.hedgebank.test")], "{:?}", front.said());
+    let shown = front.until_said("shown", 1).await;
+    assert_eq!(shown[0], "api.hedgebank.test", "{shown:?}");
 
     // And OpenSSL's own client believes both servers.
     let listener = format!("localhost:{port}");
