@@ -13,14 +13,14 @@ use oyez_testkit::certificates::Authority;
 use oyez_testkit::endpoint::{Behaviour, Endpoint, Manner};
 use oyez_testkit::tpp::Caller;
 use oyez_tpp::domain::time::Clock;
-use oyez_tpp::{HeaderMap, header};
+use oyez_tpp::{Bytes, HeaderMap, Limits, Method, Request, Tls, Transport, header};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use super::super::{
-    Firm, file_of, is_acknowledged, jtis, publish, quick_house, token_path, until_file,
+    Firm, PATIENCE, file_of, is_acknowledged, jtis, publish, quick_house, token_path, until_file,
 };
 use super::{Peer, installed, script};
 use crate::bank::Desk;
@@ -73,6 +73,10 @@ async fn a_bank_and_a_tpp_meet_with_certificates_of_openssl() {
     let shown = front.until_said("shown", 1).await;
     assert_eq!(shown[0], "api.hedgebank.test", "{shown:?}");
 
+    // It turns away whoever shows none, and says so.
+    let error = without_certificate(&firm, &at).await;
+    assert!(error.contains("CertificateRequired"), "{error}");
+
     // And OpenSSL's own client believes both servers.
     let listener = format!("localhost:{port}");
     for address in [&house.site().address().to_string(), &listener] {
@@ -85,6 +89,24 @@ async fn a_bank_and_a_tpp_meet_with_certificates_of_openssl() {
         );
         assert!(done.contains("Verification: OK"), "{done}");
     }
+}
+
+/// Why there is no answer from this port of the machine.
+async fn without_certificate(firm: &Firm, port: &Value) -> String {
+    let tls = Tls {
+        anchors: firm.anchors.as_bytes(),
+        certificate: None,
+    };
+    let clock = Arc::clone(&firm.clock);
+    let transport = Transport::new(tls, Limits::default(), clock).unwrap();
+    let request = Request {
+        method: Method::POST,
+        url: format!("https://localhost:{port}{NOTIFICATIONS}"),
+        headers: jwt(),
+        body: Bytes::from_static(b"a.b.c"),
+        total: PATIENCE,
+    };
+    format!("{:?}", transport.send(request).await.unwrap_err())
 }
 
 //
@@ -256,8 +278,6 @@ impl KeyServer {
             "-accept",
             "127.0.0.1:0",
             "-WWW",
-            "-naccept",
-            "100",
             "-cert",
             &certificate,
             "-cert_chain",
