@@ -16,6 +16,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use oyez_domain::error_chain::chain;
 use oyez_domain::ids::InteractionId;
 use oyez_domain::ledger::poll::SetError;
 use oyez_domain::time::Clock;
@@ -26,7 +27,6 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::bank::INTERACTION_ID;
-use crate::error::chain;
 use crate::hand_over::{Notification, Repeat, Via};
 use crate::intake::{Intake, Taken};
 use crate::random::Random;

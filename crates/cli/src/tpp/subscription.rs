@@ -1,12 +1,12 @@
 //! `oyez subscription`: what a TPP has asked a bank to be told, and where. Both resources of the standard, in any version.
 
+use oyez_domain::error_chain::chain;
 use oyez_domain::registration::{CallbackUrlWish, SubscriptionWish};
 use oyez_domain::version::Version;
 use oyez_tpp::{Answer, Bank, CallbackUrl, Echo, Error, Subscription};
 use serde_json::{Value, json};
 
 use super::config::TppConfig;
-use super::log::chain;
 use super::parties::{Parties, callable, chosen};
 use crate::args::{Resource, SubscriptionCommand, WishArgs};
 use crate::commands::Surroundings;
