@@ -34,12 +34,13 @@ mod tpp;
 
 use std::error::Error;
 
-use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
 
 use crate::args::Bench;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::output::Reply;
+use crate::runtime;
 
 /// Measures.
 pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure> {
@@ -56,20 +57,18 @@ pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure>
 
 /// Drives the load on one thread: what it takes cannot be more than one core.
 fn drive<T>(load: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    drive_on(Builder::new_current_thread(), load)
+    drive_on(&runtime::alone()?, load)
 }
 
 /// Drives what is measured in this process, on as many threads as the server has.
 fn drive_alone<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    drive_on(Builder::new_multi_thread(), work)
+    drive_on(&runtime::on_all_cores()?, work)
 }
 
 fn drive_on<T>(
-    mut builder: Builder,
+    runtime: &Runtime,
     load: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let runtime = builder.enable_all().build();
-    let runtime = runtime.map_err(|error| broken("cannot start", &error))?;
     runtime.block_on(async {
         tokio::select! {
             done = load => done,

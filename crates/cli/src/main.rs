@@ -19,6 +19,7 @@ mod ledger;
 mod open_files;
 mod output;
 mod schemas;
+mod runtime;
 mod serve;
 mod tpp;
 

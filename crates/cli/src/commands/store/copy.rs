@@ -5,13 +5,14 @@ use std::sync::Arc;
 use oyez_store::copy::{self, Copied, Fault, Means, Step};
 use serde_json::json;
 
-use super::{place, runtime, section};
+use super::{place, section};
 use crate::args::CopyStore;
 use crate::commands::Surroundings;
 use crate::config::{Backend, Store};
 use crate::failure::Failure;
 use crate::ledger::Place;
 use crate::output::{Format, Progress, Reply, Table, aside};
+use crate::runtime::with_one_worker;
 use crate::serve::rules;
 
 /// Copies, or goes on with a copy.
@@ -31,7 +32,7 @@ pub(super) fn run(
         to: place(&to)?,
     };
     sides.refuse_same((&from, &to))?;
-    let runtime = runtime()?;
+    let runtime = with_one_worker()?;
     let random = (around.random)()?;
     let (id, _) = random
         .split_first_chunk()
