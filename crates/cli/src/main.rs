@@ -13,13 +13,14 @@ mod demo;
 mod development;
 mod durable;
 mod failure;
+mod files;
 mod internal_client;
 mod key_directory;
 mod ledger;
 mod open_files;
 mod output;
-mod schemas;
 mod runtime;
+mod schemas;
 mod serve;
 mod tpp;
 

@@ -11,7 +11,6 @@ mod choices;
 mod crew;
 mod disown;
 mod doors;
-pub(crate) mod files;
 mod housekeeping;
 mod log;
 mod material;

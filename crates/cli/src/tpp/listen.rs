@@ -15,12 +15,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::config::{Listen, Tpp, TppConfig};
-use super::parties::{Parties, bytes, chosen};
+use super::parties::{Parties, chosen};
 use super::{Running, hand_over, log};
 use crate::args::ListenArgs;
 use crate::clock::SystemClock;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
+use crate::files::{bytes, secret_bytes};
 use crate::output::{self, Format};
 
 /// Until it is told to stop.
@@ -94,7 +95,7 @@ async fn listener(listen: &Listen) -> Result<(Listener, std::net::SocketAddr), F
     };
     let tls = Tls::from_pem(
         &bytes(certificate)?,
-        &bytes(key)?,
+        &secret_bytes(key)?,
         None,
         Arc::new(SystemClock),
     );
