@@ -12,7 +12,7 @@ use oyez_jose::{KeyKind, UnixTime};
 
 pub(crate) use bench::{
     Accept, Bench, Common as BenchCommon, DATABASE as BENCH_DATABASE, Fill, Http as BenchHttp,
-    Ledger as BenchLedger, LongPoll, Poll, Push, Steady, Transport as BenchTransport,
+    LongPoll, Poll, Push, Steady, Transport as BenchTransport,
 };
 pub(crate) use dev::{Dev, DevSign, DevToken};
 pub(crate) use remote::{
@@ -21,6 +21,8 @@ pub(crate) use remote::{
 };
 
 pub(crate) use tpp::{ListenArgs, PollArgs, Resource, SubscriptionCommand, WishArgs};
+
+use crate::config::Backend;
 
 /// The UK Open Banking Event Notification API.
 #[derive(Debug, Parser)]
@@ -122,13 +124,6 @@ pub(crate) struct Init {
     /// What the ledger is kept in; for PostgreSQL, the statements that make its database are written, too.
     #[arg(long, value_enum, default_value_t = Backend::Sqlite)]
     pub(crate) backend: Backend,
-}
-
-/// What a ledger is kept in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Backend {
-    Sqlite,
-    Postgres,
 }
 
 /// Which configuration.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Alg;
+use crate::config::Backend;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -33,8 +34,8 @@ pub(crate) enum Bench {
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// Which ledger.
-    #[arg(long, value_enum, default_value_t = Ledger::Sqlite)]
-    pub(crate) backend: Ledger,
+    #[arg(long, value_enum, default_value_t = Backend::Sqlite)]
+    pub(crate) backend: Backend,
     /// Where the bank, and its ledger if that is a file, lie meanwhile; removed at the end. A disk in memory measures nothing.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) directory: PathBuf,
@@ -55,15 +56,6 @@ pub(crate) struct Common {
 
 /// The environment's word for where benchmarks may make databases.
 pub(crate) const DATABASE: &str = "OYEZ_BENCH_DATABASE";
-
-/// A ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Ledger {
-    /// The embedded one.
-    Sqlite,
-    /// The shared one.
-    Postgres,
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct Accept {
@@ -246,16 +238,6 @@ impl Transport {
         match self {
             Self::Plain => "plain",
             Self::Tls => "tls",
-        }
-    }
-}
-
-impl Ledger {
-    /// As on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
         }
     }
 }

@@ -13,6 +13,7 @@ use super::broken;
 use super::site::Site;
 use crate::args::BenchHttp;
 use crate::failure::Failure;
+use crate::open_files;
 
 /// A port that listens.
 pub(super) struct Door {
@@ -66,6 +67,14 @@ impl Locked {
     }
 }
 
+/// Lets this process have as many files open as the endpoints of so many TPPs take.
+pub(super) fn have_room_for(tpps: u64) -> Result<(), Failure> {
+    let limit = open_files::raise(tpps * CONNECTIONS_PER_TPP + OTHER_FILES);
+    limit
+        .map(drop)
+        .map_err(|error| broken("no limit of open files", &error))
+}
+
 /// The server's side of TLS, with the development certificate.
 pub(super) fn tls(site: &Site, http: BenchHttp) -> Result<TlsAcceptor, Failure> {
     let certificate = CertificateDer::from_pem_file(site.file("development/server.crt"));
@@ -97,3 +106,9 @@ fn url(address: SocketAddr, path: &str) -> String {
 }
 
 const ANY_PORT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+
+/// Files that are open here for one TPP: what is in flight at once, and some that are going.
+const CONNECTIONS_PER_TPP: u64 = 16;
+
+/// Files that are no connection of a TPP's.
+const OTHER_FILES: u64 = 256;

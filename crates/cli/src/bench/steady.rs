@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::book::Book;
-use super::door::{Door, tls};
-use super::figures::{Cost, Figures, Latencies, float, mib, round};
+use super::door::{self, Door, tls};
+use super::figures::{Cost, Figures, Latencies, mib, round};
 use super::home::{Size, Watch};
 use super::load::{Crew, Load, Measured, Pace, Until};
 use super::push::recorded;
@@ -27,7 +27,6 @@ use super::{broken, drive, sink};
 use crate::args::{BenchHttp, BenchTransport, Steady};
 use crate::commands::Surroundings;
 use crate::failure::Failure;
-use crate::open_files;
 use crate::output::{Reply, Verdict};
 
 /// What a quarter of the events gave.
@@ -49,8 +48,7 @@ struct Run<'a> {
 }
 
 pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Failure> {
-    let limit = open_files::raise(args.tpps * CONNECTIONS_PER_TPP + OTHER_FILES);
-    limit.map_err(|error| broken("no limit of open files", &error))?;
+    door::have_room_for(args.tpps)?;
     let door = Door::bind()?;
     let kind = args.alg.kind();
     let mut site = Site::found(&args.common, kind, around)?;
@@ -74,11 +72,7 @@ pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Fai
             load: Load::connect(crew(args), &site, &server, Arc::clone(&book)).await?,
             book,
             watch: site.home().watch().await?,
-            pace: args
-                .rate
-                .map_or(Pace::AsAcknowledged { ahead: args.ahead }, |rate| {
-                    Pace::PerSecond(float(rate))
-                }),
+            pace: Pace::of(args.rate, args.ahead),
         };
         tokio::select! {
             quarters = run.quarters() => {
@@ -131,11 +125,7 @@ fn crew(args: &Steady) -> Crew {
 
 impl Run<'_> {
     async fn quarters(&mut self) -> Result<Vec<Quarter>, Failure> {
-        let warm_up = Until::Events(self.args.tpps * WARM_UP_EACH);
-        let pace = Pace::AsAcknowledged {
-            ahead: self.args.ahead,
-        };
-        self.load.stretch(self.server, pace, warm_up).await?;
+        self.load.warm_up(self.server, self.args.ahead).await?;
         let mut quarters = Vec::new();
         for _ in 0..QUARTERS {
             quarters.push(self.quarter(self.args.events / QUARTERS).await?);
@@ -268,14 +258,5 @@ const RATE_KEPT: f64 = 0.9;
 /// Events that are known at once, but for those of the stretch before: some hundred bytes each.
 const STRETCH: u64 = 500_000;
 
-/// Events per TPP that open the connections.
-const WARM_UP_EACH: u64 = 32;
-
 /// Statistics of a database are about so old.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Files that are open here for one TPP: what is in flight at once, and some that are going.
-const CONNECTIONS_PER_TPP: u64 = 16;
-
-/// Files that are no connection of a TPP's.
-const OTHER_FILES: u64 = 256;

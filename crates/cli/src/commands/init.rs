@@ -17,8 +17,8 @@ use oyez_web::internal::operators::{Operator, Role, hex};
 use serde_json::json;
 
 use super::Surroundings;
-use crate::args::{Backend, Init};
-use crate::config;
+use crate::args::Init;
+use crate::config::{self, Backend};
 use crate::development::{
     Authority, CLIENT_ID, Identity, Keys, TOKEN_ISSUER, TOKEN_KEY, TPP_KEY, TPP_ORG_ID,
     TPP_SOFTWARE_ID,

@@ -28,7 +28,8 @@ pub(crate) fn run(
 
 fn show(file: &ConfigFile, around: &Surroundings) -> Result<Reply, Failure> {
     let runtime = with_one_worker()?;
-    let (place, shown) = place(&section(&file.path, around)?)?;
+    let store = section(&file.path, around)?;
+    let (place, shown) = place(&store)?;
     let counted = count(&place, runtime.handle()).map_err(|error| shown.failure(&error))?;
     let mut table = Table::new(&["TABLE", "ROWS"]);
     let mut rows = Map::new();
@@ -36,10 +37,7 @@ fn show(file: &ConfigFile, around: &Surroundings) -> Result<Reply, Failure> {
         table.row(vec![name.to_owned(), count.to_string()]);
         rows.insert(name.to_owned(), count.into());
     }
-    let backend = match place {
-        Place::Sqlite(_) => "sqlite",
-        Place::Postgres(..) => "postgres",
-    };
+    let backend = store.backend.name();
     Ok(Reply::new(
         table.render(),
         json!({ "ledger": shown.to_string(), "backend": backend, "rows": rows }),
