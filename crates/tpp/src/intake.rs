@@ -194,7 +194,10 @@ impl Intake {
                     safe.push(event);
                     Taken::HandedOver
                 }
-                Some(Err(Declined::Never(error))) => Taken::Refused(error),
+                // The words are the application's, and the bank bears so many.
+                Some(Err(Declined::Never(SetError { err, description }))) => {
+                    Taken::Refused(SetError::of(&err, &description))
+                }
                 Some(Err(Declined::Later(cause))) => Taken::NotNow(NotNow::Declined(cause)),
                 None => Taken::NotNow(NotNow::Unanswered),
             });

@@ -181,11 +181,7 @@ impl VerifyError {
             | Self::FromTheFuture { .. }
             | Self::OtherJti { .. } => "invalid_request",
         };
-        let description = self.to_string();
-        Some(SetError {
-            err: err.to_owned(),
-            description: description.chars().take(DESCRIPTION_CHARS_MAX).collect(),
-        })
+        Some(SetError::of(err, &self.to_string()))
     }
 }
 
@@ -193,6 +189,3 @@ fn list(faults: &[Fault]) -> String {
     let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
     texts.join("; ")
 }
-
-/// The standard's limit of `description`.
-const DESCRIPTION_CHARS_MAX: usize = 256;

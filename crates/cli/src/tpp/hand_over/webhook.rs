@@ -92,11 +92,8 @@ impl Webhook {
         match answer.status.as_u16() {
             200..=299 => Ok(()),
             422 => {
-                let said = String::from_utf8_lossy(&answer.body.bytes).into_owned();
-                Err(Declined::Never(SetError {
-                    err: "invalid_request".to_owned(),
-                    description: said.chars().take(DESCRIPTION_CHARS_MAX).collect(),
-                }))
+                let said = String::from_utf8_lossy(&answer.body.bytes);
+                Err(Declined::Never(SetError::of("invalid_request", &said)))
             }
             status => Err(later(format!("the application answered {status}"))),
         }
@@ -138,5 +135,3 @@ const SIGNATURE: &str = "webhook-signature";
 /// As the specification has it.
 const SECRET_BYTES_MIN: usize = 24;
 const AT_ONCE_MAX: usize = 8;
-/// The standard's limit of `description`.
-const DESCRIPTION_CHARS_MAX: usize = 256;
