@@ -7,7 +7,6 @@ use std::time::Duration;
 use oyez_domain::ids::NodeId;
 use oyez_store::Store;
 use oyez_web::Random;
-use oyez_web::internal::operators::hex;
 use oyez_web::tpp::Share;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -72,7 +71,7 @@ pub(super) fn node(store: &config::Store, random: &Random) -> NodeId {
         (Backend::Sqlite, _) => NodeId::new(NODE).expect("the name is a good one"),
         (Backend::Postgres, Some(node)) => node.clone(),
         (Backend::Postgres, None) => {
-            let digits = hex(&random.bytes());
+            let digits = random.bytes().map(|byte| format!("{byte:02x}")).concat();
             NodeId::new(format!("{NODE}-{digits}")).expect("digits are a good name")
         }
     }
