@@ -59,6 +59,7 @@ mod tasks;
 mod tpps;
 mod unit;
 mod waiting;
+mod watch;
 mod withdraw;
 mod work;
 mod writing;
@@ -95,6 +96,7 @@ use self::sets::Keep;
 use self::tasks::{Tasks, closed};
 use self::unit::{Undone, Unit};
 use self::waiting::Waiting;
+use self::watch::Watch;
 use crate::{Error, News};
 
 /// An open ledger. Dropping it finishes what is queued, on its runtime; [`Ledger::close`] waits for that.
@@ -130,6 +132,7 @@ struct Shared {
     waiting: WaitingLines,
     /// Where requests stand that may wait for locks.
     doors: Arc<Doors>,
+    watch: Watch,
 }
 
 /// Where requests wait whose TPP's lock somebody else has.
@@ -221,6 +224,7 @@ impl Ledger {
             partitions: Partitions::default(),
             waiting: WaitingLines::default(),
             doors: Arc::new(Doors::of(options.sessions, options.wait_max)),
+            watch: Watch::default(),
         });
         net::open(&shared);
         Ok(Self {
@@ -316,17 +320,25 @@ impl Ledger {
             .await
     }
 
-    /// As [`Ledger::write`], under the lock of a TPP that somebody else may have.
-    async fn change<A, T, F>(&self, client_id: ClientId, ask: A, work: F) -> Result<T, Error>
+    /// As [`Ledger::write`], under the lock of a TPP that somebody else may have, and at a moment by the database's clock.
+    async fn change<A, T, F>(
+        &self,
+        (client_id, now): (ClientId, Timestamp),
+        ask: A,
+        work: F,
+    ) -> Result<T, Error>
     where
         A: Send + Sync + 'static,
         T: Send + 'static,
-        F: for<'a> Fn(&'a mut Unit, &'a A) -> Work<'a, T> + Send + Sync + 'static,
+        F: for<'a> Fn(&'a mut Unit, &'a A, Timestamp) -> Work<'a, T> + Send + Sync + 'static,
     {
         let shared = Arc::clone(&self.shared);
         self.run(async move {
+            let now = shared.skew(now).await.stored(now);
             let concerns = Concerns::One(&client_id);
-            shared.write(concerns, &ask, &work).await
+            shared
+                .write(concerns, &ask, &|unit, ask| work(unit, ask, now))
+                .await
         })
         .await
     }

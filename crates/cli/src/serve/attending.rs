@@ -1,5 +1,6 @@
 //! Who this process is among those that share the ledger, and that it answers TPPs: by how many do so, what each lets a TPP ask
-//! for is a part of what is published (G-09).
+//! for is a part of what is published (G-09). It does so under a name that is drawn: processes that were given one name by mistake,
+//! as copies of one template are, are several all the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ impl Attending {
     pub(super) fn of(
         config: &Config,
         store: &Arc<dyn Store>,
-        node_id: NodeId,
+        random: &Random,
         share: &Arc<Share>,
     ) -> Option<Self> {
         let store = Arc::clone(store);
@@ -35,7 +36,7 @@ impl Attending {
             Backend::Sqlite => None,
             Backend::Postgres => Some(Self {
                 store,
-                node_id,
+                node_id: drawn(random),
                 share: Arc::clone(share),
                 ttl: config.store.takeover,
             }),
@@ -70,11 +71,13 @@ pub(super) fn node(store: &config::Store, random: &Random) -> NodeId {
     match (store.backend, &store.node) {
         (Backend::Sqlite, _) => NodeId::new(NODE).expect("the name is a good one"),
         (Backend::Postgres, Some(node)) => node.clone(),
-        (Backend::Postgres, None) => {
-            let digits = random.bytes().map(|byte| format!("{byte:02x}")).concat();
-            NodeId::new(format!("{NODE}-{digits}")).expect("digits are a good name")
-        }
+        (Backend::Postgres, None) => drawn(random),
     }
+}
+
+fn drawn(random: &Random) -> NodeId {
+    let digits = random.bytes().map(|byte| format!("{byte:02x}")).concat();
+    NodeId::new(format!("{NODE}-{digits}")).expect("digits are a good name")
 }
 
 /// In the time that it is believed, so that two of them may fail: the others know within one what part is theirs.

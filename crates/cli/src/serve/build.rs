@@ -85,10 +85,9 @@ pub(crate) async fn build(
         store: Arc::clone(&store),
     });
     store.listen(Arc::downgrade(&bank.waiters) as _);
-    let node_id = attending::node(&config.store, &bank.random);
     let mut delivery = None;
     if roles.delivery && config.features.push {
-        let node_id = node_id.clone();
+        let node_id = attending::node(&config.store, &bank.random);
         let pushes = pushing::delivery(config, &bank, node_id, &mut material, &tasks)?;
         delivery = Some(pushes);
     }
@@ -96,7 +95,7 @@ pub(crate) async fn build(
     let (mut tpp, mut attending) = (None, None);
     if let Some(door) = doors.tpp {
         let share = Arc::new(tpp::Share::default());
-        attending = Attending::of(config, &store, node_id, &share);
+        attending = Attending::of(config, &store, &bank.random, &share);
         tpp = Some(tpp_face(config, door, &bank, share, &mut material, &tasks)?);
     }
     let mut internal = None;

@@ -182,6 +182,20 @@ impl House {
             .unwrap()
     }
 
+    /// What a command of `oyez` says beside the configuration, in a shell that does something first.
+    pub(crate) fn command(&self, preparation: &str, words: &str) -> String {
+        let said = Command::new("sh")
+            .args(["-c", &format!("{preparation}\nexec \"$0\" {words}")])
+            .arg(env!("CARGO_BIN_EXE_oyez"))
+            .current_dir(self.desk.path("bank"))
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .envs(self.variables.iter().cloned())
+            .output()
+            .unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    }
+
     /// SIGKILL, now.
     pub(crate) fn kill(&mut self) {
         drop(self.server.take().expect("it runs"));

@@ -1,10 +1,11 @@
 //! Several servers of one bank over one ledger, behind a balancer each for TPPs and for the bank's own; and what breaks there.
 //!
 //! `churn` kills and restarts them, `outages` take the database away, `failover` has a standby take over, `pause` has one
-//! of them stand still, `silence` has them not hear from each other, `sharing` and `rates` look at how they divide their work and what
+//! of them stand still, `clocks` sets theirs minutes apart, `silence` has them not hear from each other, `sharing` and `rates` look at how they divide their work and what
 //! TPPs may ask for.
 
 mod churn;
+mod clocks;
 mod crowd;
 mod failover;
 mod outages;

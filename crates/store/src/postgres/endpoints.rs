@@ -11,6 +11,7 @@ use super::audit::{self, Change};
 use super::errors::expect_rows;
 use super::lanes;
 use super::registrations;
+use super::skew::Skew;
 use super::tpps::hold;
 use super::unit::Unit;
 use crate::Error;
@@ -100,7 +101,7 @@ async fn set_health_over(
 }
 
 async fn health_of(unit: &Unit, client_id: &ClientId) -> Result<Health, Error> {
-    let lane = lanes::find(unit.db(), client_id).await?;
+    let lane = lanes::find(unit.db(), client_id, Skew::NONE).await?;
     Ok(lane.map_or(Health::Responsive, |lane| lane.health))
 }
 

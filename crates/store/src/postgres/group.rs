@@ -9,6 +9,7 @@
 //! What one request does wrong, or slowly, is its own fault: then each request of the group is done again alone.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::Arc;
 
 use oyez_domain::ids::ClientId;
@@ -113,7 +114,8 @@ pub(super) async fn serve_with<K: Work>(
         _ => return tell(shared, group, fate, locking).await,
     };
     let mut too_slow = 0;
-    for request in group {
+    let mut left = group.into_iter();
+    while let Some(request) = left.next() {
         if too_slow > TOO_SLOW_MAX {
             request.answer(Err(faulty.clone()));
             continue;
@@ -121,6 +123,11 @@ pub(super) async fn serve_with<K: Work>(
         let fate = attempt::<K>(shared, &[&request.ask], locking).await;
         if matches!(fate, Err(Failed::By(Error::TimedOut { .. }))) {
             too_slow += 1;
+        }
+        if let (Err(Failed::Locked(_)), Some(client_id)) = (&fate, locking.awaited()) {
+            // Those behind it wait for the same lock: they go back together, in their order.
+            let back = iter::once(request).chain(left).collect();
+            return K::waiting(shared).go_on_waiting(client_id, back);
         }
         tell(shared, vec![request], fate, locking).await;
     }
@@ -135,7 +142,7 @@ async fn tell<K: Work>(
     locking: Locking<'_>,
 ) {
     let waiting = K::waiting(shared);
-    match (fate, locking) {
+    match (fate, locking.awaited()) {
         (Ok(Served { done, db }), _) => {
             for (request, done) in group.into_iter().zip(done) {
                 match done {
@@ -145,9 +152,7 @@ async fn tell<K: Work>(
             }
             db.roll_back().await;
         }
-        (Err(Failed::Locked(_)), Locking::WaitFor(client_id) | Locking::WaitForAll(client_id)) => {
-            waiting.go_on_waiting(client_id, group);
-        }
+        (Err(Failed::Locked(_)), Some(client_id)) => waiting.go_on_waiting(client_id, group),
         (Err(Failed::By(error) | Failed::Locked(error)), _) => {
             for request in group {
                 request.answer(Err(error.clone()));

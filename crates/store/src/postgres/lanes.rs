@@ -73,14 +73,7 @@ pub(super) async fn claim(
             &[&found, &node, &epoch, &now.unix_ms(), &clock.unix_ms()],
         )
         .await?;
-    let told = |row: &Row| {
-        let lane = lane(row)?;
-        Ok(Lane {
-            health: skew.told_health(lane.health),
-            ..lane
-        })
-    };
-    rows.iter().map(told).collect()
+    rows.iter().map(|row| told(row, skew)).collect()
 }
 
 /// See [`crate::Store::report_lanes`].
@@ -150,16 +143,17 @@ async fn report_one(
     })
 }
 
-/// See [`crate::Store::find_lane`].
+/// See [`crate::Store::find_lane`]. Whoever asks may let go of the lane by what it is told, so it is told by its own clock.
 pub(super) async fn find(
     db: &super::session::Session,
     client_id: &ClientId,
+    skew: Skew,
 ) -> Result<Option<Lane>, Error> {
     let row = db.row(FIND_LANE, &[&client_id.as_str()]).await?;
-    row.as_ref().map(lane).transpose()
+    row.as_ref().map(|row| told(row, skew)).transpose()
 }
 
-/// See [`crate::Store::list_lanes`].
+/// See [`crate::Store::list_lanes`]. It is for people, and by the database's clock, whichever process they ask.
 pub(super) async fn list(
     db: &Held,
     filter: LaneFilter,
@@ -277,6 +271,15 @@ pub(super) async fn mend(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(
         unit.news.of(owner).pushes = true;
     }
     Ok(())
+}
+
+/// A lane, its moments by the caller's clock.
+fn told(row: &Row, skew: Skew) -> Result<Lane, Error> {
+    let lane = lane(row)?;
+    Ok(Lane {
+        health: skew.told_health(lane.health),
+        ..lane
+    })
 }
 
 /// A lane from `claim, client_id, health, since, declared_at, failures, next_probe_at, reason`.

@@ -103,12 +103,21 @@ pub(super) async fn attend(
     node_id: &NodeId,
     ttl: Duration,
 ) -> Result<NonZeroU32, Error> {
-    let clock = clock(unit.db()).await?;
-    let (name, until) = (node_id.as_str(), (clock + ttl).unix_ms());
+    let name = node_id.as_str();
+    let row = unit.one(CLOCK_AND_ATTENDED, &[&name]).await?;
+    let (clock, said): (_, Option<i64>) = (moment(&row, 0)?, row.try_get(1)?);
+    let until = (clock + ttl).unix_ms();
+    // Who could not say so in time takes it that the others could not either, and for once counts those who attended when it
+    // last did: after an outage the first is not alone.
+    let (from, to) = match said.map(Timestamp::from_unix_ms) {
+        Some(said) if said <= clock => (said - ttl, said + ttl),
+        _ => (clock, clock),
+    };
     unit.db().prepare(&[ATTEND, ATTENDING]).await?;
+    let values: Values<'_> = &[&clock.unix_ms(), &from.unix_ms(), &to.unix_ms()];
     let (_, attending) = futures_util::try_join!(
         async { unit.execute(ATTEND, &[&name, &until]).await },
-        async { unit.one(ATTENDING, &[&clock.unix_ms()]).await }
+        async { unit.one(ATTENDING, values).await }
     )?;
     let attending = u32::try_from(natural(&attending, 0)?).unwrap_or(u32::MAX);
     Ok(NonZeroU32::new(attending).unwrap_or(NonZeroU32::MIN))
@@ -167,7 +176,7 @@ const FORGET_OLD: &str = "
         ORDER BY n.node_id FOR UPDATE OF n SKIP LOCKED)
     DELETE FROM nodes n USING old o WHERE n.node_id = o.node_id";
 
-const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+pub(super) const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 const JUDGE: &str = "
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
@@ -202,4 +211,10 @@ const ATTEND: &str = "
     INSERT INTO nodes (node_id, attends_until) VALUES ($1, $2)
     ON CONFLICT (node_id) DO UPDATE SET attends_until = excluded.attends_until";
 
-const ATTENDING: &str = "SELECT count(*) FROM nodes WHERE attends_until > $1";
+const CLOCK_AND_ATTENDED: &str = "
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+        (SELECT attends_until FROM nodes WHERE node_id = $1)";
+
+// Who stopped in good order said so at a moment, and not for one to come: see [`attend`].
+const ATTENDING: &str = "
+    SELECT count(*) FROM nodes WHERE attends_until > $1 OR attends_until > $2 AND attends_until <= $3";

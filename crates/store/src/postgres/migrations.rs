@@ -1,8 +1,13 @@
 //! The schema's history. Each step leaves its number in the database.
 //!
 //! Steps are only ever added, and a step leaves the binaries that know the one before it at work: it expands. What nobody
-//! needs any more goes in a later one, which says the oldest schema whose binaries may still serve: an older binary is refused
-//! when it starts, and while one is connected the step is not taken. How to write a step stands in CONTRIBUTING.md.
+//! needs any more goes in a later one, which says the oldest schema whose binaries may still serve: while an older one is
+//! connected the step is not taken, and when it was taken an older one is refused, each time that it connects. How to write a step
+//! stands in CONTRIBUTING.md.
+//!
+//! Nothing comes between the question who is connected and the change. Whoever connects reads the list of steps before it asks for
+//! anything else, and a step that contracts keeps that list locked, from before the question until it is committed: so a binary
+//! that has read it is seen, and one that reads it later sees the step.
 //!
 //! Any number of nodes may start at once: one migrates, the others wait for it and find it done. Who may not change the schema
 //! can still open one that is up to date; each step is done in the name of whoever owns the tables. Absent: steps back; a binary that is rolled back serves on the wider schema.
@@ -40,7 +45,8 @@ pub(super) enum Manner {
     /// behind it, and tries again.
     Whole,
     /// One by one, each on its own: what cannot stand in a transaction, such as CREATE INDEX CONCURRENTLY, or should not. After
-    /// a fault it begins from its start, so each statement can be done twice. A statement ends with its line.
+    /// a fault it begins from its start, so each statement can be done twice. A statement ends with its line. Such a step expands:
+    /// what contracts has to keep others from coming, all at once.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "no step of ours has needed it so far")
@@ -78,6 +84,11 @@ pub(super) fn fingerprint() -> u64 {
     })
 }
 
+/// Refuses a session to a binary that was left behind since it began to serve.
+pub(super) async fn refuse_who_was_left_behind(db: &Session) -> Result<(), Error> {
+    refuse_strangers(read(db).await?, newest())
+}
+
 /// Brings a database up to date; answers which schema it had. The steps are those that the binary knows.
 pub(super) async fn apply(
     steps: &[Migration],
@@ -104,10 +115,17 @@ pub(super) async fn apply_on(steps: &[Migration], db: &Session) -> Result<u32, E
     alone(db).await?;
     let found = self::found(db).await?;
     refuse_strangers(found, known)?;
+    let mut serves_from = 0;
     for (version, migration) in (1..).zip(steps) {
+        let step = Step {
+            migration,
+            version,
+            contracts: migration.serves_from > serves_from,
+        };
         if version > found.version {
-            apply_step(db, migration, version).await?;
+            step.apply(db).await?;
         }
+        serves_from = migration.serves_from;
     }
     // The lock goes with the connection.
     Ok(found.version)
@@ -128,6 +146,11 @@ pub(super) async fn found(db: &Session) -> Result<Found, Error> {
     if !table.await?.try_get::<_, bool>(0)? {
         return Ok(Found::default());
     }
+    read(db).await
+}
+
+/// The same, where there is a ledger.
+async fn read(db: &Session) -> Result<Found, Error> {
     let row = db.one(FOUND, &[]).await?;
     let number = |column| -> Result<u32, Error> {
         let number: i32 = row.try_get(column)?;
@@ -157,92 +180,121 @@ pub(super) fn refuse_strangers(found: Found, known: u32) -> Result<(), Error> {
     })
 }
 
-async fn apply_step(db: &Session, migration: &Migration, version: u32) -> Result<(), Error> {
-    refuse_while_older_serve(db, migration, version).await?;
-    let applied = match migration.manner {
-        Manner::Whole => whole(db, migration, version).await,
-        Manner::Online => online(db, migration, version).await,
-    };
-    applied.map_err(|error| match error {
-        fault @ (Error::DiskFull | Error::Busy { .. } | Error::Unavailable { .. }) => fault,
-        Error::ReadOnly { detail } => Error::Schema {
-            detail: format!(
-                "migration {version} ({}) is not permitted: {detail}; run `oyez migrate` once as the owner of the database",
-                migration.name
-            ),
-        },
-        other => Error::Schema {
-            detail: format!(
-                "migration {version} ({}) did not go through: {other}",
-                migration.name
-            ),
-        },
-    })
+/// A step that is to be taken.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    migration: &'a Migration,
+    version: u32,
+    /// It leaves binaries behind that the step before did not.
+    contracts: bool,
 }
 
-/// Processes that the step would leave behind go on until somebody stops them. One that was stopped just now takes a moment to
-/// hang up.
-async fn refuse_while_older_serve(
-    db: &Session,
-    migration: &Migration,
-    version: u32,
-) -> Result<(), Error> {
-    let serves_from = number(migration.serves_from);
-    let mut older: i64 = 0;
-    for _ in 0..HANGS_UP_WITHIN {
-        older = db.one(OLDER, &[&serves_from]).await?.try_get(0)?;
+impl Step<'_> {
+    async fn apply(self, db: &Session) -> Result<(), Error> {
+        self.wait_for_older_to_hang_up(db).await?;
+        let applied = match self.migration.manner {
+            Manner::Whole => self.whole(db).await,
+            Manner::Online => self.online(db).await,
+        };
+        let Self {
+            migration: Migration { name, .. },
+            version,
+            ..
+        } = self;
+        applied.map_err(|error| match error {
+            fault @ (Error::DiskFull
+            | Error::Busy { .. }
+            | Error::InUse { .. }
+            | Error::Unavailable { .. }) => fault,
+            Error::ReadOnly { detail } => Error::Schema {
+                detail: format!(
+                    "migration {version} ({name}) is not permitted: {detail}; run `oyez migrate` once as the owner of the database"
+                ),
+            },
+            other => Error::Schema {
+                detail: format!("migration {version} ({name}) did not go through: {other}"),
+            },
+        })
+    }
+
+    /// Processes that the step would leave behind go on until somebody stops them. One that was stopped just now takes a moment to
+    /// hang up.
+    async fn wait_for_older_to_hang_up(self, db: &Session) -> Result<(), Error> {
+        for _ in 1..HANGS_UP_WITHIN {
+            if self.older(db).await? == 0 {
+                return Ok(());
+            }
+            sleep(AGAIN_AFTER).await;
+        }
+        self.refuse_while_older_serve(db).await
+    }
+
+    async fn refuse_while_older_serve(self, db: &Session) -> Result<(), Error> {
+        let older = self.older(db).await?;
         if older == 0 {
             return Ok(());
         }
-        sleep(AGAIN_AFTER).await;
+        let Migration {
+            name, serves_from, ..
+        } = self.migration;
+        Err(Error::InUse {
+            detail: format!(
+                "migration {} ({name}) leaves binaries behind that know less than schema {serves_from}, and {older} of their \
+                 connections are open",
+                self.version
+            ),
+        })
     }
-    Err(Error::InUse {
-        detail: format!(
-            "migration {version} ({}) leaves binaries behind that know less than schema {serves_from}, and {older} of their \
-             connections are open",
-            migration.name
-        ),
-    })
-}
 
-async fn whole(db: &Session, migration: &Migration, version: u32) -> Result<(), Error> {
-    let mut tries_left = TRIES_MAX;
-    loop {
-        tries_left -= 1;
-        match try_whole(db, migration, version).await {
-            Err(Error::Busy { .. }) if tries_left > 0 => {
-                db.roll_back().await;
-                sleep(AGAIN_AFTER).await;
+    /// How many connections of binaries that it would leave behind are open.
+    async fn older(self, db: &Session) -> Result<i64, Error> {
+        let serves_from = number(self.migration.serves_from);
+        Ok(db.one(OLDER, &[&serves_from]).await?.try_get(0)?)
+    }
+
+    async fn whole(self, db: &Session) -> Result<(), Error> {
+        let mut tries_left = TRIES_MAX;
+        loop {
+            tries_left -= 1;
+            match self.try_whole(db).await {
+                Err(Error::Busy { .. }) if tries_left > 0 => {
+                    db.roll_back().await;
+                    sleep(AGAIN_AFTER).await;
+                }
+                tried => return tried,
             }
-            tried => return tried,
         }
     }
-}
 
-async fn try_whole(db: &Session, migration: &Migration, version: u32) -> Result<(), Error> {
-    db.begin().await?;
-    rights::act_as_owner(db).await?;
-    db.run(&format!("SET LOCAL lock_timeout = {LOCK_MS_MAX}"))
-        .await?;
-    db.run(NUMBERS).await?;
-    db.run(migration.sql).await?;
-    enter(db, migration, version).await?;
-    db.commit().await
-}
-
-async fn online(db: &Session, migration: &Migration, version: u32) -> Result<(), Error> {
-    rights::stay_owner(db).await?;
-    for statement in migration.sql.split(";\n") {
-        db.run(statement).await?;
+    async fn try_whole(self, db: &Session) -> Result<(), Error> {
+        db.begin().await?;
+        rights::act_as_owner(db).await?;
+        db.run(&format!("SET LOCAL lock_timeout = {LOCK_MS_MAX}"))
+            .await?;
+        db.run(NUMBERS).await?;
+        if self.contracts {
+            db.run(KEEP_OTHERS_FROM_READING).await?;
+            self.refuse_while_older_serve(db).await?;
+        }
+        db.run(self.migration.sql).await?;
+        self.enter(db).await?;
+        db.commit().await
     }
-    enter(db, migration, version).await
-}
 
-async fn enter(db: &Session, migration: &Migration, version: u32) -> Result<(), Error> {
-    let serves_from = number(migration.serves_from);
-    db.execute(ENTER, &[&number(version), &migration.name, &serves_from])
-        .await?;
-    Ok(())
+    async fn online(self, db: &Session) -> Result<(), Error> {
+        rights::stay_owner(db).await?;
+        for statement in self.migration.sql.split(";\n") {
+            db.run(statement).await?;
+        }
+        self.enter(db).await
+    }
+
+    async fn enter(self, db: &Session) -> Result<(), Error> {
+        let (version, serves_from) = (number(self.version), number(self.migration.serves_from));
+        db.execute(ENTER, &[&version, &self.migration.name, &serves_from])
+            .await?;
+        Ok(())
+    }
 }
 
 fn number(version: u32) -> i32 {
@@ -269,6 +321,9 @@ const NUMBERS: &str = "
         serves_from integer NOT NULL,
         applied_at  timestamptz NOT NULL DEFAULT now())";
 
+// For as long as the transaction goes on: some milliseconds, once its locks were free.
+const KEEP_OTHERS_FROM_READING: &str = "LOCK TABLE schema_versions IN ACCESS EXCLUSIVE MODE";
+
 const FOUND: &str =
     "SELECT coalesce(max(version), 0), coalesce(max(serves_from), 0) FROM schema_versions";
 
@@ -285,3 +340,24 @@ const LOCK: i64 = 0x6f79_657a;
 
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
+#[cfg(test)]
+mod tests {
+    use super::{MIGRATIONS, Manner};
+
+    // I-06
+    #[test]
+    fn no_step_serves_binaries_that_one_before_it_left_behind_and_what_is_done_online_leaves_none()
+    {
+        let serves_from: Vec<u32> = MIGRATIONS.iter().map(|step| step.serves_from).collect();
+        assert!(serves_from.is_sorted(), "{serves_from:?}");
+        for steps in MIGRATIONS.windows(2) {
+            let contracts = steps[1].serves_from > steps[0].serves_from;
+            assert!(
+                !contracts || steps[1].manner == Manner::Whole,
+                "{}",
+                steps[1].name
+            );
+        }
+    }
+}

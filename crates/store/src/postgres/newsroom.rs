@@ -9,15 +9,14 @@
 //! everything. What is lost all the same, or was said while nobody listened here, is found by the clock: see [`super::net`].
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use oyez_domain::ids::ClientId;
 use tokio::sync::Notify;
 use tokio::time::sleep;
-use tokio_postgres::{AsyncMessage, Notification};
+use tokio_postgres::AsyncMessage;
 
 use super::errors::fault;
 use super::options::{Announcing, Options};
@@ -34,8 +33,9 @@ pub(super) struct Newsroom {
     something: Notify,
     /// News may have been lost: whoever sweeps is to do so at once.
     pub(super) look_at_everything: Notify,
-    /// By which number the database knows whoever speaks for this node: what it said needs not be heard here.
-    speaker: AtomicI32,
+    /// The name that this node speaks by, whichever connection it has: what it said needs not be heard here. The numbers by which the
+    /// database knows connections would not do: another's may have one that was ours.
+    name: OnceLock<String>,
 }
 
 /// What is still to be said.
@@ -86,7 +86,7 @@ impl Newsroom {
             pending: Mutex::default(),
             something: Notify::new(),
             look_at_everything: Notify::new(),
-            speaker: AtomicI32::new(NOBODY),
+            name: OnceLock::new(),
         }
     }
 
@@ -100,18 +100,30 @@ impl Newsroom {
         self.something.notify_one();
     }
 
+    /// Drawn once, by the database.
+    async fn name(&self, db: &Session) -> Result<&str, Error> {
+        if self.name.get().is_none() {
+            let drawn = db.one("SELECT gen_random_uuid()::text", &[]).await?;
+            self.name.set(drawn.try_get(0)?).ok();
+        }
+        Ok(self.name.get().expect("it was set"))
+    }
+
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hear(&self, notification: &Notification) {
-        if notification.process_id() == self.speaker.load(Ordering::Relaxed) {
+    fn hear(&self, payload: &str) {
+        let Some((name, news)) = payload.split_once('\n') else {
+            return;
+        };
+        if self.name.get().is_some_and(|own| own == name) {
             return;
         }
-        if notification.payload() == LOOK_AT_EVERYTHING {
+        if news == LOOK_AT_EVERYTHING {
             self.look_at_everything.notify_one();
         } else {
-            self.listeners.tell(&read(notification.payload()));
+            self.listeners.tell(&read(news));
         }
     }
 }
@@ -139,9 +151,10 @@ async fn speak(room: &Newsroom, server: &Server, options: &Options, tasks: &Task
         let said = async {
             let db = match session.take().filter(Session::is_sound) {
                 Some(db) => db,
-                None => introduce(room, server, options, tasks).await?,
+                None => Session::open(server, options, tasks).await?,
             };
-            for payload in payloads(&pending) {
+            let name = room.name(&db).await?;
+            for payload in payloads(name, &pending) {
                 db.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload])
                     .await?;
             }
@@ -159,18 +172,6 @@ async fn speak(room: &Newsroom, server: &Server, options: &Options, tasks: &Task
             }
         }
     }
-}
-
-async fn introduce(
-    room: &Newsroom,
-    server: &Server,
-    options: &Options,
-    tasks: &Tasks,
-) -> Result<Session, Error> {
-    let db = Session::open(server, options, tasks).await?;
-    let row = db.one("SELECT pg_backend_pid()", &[]).await?;
-    room.speaker.store(row.try_get(0)?, Ordering::Relaxed);
-    Ok(db)
 }
 
 async fn listen(room: &Newsroom, server: &Server, options: &Options, tasks: &Tasks) {
@@ -204,7 +205,7 @@ async fn listen_once(
         while let Some(message) = messages.next().await {
             let message = message.map_err(|error| fault(&error))?;
             if let AsyncMessage::Notification(notification) = message {
-                room.hear(&notification);
+                room.hear(notification.payload());
             }
         }
         Err::<(), Error>(closed())
@@ -212,12 +213,12 @@ async fn listen_once(
     futures_util::try_join!(ask, hear).map(|_| ())
 }
 
-/// News as text, a line per TPP, in pieces that a notification can carry.
-fn payloads(pending: &Pending) -> Vec<String> {
+/// News as text, a line for who says it and a line per TPP, in pieces that a notification can carry.
+fn payloads(name: &str, pending: &Pending) -> Vec<String> {
     let news = match pending {
         Pending::Nothing => return Vec::new(),
         Pending::News(news) => news.values(),
-        Pending::LookAtEverything => return vec![LOOK_AT_EVERYTHING.to_owned()],
+        Pending::LookAtEverything => return vec![format!("{name}\n{LOOK_AT_EVERYTHING}")],
     };
     let mut payloads: Vec<String> = Vec::new();
     for news in news {
@@ -226,7 +227,7 @@ fn payloads(pending: &Pending) -> Vec<String> {
         let line = format!("{flags}{}\n", news.client_id);
         match payloads.last_mut() {
             Some(last) if last.len() + line.len() <= PAYLOAD_BYTES_MAX => last.push_str(&line),
-            _ => payloads.push(line),
+            _ => payloads.push(format!("{name}\n{line}")),
         }
     }
     payloads
@@ -253,9 +254,6 @@ const CHANNEL: &str = "oyez_news";
 /// No line of news is so short.
 const LOOK_AT_EVERYTHING: &str = "*";
 
-/// No connection of the database has this number.
-const NOBODY: i32 = 0;
-
 /// What comes up within a few milliseconds goes together: a busy node says a few hundred things a second, whatever its load.
 const GATHER_FOR: Duration = Duration::from_millis(3);
 
@@ -270,7 +268,11 @@ const PAYLOAD_BYTES_MAX: usize = 7_900;
 
 #[cfg(test)]
 mod tests {
-    use super::{LOOK_AT_EVERYTHING, News, PENDING_MAX, Pending, payloads, read};
+    use std::sync::{Arc, Mutex};
+
+    use super::{LOOK_AT_EVERYTHING, News, Newsroom, PENDING_MAX, Pending, payloads, read};
+    use crate::Listen;
+    use crate::postgres::Announcing;
 
     fn news(nth: usize) -> News {
         News {
@@ -290,14 +292,45 @@ mod tests {
     #[test]
     fn news_reads_as_it_was_said_in_as_many_pieces_as_it_takes() {
         let mut said: Vec<News> = (0..100).map(news).collect();
-        let payloads = payloads(&pending(&said));
+        let payloads = payloads("one", &pending(&said));
         assert!(payloads.len() > 1 && payloads.iter().all(|payload| payload.len() < 8_000));
-        let mut heard: Vec<News> = payloads.iter().flat_map(|payload| read(payload)).collect();
+        let bodies = payloads.iter().map(|it| it.strip_prefix("one\n").unwrap());
+        let mut heard: Vec<News> = bodies.flat_map(read).collect();
         let name = |news: &News| news.client_id.to_string();
         said.sort_by_key(name);
         heard.sort_by_key(name);
         assert_eq!(heard, said);
         assert_eq!(read("1\n0000\nxyz\n"), []);
+    }
+
+    /// Notes what it is told.
+    #[derive(Default)]
+    struct Ear(Mutex<Vec<News>>);
+
+    impl Listen for Ear {
+        fn heard(&self, news: &[News]) {
+            self.0.lock().unwrap().extend_from_slice(news);
+        }
+    }
+
+    // P-07, D-05
+    #[test]
+    fn a_node_knows_its_own_news_by_its_name_and_hears_everybody_elses() {
+        let (room, ear) = (
+            Newsroom::new(Announcing::ToOthers),
+            Arc::new(Ear::default()),
+        );
+        room.listeners.add(Arc::downgrade(&ear) as _);
+        let pending = pending(&[news(1)]);
+        let say = |name| payloads(name, &pending).iter().for_each(|it| room.hear(it));
+        // It has not spoken so far: whatever it hears is another's.
+        say("two");
+        assert_eq!(*ear.0.lock().unwrap(), [news(1)]);
+        room.name.set("one".to_owned()).unwrap();
+        say("one");
+        assert_eq!(ear.0.lock().unwrap().len(), 1);
+        say("two");
+        assert_eq!(ear.0.lock().unwrap().len(), 2);
     }
 
     // P-07, D-05
@@ -328,7 +361,10 @@ mod tests {
         let mut room = pending(&all[1..]);
         assert_ne!(room, Pending::LookAtEverything);
         room.put_back(pending(&all[..1]));
-        assert_eq!(payloads(&room), [LOOK_AT_EVERYTHING]);
+        assert_eq!(
+            payloads("one", &room),
+            [format!("one\n{LOOK_AT_EVERYTHING}")]
+        );
         room.add(&all[..1]);
         assert_eq!(room, Pending::LookAtEverything);
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
+use super::migrations;
 use super::mishap::Mishap;
 use super::options::Options;
 use super::server::Server;
@@ -107,7 +108,7 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<Session, Error> {
-        let opened = Session::open(&self.server, &self.options, &self.tasks).await;
+        let opened = self.connect().await;
         let mut state = self.state();
         match &opened {
             Ok(_) => state.outage = None,
@@ -121,6 +122,13 @@ impl Pool {
             }
         }
         opened
+    }
+
+    async fn connect(&self) -> Result<Session, Error> {
+        let session = Session::open(&self.server, &self.options, &self.tasks).await?;
+        // A newer binary may have been there while this one was cut off.
+        migrations::refuse_who_was_left_behind(&session).await?;
+        Ok(session)
     }
 
     fn put_back(&self, session: Session) {

@@ -5,6 +5,11 @@
 //! the last commit that it has applied. Its own word of what it received would not do: a standby whose connection was cut has
 //! applied everything that it received.
 //!
+//! Ends of logs can be compared on one timeline only: a standby that stayed behind when another one was promoted may have applied
+//! more than the new primary has written, of a history that is over. So it must be on the primary's timeline, by what it receives
+//! or by its last checkpoint. A user that may not see what is received (`pg_read_all_stats`) waits for that checkpoint, some
+//! minutes after a failover.
+//!
 //! Whatever goes wrong here sends the question to the primary: the standby is away, lags, was promoted, or cancelled the
 //! question because it was in the way of what it has to apply. When that begins and ends is a line in the log. Absent: single
 //! look-ups, which cost little and are made by people who have just changed something, and everything that decides.
@@ -36,6 +41,8 @@ pub(super) struct Replica {
 /// Where the primary is.
 struct End {
     of_log: String,
+    /// It begins anew with each promotion.
+    timeline: i32,
     /// By its own clock, as all moments of commits are.
     at: Timestamp,
 }
@@ -97,9 +104,15 @@ impl Replica {
     /// Holds it to what it must be.
     async fn judge(&self, end: &End, replica: &Session) -> Result<(), Error> {
         let useless = |detail: String| Err(Error::Unavailable { detail });
-        let applied = replica.one(APPLIED, &[&end.of_log]).await?;
+        let applied = replica.one(APPLIED, &[&end.of_log, &end.timeline]).await?;
         if !applied.try_get::<_, bool>(0)? {
             return useless("it is no standby".to_owned());
+        }
+        if !applied.try_get::<_, bool>(4)? {
+            return useless(format!(
+                "it is not known to follow the primary on timeline {}",
+                end.timeline
+            ));
         }
         let is_in_step: Option<bool> = applied.try_get(1)?;
         match moment_or_null(&applied, 2)? {
@@ -117,6 +130,7 @@ impl End {
         Ok(Self {
             of_log: row.try_get(0)?,
             at: moment(&row, 1)?,
+            timeline: row.try_get(2)?,
         })
     }
 }
@@ -130,10 +144,14 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
 const STATEMENT_TIME_MAX: Duration = Duration::from_secs(5);
 
 const END_OF_LOG: &str = "
-    SELECT pg_current_wal_lsn()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    SELECT pg_current_wal_lsn()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+        ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer";
 
 // A session that was promoted under our hands writes nothing either.
 const APPLIED: &str = "
     SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn() >= $1::text::pg_lsn,
         (extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000)::bigint,
-        set_config('default_transaction_read_only', 'on', false)";
+        set_config('default_transaction_read_only', 'on', false),
+        $2::integer IN (
+            SELECT timeline_id FROM pg_control_checkpoint()
+            UNION ALL SELECT received_tli FROM pg_stat_wal_receiver WHERE received_tli IS NOT NULL)";

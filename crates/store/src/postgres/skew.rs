@@ -1,5 +1,5 @@
 //! Nodes have clocks of their own, and lanes wake by the database's: what a node says of its time is put into the database's when
-//! it is written, and back when it is read.
+//! it is written, and back when it is read. Events are treated alike, by a difference that is kept: [`super::watch`].
 //!
 //! So a node whose clock is minutes ahead keeps no other waiting, and one that is behind neither comes too early nor too late: a
 //! wake-up and a probe come as long after they were written as whoever wrote them meant. What an outage was counted from
@@ -15,6 +15,9 @@ use oyez_domain::time::Timestamp;
 pub(super) struct Skew(i64);
 
 impl Skew {
+    /// Both say the same.
+    pub(super) const NONE: Self = Self(0);
+
     /// What a caller says the time is, and what the database says.
     pub(super) fn between(now: Timestamp, clock: Timestamp) -> Self {
         let ahead = clock.unix_ms().saturating_sub(now.unix_ms());
@@ -22,6 +25,29 @@ impl Skew {
             Self(ahead)
         } else {
             Self(0)
+        }
+    }
+
+    /// Of a clock that said two moments around the one that the database said: what the question took is no difference.
+    pub(super) fn measured(before: Timestamp, clock: Timestamp, after: Timestamp) -> Self {
+        if clock > after {
+            Self::between(after, clock)
+        } else if clock < before {
+            Self::between(before, clock)
+        } else {
+            Self::NONE
+        }
+    }
+
+    /// This, if it is still so but for a little; a little is nothing.
+    pub(super) fn unless_it_is_now(self, measured: Self) -> Self {
+        let little = i64::try_from(LITTLE.as_millis()).unwrap_or(i64::MAX);
+        if (measured.0 - self.0).abs() <= little {
+            self
+        } else if measured.0.abs() <= little {
+            Self::NONE
+        } else {
+            measured
         }
     }
 
@@ -58,6 +84,9 @@ impl Skew {
 /// it says is taken as it is.
 const APART_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// Clocks that are looked after differ by less, and so does what a busy database adds to a question.
+const LITTLE: Duration = Duration::from_secs(2);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +113,20 @@ mod tests {
         let clock = Timestamp::from_unix_seconds(1_700_000_000);
         let elsewhere = Timestamp::from_unix_seconds(1_000_000_000);
         assert_eq!(Skew::between(elsewhere, clock).stored(elsewhere), elsewhere);
+    }
+
+    // D-05, P-08
+    #[test]
+    fn what_the_question_took_is_no_difference_and_a_little_changes_nothing() {
+        let at = Timestamp::from_unix_ms;
+        let of = |before, clock, after| Skew::measured(at(before), at(clock), at(after));
+        assert_eq!(of(0, 900, 1_000), Skew::NONE);
+        let ahead = of(300_000, 10, 300_100);
+        assert_eq!(ahead, Skew(-299_990));
+        assert_eq!(of(0, 300_100, 100), Skew(300_000));
+        assert_eq!(Skew::NONE.unless_it_is_now(Skew(1_999)), Skew::NONE);
+        assert_eq!(Skew::NONE.unless_it_is_now(ahead), ahead);
+        assert_eq!(ahead.unless_it_is_now(Skew(-298_000)), ahead);
+        assert_eq!(ahead.unless_it_is_now(Skew(-1_500)), Skew::NONE);
     }
 }

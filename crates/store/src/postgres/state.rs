@@ -34,6 +34,16 @@ pub(super) enum Locking<'a> {
     WaitForAll(&'a ClientId),
 }
 
+impl<'a> Locking<'a> {
+    /// In whose line the lock is waited for, if it is.
+    pub(super) const fn awaited(self) -> Option<&'a ClientId> {
+        match self {
+            Self::Skip => None,
+            Self::WaitFor(client_id) | Self::WaitForAll(client_id) => Some(client_id),
+        }
+    }
+}
+
 /// A TPP whose lock is held.
 pub(super) struct State {
     pub(super) tpp: TppId,

@@ -46,12 +46,14 @@ impl Store for Ledger {
         profile: Profile,
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
-        Box::pin(self.write(
-            (actor, client_id, profile),
-            move |unit, (actor, client_id, profile)| {
+        Box::pin(async move {
+            let now = self.shared.skew(now).await.stored(now);
+            let ask = (actor, client_id, profile);
+            self.write(ask, move |unit, (actor, client_id, profile)| {
                 Box::pin(tpps::register(unit, actor, client_id, profile, now))
-            },
-        ))
+            })
+            .await
+        })
     }
 
     fn change_tpp(
@@ -62,9 +64,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (actor, client_id, profile),
-            move |unit, (actor, client_id, profile)| {
+            move |unit, (actor, client_id, profile), now| {
                 Box::pin(tpps::change(unit, actor, client_id, profile, now))
             },
         ))
@@ -78,9 +80,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Option<Tpp>> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (actor, client_id, standing),
-            move |unit, (actor, client_id, standing)| {
+            move |unit, (actor, client_id, standing), now| {
                 Box::pin(tpps::set_standing(unit, actor, client_id, standing, now))
             },
         ))
@@ -113,9 +115,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<Registrations, Refusal>> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (client_id, id, wish),
-            move |unit, (client_id, id, wish)| {
+            move |unit, (client_id, id, wish), now| {
                 Box::pin(registrations::create(unit, client_id, id, wish, api, now))
             },
         ))
@@ -129,9 +131,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<(Registrations, Effect), Refusal>> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (client_id, target, wish),
-            move |unit, (client_id, target, wish)| {
+            move |unit, (client_id, target, wish), now| {
                 Box::pin(registrations::replace(unit, client_id, target, wish, now))
             },
         ))
@@ -144,9 +146,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (client_id, target),
-            move |unit, (client_id, target)| {
+            move |unit, (client_id, target), now| {
                 Box::pin(registrations::delete(unit, client_id, target, now))
             },
         ))
@@ -160,20 +162,28 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Result<Effect, Refusal>> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (actor, client_id),
-            move |unit, (actor, client_id)| {
+            move |unit, (actor, client_id), now| {
                 Box::pin(registrations::remove(unit, actor, client_id, kind, now))
             },
         ))
     }
 
     fn accept(&self, batch: Vec<Submission>, now: Timestamp) -> Answer<'_, Vec<Acceptance>> {
-        Box::pin(self.lines.accept.ask(Accept { batch, now }))
+        Box::pin(async move {
+            let now = self.shared.skew(now).await.stored(now);
+            self.lines.accept.ask(Accept { batch, now }).await
+        })
     }
 
     fn poll(&self, poll: Poll, now: Timestamp) -> Answer<'_, Polled> {
-        Box::pin(self.lines.poll.ask(Polling { poll, now }))
+        Box::pin(async move {
+            let skew = self.shared.skew(now).await;
+            let now = skew.stored(now);
+            let polled = self.lines.poll.ask(Polling { poll, now }).await?;
+            Ok(skew.told_poll(polled))
+        })
     }
 
     fn due_for_push(
@@ -183,16 +193,23 @@ impl Store for Ledger {
         look: Look,
         now: Timestamp,
     ) -> Answer<'_, Option<DueForPush>> {
-        Box::pin(self.lines.due.ask(Due {
-            claim,
-            client_id,
-            look,
-            now,
-        }))
+        Box::pin(async move {
+            let skew = self.shared.skew(now).await;
+            let due = self.lines.due.ask(Due {
+                claim,
+                client_id,
+                look,
+                now: skew.stored(now),
+            });
+            Ok(due.await?.map(|due| skew.told_due(due)))
+        })
     }
 
     fn keep_sets(&self, signed: Vec<Signed>, now: Timestamp) -> Answer<'_, Vec<Kept>> {
-        Box::pin(self.lines.keep.ask(Keep { signed, now }))
+        Box::pin(async move {
+            let now = self.shared.skew(now).await.stored(now);
+            self.lines.keep.ask(Keep { signed, now }).await
+        })
     }
 
     fn recheck(
@@ -219,11 +236,16 @@ impl Store for Ledger {
         attempts: Vec<Ended>,
         now: Timestamp,
     ) -> Answer<'_, Vec<Recorded>> {
-        Box::pin(self.lines.record.ask(Record {
-            client_id,
-            attempts,
-            now,
-        }))
+        Box::pin(async move {
+            let skew = self.shared.skew(now).await;
+            let attempts = attempts.into_iter().map(|it| skew.stored_end(it));
+            let record = self.lines.record.ask(Record {
+                client_id,
+                attempts: attempts.collect(),
+                now: skew.stored(now),
+            });
+            record.await
+        })
     }
 
     fn put_back(
@@ -232,11 +254,16 @@ impl Store for Ledger {
         choices: Vec<Choice>,
         now: Timestamp,
     ) -> Answer<'_, u64> {
-        Box::pin(self.lines.put_back.ask(PutBack {
-            client_id,
-            choices,
-            now,
-        }))
+        Box::pin(async move {
+            let skew = self.shared.skew(now).await;
+            let choices = choices.into_iter().map(|it| skew.stored_choice(it));
+            let put_back = self.lines.put_back.ask(PutBack {
+                client_id,
+                choices: choices.collect(),
+                now: skew.stored(now),
+            });
+            put_back.await
+        })
     }
 
     fn withdraw(
@@ -247,9 +274,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, u64> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (actor, client_id, jtis),
-            move |unit, (actor, client_id, jtis)| {
+            move |unit, (actor, client_id, jtis), now| {
                 Box::pin(withdraw::named(unit, actor, client_id, jtis, now))
             },
         ))
@@ -263,9 +290,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, u64> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (actor, client_id, jtis),
-            move |unit, (actor, client_id, jtis)| {
+            move |unit, (actor, client_id, jtis), now| {
                 Box::pin(requeue::retry_pushes(unit, actor, client_id, jtis, now))
             },
         ))
@@ -280,9 +307,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, Vec<Jti>> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (actor, client_id, accepted),
-            move |unit, (actor, client_id, accepted)| {
+            move |unit, (actor, client_id, accepted), now| {
                 Box::pin(requeue::requeue_failed(
                     unit, actor, client_id, accepted, events_max, now,
                 ))
@@ -292,7 +319,10 @@ impl Store for Ledger {
 
     fn disown_key(&self, actor: Actor, kid: String, now: Timestamp) -> Answer<'_, u64> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(self.run(async move { keys::disown(&shared, actor, kid, now).await }))
+        Box::pin(self.run(async move {
+            let now = shared.skew(now).await.stored(now);
+            keys::disown(&shared, actor, kid, now).await
+        }))
     }
 
     fn keys_in_use(&self) -> Answer<'_, Vec<KeyUse>> {
@@ -352,8 +382,9 @@ impl Store for Ledger {
     }
 
     fn find_lane(&self, client_id: ClientId) -> Answer<'_, Option<Lane>> {
+        let skew = self.shared.watch.known();
         Box::pin(self.read(client_id, move |db, client_id| {
-            Box::pin(lanes::find(db, client_id))
+            Box::pin(lanes::find(db, client_id, skew))
         }))
     }
 
@@ -379,9 +410,11 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, bool> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (actor, client_id),
-            move |unit, (actor, client_id)| Box::pin(endpoints::pause(unit, actor, client_id, now)),
+            move |unit, (actor, client_id), now| {
+                Box::pin(endpoints::pause(unit, actor, client_id, now))
+            },
         ))
     }
 
@@ -392,9 +425,9 @@ impl Store for Ledger {
         now: Timestamp,
     ) -> Answer<'_, bool> {
         Box::pin(self.change(
-            client_id.clone(),
+            (client_id.clone(), now),
             (actor, client_id),
-            move |unit, (actor, client_id)| {
+            move |unit, (actor, client_id), now| {
                 Box::pin(endpoints::resume(unit, actor, client_id, now))
             },
         ))

@@ -4,9 +4,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use oyez_domain::event::Family;
-use oyez_domain::ids::{ClientId, NodeId};
+use oyez_domain::ids::{ClientId, Jti, NodeId};
 use oyez_domain::ledger::lanes::{Health, Hold, LaneReport, Lease, Reason, Reported, Wanted};
 use oyez_domain::ledger::poll::{Limits, Patience, Poll};
+use oyez_domain::ledger::push::{Answer, Attempt, DueForPush, Ended, Peer, Recorded, Verdict};
+use oyez_domain::ledger::sets::Look;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::DeliveryOrder;
 use oyez_store::Store;
@@ -143,6 +145,127 @@ async fn a_probe_comes_as_long_after_a_failure_as_whoever_had_it_meant_whatever_
             due_at <= now && now.since(due_at) <= LATE_MAX,
             "{due_at} {now}"
         );
+    }
+}
+
+// D-08, P-08
+#[tokio::test]
+async fn what_one_node_hands_out_comes_back_after_its_delay_by_every_other_nodes_clock() {
+    for (hands_out, asks) in [(AHEAD, BEHIND), (BEHIND, AHEAD), (AHEAD, RIGHT)] {
+        let database = Database::new().await;
+        let one = node(&database, Options::default()).await.unwrap();
+        let two = node(&database, Options::default()).await.unwrap();
+        let acme = subscriber(&node(&database, Options::default()).await.unwrap(), "acme").await;
+        let polled = async |ledger: &Ledger, minutes| {
+            let now = by(minutes, clock(&database).await);
+            let mut asked = poll(&acme, 1);
+            asked.limits.redelivery_delay = STEP;
+            (now, ledger.poll(asked, now).await.unwrap())
+        };
+        accept(
+            &one,
+            &acme,
+            &Jtis::from(1),
+            by(hands_out, clock(&database).await),
+        )
+        .await;
+        let (_, handed_out) = polled(&one, hands_out).await;
+        assert_eq!(handed_out.work.len(), 1);
+        let held_at = clock(&database).await;
+        let mut again = polled(&two, asks).await;
+        assert_eq!(again.1.work.len(), 0, "{hands_out} {asks}");
+        let due_at = again.1.next_due_at.unwrap();
+        assert!(due_at <= again.0 + STEP && due_at + LATE_MAX >= again.0 + STEP);
+        until("it is due again", async || {
+            again = polled(&two, asks).await;
+            !again.1.work.is_empty()
+        })
+        .await;
+        let waited = clock(&database).await.since(held_at);
+        assert!(
+            waited + LATE_MAX >= STEP && waited <= STEP + LATE_MAX,
+            "{waited:?}"
+        );
+        // And of its acceptance both say the same.
+        let accepted_at = again.1.work[0].accepted_at;
+        assert!(again.0.since(accepted_at) <= STEP + LATE_MAX * 2 && accepted_at <= again.0);
+    }
+}
+
+// D-05, D-08, P-14
+#[tokio::test]
+async fn what_one_node_pushes_or_puts_off_another_pushes_when_its_time_is_over_and_no_sooner() {
+    for (first, second) in [(AHEAD, BEHIND), (BEHIND, AHEAD)] {
+        let database = Database::new().await;
+        let one = node(&database, Options::default()).await.unwrap();
+        let two = node(&database, Options::default()).await.unwrap();
+        let acme = pushed(&node(&database, Options::default()).await.unwrap(), "acme").await;
+        let jtis = Jtis::from(1);
+        for _ in 0..2 {
+            accept(&one, &acme, &jtis, by(first, clock(&database).await)).await;
+        }
+        let now = by(first, clock(&database).await);
+        let of_one = lease(&one, "one", LONG).await;
+        assert_eq!(claims(&one, &of_one, Wanted::Due, now).await, ["acme"]);
+        let chosen = choose(&one, &of_one, &acme, now).await;
+        assert_eq!(chosen.work.len(), 2);
+        assert_eq!(chosen.in_flight_until, now + STEP);
+        // One was refused and is put off for a while; of the other nothing more is heard.
+        let refused = Ended {
+            in_flight_until: chosen.in_flight_until,
+            attempt: attempt(chosen.work[0].jti, now, now + STEP),
+        };
+        let recorded = one.record_attempts(acme.clone(), vec![refused], now);
+        assert_eq!(recorded.await.unwrap(), [Recorded::Applied]);
+        let held_at = clock(&database).await;
+        one.release_lease(of_one).await.unwrap();
+
+        let of_two = lease(&two, "two", LONG).await;
+        let now = by(second, clock(&database).await);
+        assert_eq!(claims(&two, &of_two, Wanted::All, now).await, ["acme"]);
+        let mut came = 0;
+        until("both are due again", async || {
+            let now = by(second, clock(&database).await);
+            let due = choose(&two, &of_two, &acme, now).await;
+            let waited = clock(&database).await.since(held_at);
+            assert!(
+                due.work.is_empty() || waited + LATE_MAX >= STEP,
+                "{waited:?}"
+            );
+            came += due.work.len();
+            came == 2
+        })
+        .await;
+        let waited = clock(&database).await.since(held_at);
+        assert!(waited <= STEP + LATE_MAX, "{waited:?}");
+    }
+}
+
+async fn choose(ledger: &Ledger, lease: &Lease, id: &ClientId, now: Timestamp) -> DueForPush {
+    let claim = newest_claim(ledger, lease, id).await;
+    let look = Look {
+        events_max: 2,
+        in_flight_for: STEP,
+    };
+    let due = ledger.due_for_push(claim, id.clone(), look, now).await;
+    due.unwrap().expect("the lane is its own")
+}
+
+fn attempt(jti: Jti, started_at: Timestamp, again_at: Timestamp) -> Attempt {
+    Attempt {
+        jti,
+        started_at,
+        latency: Duration::from_millis(5),
+        interaction_id: interaction("refused"),
+        peer: Peer::default(),
+        answer: Answer::Response {
+            status: 400,
+            body_head: Vec::new(),
+            deviation: None,
+        },
+        verdict: Verdict::Refused {
+            again_at: Some(again_at),
+        },
     }
 }
 

@@ -1,14 +1,16 @@
 //! Several nodes on one database (D-05, D-09, P-07).
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use oyez_domain::event::Family;
-use oyez_domain::ids::ClientId;
+use oyez_domain::ids::{ClientId, NodeId};
 use oyez_store::postgres::{Announcing, Ledger, Options};
 use oyez_store::{Awaited, Listen, News, Store};
 use oyez_testkit::making::{Jtis, client};
 use oyez_testkit::notebook::Notebook;
 use oyez_testkit::postgres::Database;
+use tokio::time::sleep;
 
 use super::{Shared, accept, node, pushed, subscriber, until};
 
@@ -198,6 +200,43 @@ async fn what_is_waited_for_is_found_by_the_clock_where_no_news_comes() {
     assert!(!lane.heard().is_empty());
 }
 
+// G-09
+#[tokio::test]
+async fn who_could_not_say_that_it_answers_tpps_does_not_take_the_others_for_gone_before_they_had_their_turn()
+ {
+    let database = Database::new().await;
+    let ledger = node(&database, Options::default()).await.unwrap();
+    let attend = async |name: &str, ttl| {
+        let said = ledger.attend(NodeId::new(name).unwrap(), ttl);
+        said.await.unwrap().get()
+    };
+    // Long gone, and one that stopped in good order.
+    attend("old", Duration::from_millis(1)).await;
+    until("its time is over", async || {
+        database.number(ATTENDING).await == 0
+    })
+    .await;
+    sleep(TTL).await;
+    attend("stopped", TTL).await;
+    attend("stopped", Duration::ZERO).await;
+    sleep(TTL).await;
+    assert_eq!(attend("one", TTL).await, 1);
+    assert_eq!(attend("two", TTL).await, 2);
+    // Nobody reaches the database.
+    until("their time is over", async || {
+        database.number(ATTENDING).await == 0
+    })
+    .await;
+    assert_eq!(attend("one", TTL).await, 2, "the other will say so too");
+    assert_eq!(attend("one", TTL).await, 1, "it had its turn");
+    assert_eq!(attend("two", TTL).await, 2);
+}
+
+const TTL: Duration = Duration::from_millis(500);
+
+const ATTENDING: &str = "
+    SELECT count(*) FROM nodes WHERE attends_until > extract(epoch FROM clock_timestamp()) * 1000";
+
 // P-07, D-05
 #[tokio::test]
 async fn news_that_cannot_be_sent_is_sent_later() {
@@ -219,7 +258,7 @@ async fn news_that_cannot_be_sent_is_sent_later() {
     elsewhere.run(&cut).await;
     heard.tellings();
     accept(&one, &acme, &jtis).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    sleep(Duration::from_millis(500)).await;
     assert_eq!(
         heard.tellings(),
         Vec::<Vec<News>>::new(),

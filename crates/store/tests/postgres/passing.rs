@@ -178,7 +178,34 @@ async fn weeks_that_cannot_go_do_not_hold_up_those_after_them() {
     let now = now + DAY * 119;
     while ledger.sweep(QUARTER, now).await.unwrap() != Swept::default() {}
     let left = (parts(&database).await, parts_of(&database, "polls").await);
-    assert_eq!(left.0, left.1, "polls of before the oldest events are left");
+    // But for the weeks just before them.
+    assert_eq!(
+        left.0 + 1,
+        left.1,
+        "polls of long before the oldest events are left"
+    );
+}
+
+// I-03, I-06
+#[tokio::test]
+async fn a_poll_is_kept_with_its_event_though_a_clock_dates_it_before_the_events_weeks() {
+    let database = Database::new().await;
+    let ledger = node(&database, Options::default()).await.unwrap();
+    let (acme, jtis) = (subscriber(&ledger, "acme").await, Jtis::from(1));
+    let (weeks, dawn) = (28 * 24 * 3_600_000, DAWN.unix_ms());
+    let edge = Timestamp::from_unix_ms((dawn / weeks + 1) * weeks);
+    let old = accept_at(&ledger, &acme, &jtis, DAWN).await;
+    acknowledge(&ledger, &acme, vec![old], DAWN).await;
+    let minute = Duration::from_secs(60);
+    let jti = accept_at(&ledger, &acme, &jtis, edge + minute).await;
+    fail(&ledger, &acme, jti, edge - minute).await;
+    let before = ledger.find_event(jti).await.unwrap().unwrap();
+    assert_eq!(before.errors.len(), 1);
+    let now = edge + QUARTER.settled_for + minute * 10;
+    assert_eq!(ledger.sweep(QUARTER, now).await.unwrap().events, 1);
+    assert_eq!(ledger.find_event(old).await.unwrap(), None);
+    let after = ledger.find_event(jti).await.unwrap();
+    assert_eq!(after, Some(before));
 }
 
 // I-06

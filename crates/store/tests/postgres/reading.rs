@@ -89,4 +89,29 @@ mod slow {
         assert_eq!(listed(&ledger).await.unwrap(), 1);
         ledger.close().await.unwrap();
     }
+
+    // I-03
+    #[tokio::test]
+    async fn a_standby_that_stayed_behind_when_another_was_promoted_is_asked_nothing() {
+        let mut old = Cluster::start(Durability::None);
+        let (new, left_behind) = (old.standby(), old.standby());
+        let hour = Duration::from_secs(3600);
+        let ledger = reader(&old, &left_behind, hour).await;
+        let (acme, jtis) = (subscriber(&ledger, "acme").await, Jtis::from(1));
+        accept(&ledger, &acme, &jtis).await.unwrap();
+        for standby in [&new, &left_behind] {
+            until("it follows", async || {
+                standby.ask("SELECT count(*) FROM events") == "1"
+            })
+            .await;
+        }
+        ledger.close().await.unwrap();
+        old.kill();
+        new.promote();
+        new.set("synchronous_standby_names", "");
+        let ledger = reader(&new, &left_behind, hour).await;
+        accept(&ledger, &acme, &jtis).await.unwrap();
+        assert_eq!(listed(&ledger).await.unwrap(), 2);
+        ledger.close().await.unwrap();
+    }
 }

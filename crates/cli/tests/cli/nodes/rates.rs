@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oyez_testkit::tpp::Caller;
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 use tokio::time::{Instant, sleep};
 
 use super::{Nodes, PATIENCE};
@@ -29,6 +29,33 @@ async fn a_node_lets_through_its_part_of_the_published_rate_and_all_of_it_when_i
     }
     until(&house, &caller, "all of it", |passed| passed >= 40).await;
     nodes.stop();
+}
+
+// G-09
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_were_given_one_name_are_counted_as_several() {
+    let mut house = House::on_postgres(&[
+        ("OYEZ_STORE__TAKEOVER", "2s"),
+        ("OYEZ_LIMITS__REQUESTS_PER_SECOND", "40"),
+    ])
+    .await;
+    // The house gives each the same.
+    let (inside, one, two) = block_in_place(|| {
+        (
+            house.beside("internal"),
+            house.beside("tpp-api"),
+            house.beside("tpp-api"),
+        )
+    });
+    house.is_called_at(
+        one.address("tpp").parse().unwrap(),
+        inside.address("internal").parse().unwrap(),
+    );
+    let caller = house.subscriber("tpp-1").await;
+    until(&house, &caller, "half of it", |passed| passed < 30).await;
+    for server in [inside, one, two] {
+        assert_eq!(block_in_place(|| server.stop()), 0);
+    }
 }
 
 /// How many of many requests at once pass when nothing was asked for a while.

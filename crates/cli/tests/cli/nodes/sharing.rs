@@ -60,10 +60,10 @@ mod slow {
 }
 
 /// How many lanes each node has, the fewest first.
-async fn owned(house: &House, nodes: &Nodes) -> Vec<usize> {
+pub(super) async fn owned(house: &House, nodes: &Nodes) -> Vec<usize> {
     let mut owned = Vec::new();
-    for node in 0..nodes.running() {
-        let viewer = house.colleague_at(nodes.server(node).address("internal"), "viewer");
+    for server in nodes.servers.iter().flatten() {
+        let viewer = house.colleague_at(server.address("internal"), "viewer");
         let metrics = viewer.get("/metrics").await;
         let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
         let gauge = metrics
@@ -75,7 +75,12 @@ async fn owned(house: &House, nodes: &Nodes) -> Vec<usize> {
     owned
 }
 
-async fn until(house: &House, nodes: &Nodes, what: &str, is_so: impl Fn(&[usize]) -> bool) {
+pub(super) async fn until(
+    house: &House,
+    nodes: &Nodes,
+    what: &str,
+    is_so: impl Fn(&[usize]) -> bool,
+) {
     let begun = Instant::now();
     loop {
         let owned = owned(house, nodes).await;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::postgres::migrations::{self, MIGRATIONS, Manner, Migration};
 use crate::postgres::tasks::Tasks;
-use crate::postgres::{Ledger, Options, Server};
+use crate::postgres::{Announcing, Ledger, Options, Server};
 use crate::{Error, Store};
 
 /// Columns that the binaries before know nothing of, on the busiest tables.
@@ -47,6 +47,14 @@ const NARROWER: Migration = Migration {
     sql: "ALTER TABLE queues DROP COLUMN remarks;",
     manner: Manner::Whole,
     serves_from: 3,
+};
+
+/// What asks for locks of the busiest tables and leaves the binaries before behind.
+const LEAVING: Migration = Migration {
+    name: "leaving",
+    sql: "ALTER TABLE queues DROP COLUMN remarks;",
+    manner: Manner::Whole,
+    serves_from: 2,
 };
 
 fn and(more: &[Migration]) -> Vec<Migration> {
@@ -212,6 +220,52 @@ async fn of_a_step_in_one_transaction_that_fails_nothing_stays() {
     node(&database).await.unwrap();
 }
 
+// I-06
+#[tokio::test]
+async fn what_leaves_older_binaries_behind_is_not_done_if_one_starts_while_it_waits_for_its_locks()
+{
+    let database = Database::new().await;
+    migrating(&database, and(&[WIDER])).await.unwrap().unwrap();
+    let reading = database.hold("SELECT count(*) FROM queues").await;
+    let newer = migrating(&database, and(&[WIDER, LEAVING]));
+    while database.number(WAITERS).await == 0 {
+        assert!(!newer.is_finished(), "it has its locks");
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    // It has asked who is there by now.
+    let old = node(&database).await.unwrap();
+    let tpp = subscriber(&old).await;
+    drop(reading);
+    let refused = newer.await.unwrap();
+    assert!(matches!(refused, Err(Error::InUse { .. })), "{refused:?}");
+    round(&old, &tpp, &Jtis::from(1)).await.unwrap();
+}
+
+// I-06
+#[tokio::test]
+async fn a_node_that_was_cut_off_while_it_was_left_behind_is_refused_when_it_connects_again() {
+    let database = Database::new().await;
+    let options = Options {
+        announcing: Announcing::ToNobody,
+        ..Options::default()
+    };
+    let old = Ledger::open(
+        server(&database),
+        options,
+        making::rules(),
+        runtime().handle(),
+    );
+    let old = old.await.unwrap();
+    let tpp = subscriber(&old).await;
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert!(database.number(cut).await > 0);
+    let steps = and(&[WIDER, LEAVING]);
+    migrating(&database, steps).await.unwrap().unwrap();
+    let refused = old.counts(tpp).await;
+    assert!(matches!(refused, Err(Error::Schema { .. })), "{refused:?}");
+}
+
 mod slow {
     use super::*;
 
@@ -243,5 +297,8 @@ mod slow {
         );
     }
 }
+
+const WAITERS: &str = "
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 const LOOK_AGAIN: Duration = Duration::from_millis(5);

@@ -1,6 +1,6 @@
 //! Who waits for a lock, for how long, and at whose expense (I-01).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use oyez_domain::actor::Actor;
@@ -27,9 +27,10 @@ struct Errand {
     manner: Manner,
 }
 
-#[derive(Clone, Copy, PartialEq)]
 enum Manner {
     Well,
+    /// It is entered as the nth that was done.
+    Entered(u32, Arc<Mutex<Vec<u32>>>),
     Panics,
     /// It takes so many seconds.
     Takes(f64),
@@ -54,7 +55,6 @@ impl Kind for Errand {
 impl Work for Errand {
     type Read = ();
     const READS: &'static [&'static str] = &[SLEEP];
-    const SHARES_TPPS: bool = false;
 
     fn clients(ask: &Self) -> impl Iterator<Item = &ClientId> + Send {
         ask.of.iter()
@@ -80,7 +80,11 @@ impl Work for Errand {
         _known: &Known,
         (): &mut (),
     ) -> Result<(), Error> {
-        assert!(ask.manner != Manner::Panics, "as it was asked to");
+        match &ask.manner {
+            Manner::Panics => panic!("as it was asked to"),
+            Manner::Entered(nth, done) => done.lock().unwrap().push(*nth),
+            Manner::Well | Manner::Takes(_) => {}
+        }
         Ok(())
     }
 
@@ -320,6 +324,53 @@ async fn one_request_of_a_group_that_takes_too_long_fails_alone() {
 
 // I-01
 #[tokio::test]
+async fn members_of_a_group_that_took_too_long_keep_their_order_though_the_lock_was_lost_meanwhile()
+{
+    let brisk = Options {
+        statement_time_max: Duration::from_secs(1),
+        lock_time_max: Duration::from_millis(100),
+        wait_max: PATIENCE,
+        ..Options::default()
+    };
+    let scene = scene(brisk, &["order"]).await;
+    let before = scene.hold("order").await;
+    let done = Arc::default();
+    let mut asked = Vec::new();
+    for nth in 0..3 {
+        asked.push(scene.ask(Manner::Entered(nth, Arc::clone(&done)), &["order"]));
+        scene.until_waiting(1).await;
+    }
+    let slow = scene.ask(Manner::Takes(3.0), &["order"]);
+    // Once the first has waited in vain, all wait together.
+    sleep(brisk.lock_time_max * 3).await;
+    drop(before);
+    let working = async {
+        while scene.database.number(SLEEPERS).await == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, working).await.unwrap();
+    // Who is next in line has it when their time is over.
+    let other = scene.hold("order").await;
+    sleep(brisk.lock_time_max * 8).await;
+    drop(other);
+    for it in asked {
+        answer(it).await.unwrap();
+    }
+    assert_eq!(*done.lock().unwrap(), [0, 1, 2]);
+    let too_slow = answer(slow).await;
+    assert!(
+        matches!(too_slow, Err(Error::TimedOut { .. })),
+        "{too_slow:?}"
+    );
+}
+
+const SLEEPERS: &str = "
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND wait_event = 'PgSleep'";
+
+// I-01
+#[tokio::test]
 async fn few_may_take_long_at_once_and_the_others_are_told_soon() {
     let doors = Arc::new(Doors::of(8, Duration::from_millis(20)));
     let some = [doors.leisure_now().unwrap(), doors.leisure_now().unwrap()];
@@ -342,7 +393,7 @@ async fn what_takes_long_waits_for_leave_without_any_lock_and_is_done_then() {
     let others = [doors.leisure_now().unwrap(), doors.leisure_now().unwrap()];
     let ledger = Arc::clone(&scene.ledger);
     let long = runtime().spawn(async move {
-        let work = ledger.change(client("leave"), (), |unit, ()| {
+        let work = ledger.change((client("leave"), DAWN), (), |unit, (), _| {
             Box::pin(async {
                 unit.rows(LOCK_BY_NAME, &[&"leave"]).await?;
                 unit.take_its_time().await
