@@ -37,8 +37,9 @@ use tower_service::Service as _;
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
     let (Some(directory), Some(bank)) = (words.next(), words.next()) else {
-        return Err("usage: receive DIRECTORY-OF-THE-DEMO URL-OF-ITS-BANK".into());
+        return Err("usage: receive DIRECTORY-OF-THE-DEMO URL-OF-ITS-BANK [ADDRESS]".into());
     };
+    let address = words.next().unwrap_or("127.0.0.1:8447".to_owned());
     let directory = PathBuf::from(directory);
     let application = Router::new()
         .route("/", get(async || "Bolt"))
@@ -46,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             "/open-banking/{version}/event-notifications",
             receiver(&directory, &bank)?,
         );
-    serve(tls(&directory)?, application).await
+    serve(&address, tls(&directory)?, application).await
 }
 
 /// Believes one bank, and hands over what it says.
@@ -89,7 +90,7 @@ async fn take(notification: Notification) -> Result<(), Declined> {
     let claims = &notification.claims;
     println!("{}: {} of {}", claims.toe, claims.jti, claims.sub);
     for event in &claims.events {
-        println!("    {:?}", event.urn);
+        println!("    {}", event.urn.0);
     }
     Ok(())
 }
@@ -107,8 +108,8 @@ fn tls(directory: &Path) -> Result<TlsAcceptor, Box<dyn Error>> {
 }
 
 /// A server of a few lines. A real one bounds how many connections there are, and how long they say nothing.
-async fn serve(tls: TlsAcceptor, application: Router) -> Result<(), Box<dyn Error>> {
-    let socket = TcpListener::bind("127.0.0.1:8447").await?;
+async fn serve(address: &str, tls: TlsAcceptor, application: Router) -> Result<(), Box<dyn Error>> {
+    let socket = TcpListener::bind(address).await?;
     println!("listening on https://{}", socket.local_addr()?);
     let connections = TaskTracker::new();
     loop {

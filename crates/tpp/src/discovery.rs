@@ -47,14 +47,31 @@ struct Aliases {
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
     /// Its server gave no answer.
-    #[error("the discovery document cannot be fetched")]
-    Transport(#[from] TransportError),
+    #[error("the discovery document cannot be fetched from {url}")]
+    Transport {
+        /// Where it should be.
+        url: String,
+        /// Why not.
+        #[source]
+        source: TransportError,
+    },
     /// It answered something else.
-    #[error("the discovery document was answered with {0}")]
-    Status(StatusCode),
+    #[error("{url} answered {status} instead of the discovery document")]
+    Status {
+        /// Where it should be.
+        url: String,
+        /// What was answered.
+        status: StatusCode,
+    },
     /// It lacks what we need, or is no JSON.
-    #[error("the discovery document cannot be read")]
-    Unreadable(#[from] serde_json::Error),
+    #[error("what {url} answered is no discovery document")]
+    Unreadable {
+        /// Where it should be.
+        url: String,
+        /// Where it goes wrong.
+        #[source]
+        source: serde_json::Error,
+    },
     /// It is that of somebody else.
     #[error("the discovery document is that of `{found}`, not of `{expected}`")]
     Issuer {
@@ -140,18 +157,24 @@ impl<S: Into<String>> From<S> for Location {
 
 impl Shared {
     async fn request(&self) -> Result<Document, DiscoveryError> {
+        let url = format!("{}{PATH}", self.issuer.trim_end_matches('/'));
         let request = Request {
             method: Method::GET,
-            url: format!("{}{PATH}", self.issuer.trim_end_matches('/')),
+            url: url.clone(),
             headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
             body: hyper::body::Bytes::new(),
             total: self.transport.limits().total,
         };
-        let response = self.transport.send(request).await?;
-        if response.status != StatusCode::OK {
-            return Err(DiscoveryError::Status(response.status));
+        let response = match self.transport.send(request).await {
+            Ok(response) => response,
+            Err(source) => return Err(DiscoveryError::Transport { url, source }),
+        };
+        let status = response.status;
+        if status != StatusCode::OK {
+            return Err(DiscoveryError::Status { url, status });
         }
-        let document: Document = serde_json::from_slice(&response.body)?;
+        let document: Document = serde_json::from_slice(&response.body)
+            .map_err(|source| DiscoveryError::Unreadable { url, source })?;
         if document.issuer != self.issuer {
             return Err(DiscoveryError::Issuer {
                 expected: self.issuer.clone(),

@@ -36,14 +36,31 @@ pub enum KeysError {
     #[error("the bank's key set cannot be found")]
     Discovery(#[from] Arc<DiscoveryError>),
     /// The key server gave no answer.
-    #[error("the bank's key set cannot be fetched")]
-    Transport(#[from] TransportError),
+    #[error("the bank's key set cannot be fetched from {url}")]
+    Transport {
+        /// Where it should be.
+        url: String,
+        /// Why not.
+        #[source]
+        source: TransportError,
+    },
     /// It answered something else.
-    #[error("the bank's key set was answered with {0}")]
-    Status(StatusCode),
+    #[error("{url} answered {status} instead of the bank's key set")]
+    Status {
+        /// Where it should be.
+        url: String,
+        /// What was answered.
+        status: StatusCode,
+    },
     /// What it answered is no key set.
-    #[error("the bank's key set cannot be read")]
-    Unreadable(#[from] JwksError),
+    #[error("what {url} answered is no key set")]
+    Unreadable {
+        /// Where it should be.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: JwksError,
+    },
 }
 
 /// Why a signature is not believed: for want of keys, or for a reason of its own.
@@ -116,9 +133,10 @@ impl FetchedKeys {
     async fn fetch(&self) -> Result<Jwks, KeysError> {
         let url = self.server.url.keys(false).await?;
         match (self.request(url).await, &self.server.url) {
-            (Err(KeysError::Transport(_) | KeysError::Status(_)), Location::Discovered(_)) => {
-                self.fetch_again().await
-            }
+            (
+                Err(KeysError::Transport { .. } | KeysError::Status { .. }),
+                Location::Discovered(_),
+            ) => self.fetch_again().await,
             (fetched, _) => fetched,
         }
     }
@@ -133,15 +151,19 @@ impl FetchedKeys {
         let accept = HeaderValue::from_static("application/jwk-set+json, application/json");
         let request = Request {
             method: Method::GET,
-            url,
+            url: url.clone(),
             headers: HeaderMap::from_iter([(ACCEPT, accept)]),
             body: hyper::body::Bytes::new(),
             total: transport.limits().total,
         };
-        let response = transport.send(request).await?;
-        if response.status != StatusCode::OK {
-            return Err(KeysError::Status(response.status));
+        let response = match transport.send(request).await {
+            Ok(response) => response,
+            Err(source) => return Err(KeysError::Transport { url, source }),
+        };
+        let status = response.status;
+        if status != StatusCode::OK {
+            return Err(KeysError::Status { url, status });
         }
-        Ok(Jwks::parse(&response.body)?)
+        Jwks::parse(&response.body).map_err(|source| KeysError::Unreadable { url, source })
     }
 }

@@ -10,15 +10,15 @@ use serde_json::Value;
 use super::bank::Desk;
 
 /// The demonstration that stays. Dropped, it is killed.
-struct Demo {
+pub(crate) struct Demo {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    pub(crate) stdout: BufReader<ChildStdout>,
     /// What it said first: addresses, the directory, and what to type.
-    world: Value,
+    pub(crate) world: Value,
 }
 
 impl Demo {
-    fn start(desk: &Desk) -> Self {
+    pub(crate) fn start(desk: &Desk) -> Self {
         let mut child = command(desk, &["demo", "--json"]).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let world = line(&mut stdout);
@@ -29,7 +29,7 @@ impl Demo {
         }
     }
 
-    fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         PathBuf::from(self.world["directory"].as_str().unwrap())
     }
 
@@ -68,7 +68,7 @@ fn command(desk: &Desk, words: &[&str]) -> Command {
 }
 
 /// What a script says, which must end well.
-fn shell(script: &str, directory: &Path) -> String {
+pub(crate) fn shell(script: &str, directory: &Path) -> String {
     let mut shell = Command::new("sh");
     let done = shell.args(["-c", script]).current_dir(directory).output();
     let done = done.unwrap();
@@ -78,7 +78,7 @@ fn shell(script: &str, directory: &Path) -> String {
     said
 }
 
-fn line(stdout: &mut BufReader<ChildStdout>) -> Value {
+pub(crate) fn line(stdout: &mut BufReader<ChildStdout>) -> Value {
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
     serde_json::from_str(&line).unwrap_or_else(|_| panic!("this is no JSON: {line:?}"))

@@ -268,8 +268,25 @@ impl House {
 
     /// A TPP that the bank knows, subscribed to everything, and polling.
     pub(crate) async fn subscriber(&self, client_id: &str) -> Caller {
-        let caller = self.tpp(client_id).await;
-        subscribe(&caller, &json!({ "Version": "4.0" })).await;
+        self.subscriber_with(client_id, &json!({})).await
+    }
+
+    /// The same, treated otherwise than the rest.
+    pub(crate) async fn subscriber_with(&self, client_id: &str, overrides: &Value) -> Caller {
+        self.customer(client_id, overrides, "v4.0", "4.0").await
+    }
+
+    /// The same, through this version of the API and for this Version.
+    pub(crate) async fn customer(
+        &self,
+        client_id: &str,
+        overrides: &Value,
+        api: &str,
+        version: &str,
+    ) -> Caller {
+        let caller = self.tpp_with(client_id, overrides).await;
+        let wish = json!({ "Version": version });
+        subscribe_at(&caller, &SUBSCRIPTIONS.replace("v4.0", api), &wish).await;
         caller
     }
 
@@ -363,8 +380,12 @@ impl Drop for Server {
 }
 
 async fn subscribe(caller: &Caller, wish: &Value) {
+    subscribe_at(caller, SUBSCRIPTIONS, wish).await;
+}
+
+async fn subscribe_at(caller: &Caller, path: &str, wish: &Value) {
     let body = json!({ "Data": wish });
-    let subscribed = caller.post(SUBSCRIPTIONS).json(&body).send().await;
+    let subscribed = caller.post(path).json(&body).send().await;
     assert_eq!(subscribed.status, 201, "{subscribed:?}");
 }
 

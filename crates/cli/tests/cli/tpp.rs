@@ -3,6 +3,7 @@
 
 mod config;
 mod examples;
+mod interop;
 mod kill;
 mod listen;
 mod poll;

@@ -1,17 +1,18 @@
 //! The scripts in examples/: applications in Python and Node that check posts of `oyez listen` and the SETs in them.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use super::interop::installed;
 use super::{Firm, Running, SECRET, is_acknowledged, issuer, publish, quick_house, until_file};
 
 // T-08
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_in_python_checks_what_it_gets() {
-    let python = installed("OYEZ_TEST_PYTHON", "venv/bin/python");
+    let python = installed("OYEZ_TEST_PYTHON", "interop/venv/bin/python");
     tell(&python, "receive.py").await;
 }
 
@@ -76,7 +77,7 @@ fn start(
 ) -> Running {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     std::fs::copy(source.join(script), firm.desk().path(script)).unwrap();
-    let modules = installed("OYEZ_TEST_NODE_MODULES", "node_modules");
+    let modules = installed("OYEZ_TEST_NODE_MODULES", "interop/node_modules");
     // What `npm install` does; it is there already from the second time on.
     std::os::unix::fs::symlink(modules, firm.desk().path("node_modules")).ok();
     let child = Command::new(interpreter)
@@ -88,17 +89,4 @@ fn start(
         .stdout(File::create(firm.desk().path(said)).unwrap())
         .spawn();
     Running(child.unwrap())
-}
-
-/// Where `variable` says, else below `<target>/interop`: `./test` installs it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test is told where its tools are"
-)]
-fn installed(variable: &str, default: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let default = target.join("interop").join(default);
-    let path = std::env::var_os(variable).map_or(default, PathBuf::from);
-    assert!(path.exists(), "{} is not there: run ./test", path.display());
-    path
 }
