@@ -20,6 +20,7 @@ mod open_files;
 mod output;
 mod schemas;
 mod serve;
+mod shell_word;
 mod tpp;
 
 use std::env;
