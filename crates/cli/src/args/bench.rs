@@ -366,14 +366,15 @@ Examples:
   oyez bench push --outstanding 1000000 --json | jq .rss_peak_mib
   oyez bench push --alg ES256 --minutes 10";
 const RECEIVE_HELP: &str = "\
-The receiver is what `oyez listen` is, over TLS, with an application in its own process. The limit is verifying alone, in this
-process, on all cores. That each SET was handed over once is checked.
+The receiver is `oyez listen`, over TLS, with an application in its process that counts. The limit
+is verifying alone, on all cores. That each SET was handed over once is checked.
 Examples:
   oyez bench receive --json
   oyez bench receive --seen memory --alg ES256";
 const DRAIN_HELP: &str = "\
-The poller is what `oyez poll --once` is, with an application in its own process, which is this one; the server is another. The
-limit is verifying alone, on all cores. That each event was handed over once, and acknowledged, is checked.
+The poller is `oyez poll --once`, with an application in its process that counts; the server is
+another process. The limit is verifying alone, on all cores. That each event was handed over once,
+and acknowledged, is checked.
 Examples:
   oyez bench drain --json
   oyez bench drain --pollers 4 --seen memory";
