@@ -249,17 +249,15 @@ mod slow {
 
     #[test]
     fn draining_is_measured_and_each_event_is_acknowledged() {
-        for ground in Ground::both() {
-            for seen in ["sqlite", "memory"] {
-                let words =
-                    format!("drain --events 250 --pollers 2 --batch 40 --alg ES256 --seen {seen}");
-                let figures = ground.measured(&words);
-                assert_eq!(
-                    (&figures["events"], &figures["seen"]),
-                    (&json!(250), &json!(seen))
-                );
-                assert!(figures["server_cpu_us_per_event"].as_f64().is_some());
-            }
+        for (ground, seen) in Ground::both().into_iter().zip(["sqlite", "memory"]) {
+            let words =
+                format!("drain --events 250 --pollers 2 --batch 40 --alg ES256 --seen {seen}");
+            let figures = ground.measured(&words);
+            assert_eq!(
+                (&figures["events"], &figures["seen"]),
+                (&json!(250), &json!(seen))
+            );
+            assert!(figures["server_cpu_us_per_event"].as_f64().is_some());
             ground.leaves(&[], &[]);
         }
     }
