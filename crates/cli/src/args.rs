@@ -11,8 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
 
 pub(crate) use bench::{
-    Accept, Bench, Common as BenchCommon, DATABASE as BENCH_DATABASE, Fill, Http as BenchHttp,
-    LongPoll, Poll, Push, Steady, Transport as BenchTransport,
+    Accept, Bench, Common as BenchCommon, DATABASE as BENCH_DATABASE, Drain, Fill,
+    Http as BenchHttp, LongPoll, Poll, Push, Receive, Receiver, Seen as BenchSeen, Steady,
+    Transport as BenchTransport,
 };
 pub(crate) use dev::{Dev, DevSign, DevToken};
 pub(crate) use remote::{

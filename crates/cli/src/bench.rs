@@ -12,9 +12,12 @@
 
 mod accept;
 mod alone;
+mod application;
 mod book;
 mod client;
+mod documents;
 mod door;
+mod drain;
 mod figures;
 mod fill;
 mod home;
@@ -22,15 +25,17 @@ mod load;
 mod long_poll;
 mod poll;
 mod postgres;
+mod primitive;
 mod process;
 mod publisher;
 mod push;
+mod receive;
 mod server;
-mod signing;
 mod sink;
 mod site;
 mod steady;
 mod tpp;
+mod tpp_file;
 
 use std::error::Error;
 
@@ -49,6 +54,9 @@ pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure>
         Bench::Poll(args) => poll::measure(args, around),
         Bench::LongPoll(args) => long_poll::measure(args, around),
         Bench::Push(args) => push::measure(args, around),
+        Bench::Receive(args) => receive::measure(args, around),
+        Bench::Drain(args) => drain::measure(args, around),
+        Bench::Receiver(args) => return receive::receiver::run(args, around),
         Bench::Fill(args) => fill::measure(args, around),
         Bench::Steady(args) => return steady::measure(args, around),
     }?;

@@ -22,6 +22,7 @@ mod output;
 mod runtime;
 mod schemas;
 mod serve;
+mod shell_word;
 mod tpp;
 
 use std::env;

@@ -4,9 +4,11 @@
 //! bank's side is in here but the listener, which is a good one.
 
 mod config;
+mod ends;
 mod hand_over;
 mod listen;
 mod log;
+mod measured;
 mod parties;
 mod poll;
 mod record;
@@ -26,6 +28,7 @@ use crate::failure::Failure;
 use crate::output::{Format, Reply};
 use crate::runtime::on_all_cores;
 
+pub(crate) use measured::{pollers, receive};
 pub(crate) use standards::Standards;
 
 /// Does what a TPP asks for. `None`: it said everything while it ran.

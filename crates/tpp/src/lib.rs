@@ -113,6 +113,11 @@
 //! random numbers, opens a file or starts a task of its own, but for the connections' own, which run on tokio, and for
 //! [`SqliteSeen`], which has a file and a thread.
 
+/// What the README shows is tried like all examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod bank;
 mod call;
 mod callback_urls;

@@ -188,7 +188,7 @@ impl Load {
         }
         let delivered = self.book.delivered();
         let count = u64::try_from(delivered.len()).unwrap_or(u64::MAX);
-        let cost = meter.stop(server, count)?;
+        let cost = meter.stop(count)?;
         self.book.nothing_unknown()?;
         let took = |one: &Delivered| one.at.saturating_duration_since(one.due);
         Ok(Measured {

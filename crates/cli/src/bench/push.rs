@@ -26,8 +26,8 @@ use super::client::{Dial, get};
 use super::door::{self, Door, Locked, tls};
 use super::figures::{Figures, float, mib, round};
 use super::load::{Crew, Load, Measured, Pace, Until};
+use super::primitive::Primitive;
 use super::server::{Server, explained};
-use super::signing::Signing;
 use super::site::{Site, client_id, register};
 use super::{broken, drive, sink, unexpected};
 use crate::args::{BenchHttp, BenchTransport, Push};
@@ -51,7 +51,7 @@ pub(super) fn measure(args: &Push, around: &Surroundings) -> Result<Figures, Fai
     let kind = args.alg.kind();
     let site = Site::found(&args.common, kind, around)?;
     prepare(args, &site, &sink, &dead, &neighbours)?;
-    let before = Signing::measure(kind)?;
+    let before = Primitive::signing(kind)?;
     let server = Server::start(&site, BenchTransport::Tls)?;
     let book = Arc::new(Book::default());
     let ran = drive(async {
@@ -65,7 +65,7 @@ pub(super) fn measure(args: &Push, around: &Surroundings) -> Result<Figures, Fai
     let ran = explained(ran, &site)?;
     let memory_peak = server.process.memory_peak()?;
     drop(server);
-    let signing = before.mean(Signing::measure(kind)?);
+    let signing = before.mean(Primitive::signing(kind)?);
     let tally = book.tally();
     output::aside(format_args!(
         "each of {} accepted events arrived and is recorded; {} arrivals were repetitions, with the same bytes",
@@ -171,7 +171,7 @@ pub(super) async fn recorded(tpps: u64, site: &Site, server: &Server) -> Result<
     })
 }
 
-fn figures(args: &Push, ran: &Ran, signing: Signing) -> Figures {
+fn figures(args: &Push, ran: &Ran, signing: Primitive) -> Figures {
     let outside = |measured: &Measured| round(measured.cost.cpu_us() - signing.cpu_us, 1);
     let first = &ran.first;
     let mut figures = first

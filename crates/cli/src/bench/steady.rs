@@ -18,9 +18,9 @@ use super::door::{self, Door, tls};
 use super::figures::{Cost, Figures, Latencies, mib, round};
 use super::home::{Size, Watch};
 use super::load::{Crew, Load, Measured, Pace, Until};
+use super::primitive::Primitive;
 use super::push::recorded;
 use super::server::{Server, explained};
-use super::signing::Signing;
 use super::site::{Site, client_id, register};
 use super::tpp::Crowd;
 use super::{broken, drive, sink};
@@ -59,7 +59,7 @@ pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Fai
         (tpp, url)
     });
     site.in_ledger(async |ledger, now| register(ledger, urls, now).await)?;
-    let before = Signing::measure(kind)?;
+    let before = Primitive::signing(kind)?;
     let server = Server::start(&site, BenchTransport::Tls)?;
     let crowd = Crowd::of(&site, &server, BenchTransport::Tls, args.tpps)?;
     let ran = drive(async {
@@ -87,7 +87,11 @@ pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Fai
     });
     let quarters = explained(ran, &site)?;
     drop(server);
-    Ok(reply(args, quarters, before.mean(Signing::measure(kind)?)))
+    Ok(reply(
+        args,
+        quarters,
+        before.mean(Primitive::signing(kind)?),
+    ))
 }
 
 /// The TPPs that poll, each on its connection; they end when something is wrong.
@@ -192,7 +196,7 @@ fn worse(before: Size, mut now: Size) -> Size {
     now
 }
 
-fn reply(args: &Steady, quarters: Vec<Quarter>, signing: Signing) -> Reply {
+fn reply(args: &Steady, quarters: Vec<Quarter>, signing: Primitive) -> Reply {
     let mut figures = Figures::none();
     for (name, quarter) in NAMES.iter().zip(&quarters) {
         figures = told(figures, name, quarter);

@@ -14,6 +14,7 @@ use crate::ledger::Place;
 use crate::output::{Format, Progress, Reply, Table, aside};
 use crate::runtime::with_one_worker;
 use crate::serve::rules;
+use crate::shell_word::shell_word;
 
 /// Copies, or goes on with a copy.
 pub(super) fn run(
@@ -133,7 +134,7 @@ impl Sides {
             .remark(format!("{to} says the same as {from}, row by row."))
             .remark(format!(
                 "Next: oyez serve -c {}; and nobody serves {} any more.",
-                args.to.display(),
+                shell_word(&args.to),
                 args.from.display()
             ))
     }
