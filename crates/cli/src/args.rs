@@ -11,8 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
 
 pub(crate) use bench::{
-    Accept, Bench, Common as BenchCommon, DATABASE as BENCH_DATABASE, Fill, Http as BenchHttp,
-    Ledger as BenchLedger, LongPoll, Poll, Push, Steady, Transport as BenchTransport,
+    Accept, Bench, Common as BenchCommon, DATABASE as BENCH_DATABASE, Drain, Fill,
+    Http as BenchHttp, LongPoll, Poll, Push, Receive, Receiver, Seen as BenchSeen, Steady,
+    Transport as BenchTransport,
 };
 pub(crate) use dev::{Dev, DevSign, DevToken};
 pub(crate) use remote::{
@@ -21,6 +22,8 @@ pub(crate) use remote::{
 };
 
 pub(crate) use tpp::{ListenArgs, PollArgs, Resource, SubscriptionCommand, WishArgs};
+
+use crate::config::Backend;
 
 /// The UK Open Banking Event Notification API.
 #[derive(Debug, Parser)]
@@ -122,13 +125,6 @@ pub(crate) struct Init {
     /// What the ledger is kept in; for PostgreSQL, the statements that make its database are written, too.
     #[arg(long, value_enum, default_value_t = Backend::Sqlite)]
     pub(crate) backend: Backend,
-}
-
-/// What a ledger is kept in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Backend {
-    Sqlite,
-    Postgres,
 }
 
 /// Which configuration.

@@ -12,9 +12,12 @@
 
 mod accept;
 mod alone;
+mod application;
 mod book;
 mod client;
+mod documents;
 mod door;
+mod drain;
 mod figures;
 mod fill;
 mod home;
@@ -22,24 +25,27 @@ mod load;
 mod long_poll;
 mod poll;
 mod postgres;
+mod primitive;
 mod process;
 mod publisher;
 mod push;
+mod receive;
 mod server;
-mod signing;
 mod sink;
 mod site;
 mod steady;
 mod tpp;
+mod tpp_file;
 
 use std::error::Error;
 
-use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
 
 use crate::args::Bench;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::output::Reply;
+use crate::runtime;
 
 /// Measures.
 pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure> {
@@ -48,6 +54,9 @@ pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure>
         Bench::Poll(args) => poll::measure(args, around),
         Bench::LongPoll(args) => long_poll::measure(args, around),
         Bench::Push(args) => push::measure(args, around),
+        Bench::Receive(args) => receive::measure(args, around),
+        Bench::Drain(args) => drain::measure(args, around),
+        Bench::Receiver(args) => return receive::receiver::run(args, around),
         Bench::Fill(args) => fill::measure(args, around),
         Bench::Steady(args) => return steady::measure(args, around),
     }?;
@@ -56,20 +65,18 @@ pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure>
 
 /// Drives the load on one thread: what it takes cannot be more than one core.
 fn drive<T>(load: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    drive_on(Builder::new_current_thread(), load)
+    drive_on(&runtime::alone()?, load)
 }
 
 /// Drives what is measured in this process, on as many threads as the server has.
 fn drive_alone<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    drive_on(Builder::new_multi_thread(), work)
+    drive_on(&runtime::on_all_cores()?, work)
 }
 
 fn drive_on<T>(
-    mut builder: Builder,
+    runtime: &Runtime,
     load: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let runtime = builder.enable_all().build();
-    let runtime = runtime.map_err(|error| broken("cannot start", &error))?;
     runtime.block_on(async {
         tokio::select! {
             done = load => done,

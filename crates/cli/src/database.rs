@@ -9,8 +9,8 @@ use oyez_store::postgres::{Options, Secure, Secured, Server, Wire};
 
 use crate::config::{DatabaseTls, Store};
 use crate::failure::Failure;
+use crate::files;
 use crate::ledger::Place;
-use crate::serve::files;
 
 /// A database, and how this process works with it.
 pub(crate) struct Database {

@@ -17,22 +17,18 @@ mod toy;
 mod why;
 mod world;
 
-use tokio::runtime::Builder;
-
 use crate::args::Demo;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::output::{Format, Verdict};
+use crate::runtime;
 use crate::serve::Ends;
 use teller::{Interrupted, Teller};
 use world::{Ports, Scene, World};
 
 /// Plays until the story is over, or until it is told to stop.
 pub(crate) fn run(args: &Demo, format: Format, around: &Surroundings) -> Result<Verdict, Failure> {
-    let runtime = Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Failure::environment("cannot start", "see the reason, and try again").because(&error)
-    })?;
+    let runtime = runtime::on_all_cores()?;
     let teller = Teller::new(format, around.paint);
     let played = runtime.block_on(async {
         // Before there is anything that a signal should not leave behind.

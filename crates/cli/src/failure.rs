@@ -6,6 +6,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use oyez_domain::error_chain::chain;
+
 use crate::config::Fault;
 
 /// A command could not do its work.
@@ -56,11 +58,8 @@ impl Failure {
     pub(crate) fn because(self, cause: &dyn Error) -> Self {
         match self {
             Self::Environment { mut what, mend } => {
-                let mut next = Some(cause);
-                while let Some(error) = next {
-                    what.push_str(&format!(": {error}"));
-                    next = error.source();
-                }
+                what.push_str(": ");
+                what.push_str(&chain(cause));
                 Self::Environment { what, mend }
             }
             other => other,

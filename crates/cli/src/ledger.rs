@@ -13,6 +13,7 @@ use crate::config;
 use crate::config::Backend;
 use crate::database::Database;
 use crate::failure::Failure;
+use crate::runtime;
 
 /// An open ledger.
 pub(crate) enum Ledger {
@@ -90,12 +91,7 @@ pub(crate) fn work<T>(
     rules: Rules,
     work: impl AsyncFnOnce(&sqlite::Ledger) -> Result<T, Error>,
 ) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build();
-    let runtime = runtime.map_err(|error| {
-        Failure::environment("cannot start", "see the reason, and try again").because(&error)
-    })?;
+    let runtime = runtime::alone()?;
     let ledger = sqlite::Ledger::open(path, Options::default(), Arc::new(rules))
         .map_err(|error| failure(path, &error))?;
     let done = runtime.block_on(async {

@@ -13,13 +13,16 @@ mod demo;
 mod development;
 mod durable;
 mod failure;
+mod files;
 mod internal_client;
 mod key_directory;
 mod ledger;
 mod open_files;
 mod output;
+mod runtime;
 mod schemas;
 mod serve;
+mod shell_word;
 mod tpp;
 
 use std::env;

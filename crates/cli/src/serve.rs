@@ -11,7 +11,6 @@ mod choices;
 mod crew;
 mod disown;
 mod doors;
-pub(crate) mod files;
 mod housekeeping;
 mod log;
 mod material;
@@ -23,7 +22,7 @@ mod run;
 use crate::args::{Role, Serve};
 use crate::commands::Surroundings;
 use crate::failure::Failure;
-use crate::open_files;
+use crate::{open_files, runtime};
 
 pub(crate) use build::{Server, build, rules};
 pub(crate) use choices::features;
@@ -55,12 +54,7 @@ pub(crate) fn run(args: &Serve, around: &Surroundings) -> Result<(), Failure> {
         Ok(limit) => tracing::info!(limit, "open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Failure::environment("cannot start", "see the reason, and try again").because(&error)
-        })?;
+    let runtime = runtime::on_all_cores()?;
     let ended = runtime.block_on(async {
         let ends = Ends::signals()?;
         let doors = Doors::of(&config, roles).await?;

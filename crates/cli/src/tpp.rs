@@ -4,9 +4,11 @@
 //! bank's side is in here but the listener, which is a good one.
 
 mod config;
+mod ends;
 mod hand_over;
 mod listen;
 mod log;
+mod measured;
 mod parties;
 mod poll;
 mod record;
@@ -16,7 +18,6 @@ mod subscription;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,7 +26,9 @@ use crate::args::TppCommand;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::output::{Format, Reply};
+use crate::runtime::on_all_cores;
 
+pub(crate) use measured::{pollers, receive};
 pub(crate) use standards::Standards;
 
 /// Does what a TPP asks for. `None`: it said everything while it ran.
@@ -34,7 +37,7 @@ pub(crate) fn run(
     format: Format,
     around: &Surroundings,
 ) -> Result<Option<Reply>, Failure> {
-    runtime()?.block_on(async {
+    on_all_cores()?.block_on(async {
         match command {
             TppCommand::Listen(args) => {
                 listen::run(args, format, around).await?;
@@ -55,17 +58,12 @@ pub(crate) fn standards_of(
     file: &Path,
     around: &Surroundings,
 ) -> Result<Standards, Failure> {
-    runtime()?.block_on(Standards::fetch(bank, file, around))
+    on_all_cores()?.block_on(Standards::fetch(bank, file, around))
 }
 
 /// `docs/tpp-configuration.md`.
 pub(crate) fn configuration_page() -> String {
     config::page()
-}
-
-fn runtime() -> Result<Runtime, Failure> {
-    Runtime::new()
-        .map_err(|error| Failure::environment("cannot start threads", "try again").because(&error))
 }
 
 /// What runs until it is told to stop.

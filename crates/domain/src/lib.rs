@@ -10,6 +10,7 @@ pub mod address;
 pub mod base_url;
 pub mod catalogue;
 pub mod claims;
+pub mod error_chain;
 pub mod event;
 pub mod fault;
 pub mod ids;

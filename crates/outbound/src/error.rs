@@ -57,16 +57,6 @@ pub enum Sent {
     Perhaps,
 }
 
-impl Error {
-    /// It and all its causes, for the record of an attempt.
-    pub fn chain(&self) -> String {
-        let first: &dyn StdError = self;
-        let causes = std::iter::successors(Some(first), |&error| error.source());
-        let texts: Vec<_> = causes.map(ToString::to_string).collect();
-        texts.join(": ")
-    }
-}
-
 impl Class {
     /// The word that records and metrics know it by.
     pub fn as_str(self) -> &'static str {

@@ -277,7 +277,7 @@ fn begin(
         }
     }
     let progress = Progress::default();
-    let copy: String = means.id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let copy = hex(&means.id);
     source.stand_still(&copy).map_err(Fault::Source)?;
     let unfinished = Unfinished {
         copy,
@@ -286,6 +286,11 @@ fn begin(
     };
     target.begin(&unfinished).map_err(Fault::Target)?;
     Ok(progress)
+}
+
+/// Bytes in hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn count_all(side: &mut dyn Side) -> Result<u64, Error> {

@@ -59,9 +59,11 @@ struct Shared {
     seen: Arc<dyn Seen>,
     hand_over: Arc<dyn HandOver>,
     clock: Arc<dyn Clock>,
-    /// Whoever waits for the end of one hears its sender go.
-    under_way: Mutex<HashMap<EventId, watch::Sender<()>>>,
+    under_way: Mutex<HashMap<EventId, Ending>>,
 }
+
+/// Whoever waits for the end of an event hears the sender go; there is none while nobody waits.
+type Ending = Option<watch::Sender<()>>;
 
 /// What became of an event.
 #[derive(Debug)]
@@ -129,11 +131,12 @@ impl Intake {
         let (mut ours, mut others) = (Vec::with_capacity(left.len()), Vec::new());
         for (place, notification) in left {
             let event = notification.event_id();
-            if let Some(end) = under_way.get(&event) {
+            if let Some(end) = under_way.get_mut(&event) {
+                let end = end.get_or_insert_with(|| watch::Sender::new(()));
                 others.push((place, notification, end.subscribe()));
                 continue;
             }
-            under_way.insert(event.clone(), watch::Sender::new(()));
+            under_way.insert(event.clone(), None);
             ours.push((place, event, notification));
         }
         drop(under_way);
@@ -194,7 +197,10 @@ impl Intake {
                     safe.push(event);
                     Taken::HandedOver
                 }
-                Some(Err(Declined::Never(error))) => Taken::Refused(error),
+                // The words are the application's, and the bank bears so many.
+                Some(Err(Declined::Never(SetError { err, description }))) => {
+                    Taken::Refused(SetError::of(&err, &description))
+                }
                 Some(Err(Declined::Later(cause))) => Taken::NotNow(NotNow::Declined(cause)),
                 None => Taken::NotNow(NotNow::Unanswered),
             });
@@ -234,7 +240,7 @@ impl Drop for Claimed<'_> {
 }
 
 impl Shared {
-    fn under_way(&self) -> MutexGuard<'_, HashMap<EventId, watch::Sender<()>>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<EventId, Ending>> {
         self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

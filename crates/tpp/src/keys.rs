@@ -103,7 +103,7 @@ impl BankKeys {
     /// Tries `verify` with the keys known now and, when it says that the key is unknown, once more with newer ones.
     pub(crate) async fn prove<T, E>(
         &self,
-        verify: impl Fn(&Jwks) -> Result<T, E>,
+        mut verify: impl FnMut(&Jwks) -> Result<T, E>,
         is_unknown_key: impl Fn(&E) -> bool,
     ) -> Result<T, Unproven<E>> {
         let keys = self.current().await.map_err(Unproven::Keys)?;

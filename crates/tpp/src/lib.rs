@@ -110,7 +110,13 @@
 //! # What is left to the caller
 //!
 //! Whether a call is tried again (a poller does), and where events are kept. Nothing here prints, reads a clock, draws
-//! random numbers, opens a file or starts a task of its own, but for the connections' own, which run on tokio.
+//! random numbers, opens a file or starts a task of its own, but for the connections' own, which run on tokio, and for
+//! [`SqliteSeen`], which has a file and a thread.
+
+/// What the README shows is tried like all examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod bank;
 mod call;

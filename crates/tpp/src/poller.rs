@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oyez_domain::error_chain::chain;
 use oyez_domain::ids::InteractionId;
 use oyez_domain::ledger::poll::SetError;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::bank::Bank;
-use crate::error::{Error, chain};
+use crate::error::Error;
 use crate::hand_over::{Notification, Repeat, Via};
 use crate::intake::{Intake, Taken};
 use crate::polls::{PollRequest, Polled};

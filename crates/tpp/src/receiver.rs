@@ -16,6 +16,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use oyez_domain::error_chain::chain;
 use oyez_domain::ids::InteractionId;
 use oyez_domain::ledger::poll::SetError;
 use oyez_domain::time::Clock;
@@ -26,7 +27,6 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::bank::INTERACTION_ID;
-use crate::error::chain;
 use crate::hand_over::{Notification, Repeat, Via};
 use crate::intake::{Intake, Taken};
 use crate::random::Random;
@@ -172,16 +172,16 @@ impl Receiver {
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let twice = |name: &str| refused(INVALID_REQUEST, format!("`{name}` stands there twice"));
+        let twice = |name: &str| refused(INVALID_REQUEST, &format!("`{name}` stands there twice"));
         only(headers, &INTERACTION_ID).map_err(|()| twice(INTERACTION_ID.as_str()))?;
         let kind = only(headers, &CONTENT_TYPE).map_err(|()| twice("content-type"))?;
         if !kind.is_some_and(is_token) {
             let wanted = format!("the content type must be {}", TOKENS.join(" or "));
-            return Err(refused(INVALID_REQUEST, wanted));
+            return Err(refused(INVALID_REQUEST, &wanted));
         }
         let too_long = || {
             let what = format!("the SET is longer than {COMPACT_BYTES_MAX} bytes");
-            refused(INVALID_REQUEST, what)
+            refused(INVALID_REQUEST, &what)
         };
         let body = Limited::new(body, COMPACT_BYTES_MAX + LINE_END);
         let read = timeout(self.shared.setup.body_time_max, body.collect());
@@ -191,7 +191,7 @@ impl Receiver {
             Ok(Err(_)) | Err(_) => return Err(Outcome::NoBody),
         };
         let text = str::from_utf8(&bytes).map(str::trim_ascii);
-        let text = text.map_err(|_| refused(INVALID_REQUEST, "the body is no text".to_owned()))?;
+        let text = text.map_err(|_| refused(INVALID_REQUEST, "the body is no text"))?;
         Ok(text.to_owned())
     }
 
@@ -248,15 +248,15 @@ impl Receiver {
         }
         let compact = Compact::parse(token).map_err(|malformed| {
             let error = VerifyError::from(compact::Error::from(malformed));
-            refused(INVALID_REQUEST, error.to_string())
+            refused(INVALID_REQUEST, &error.to_string())
         })?;
         let claims = serde_json::from_slice(compact.unverified_payload());
         let Issuer { iss } =
-            claims.map_err(|_| refused(INVALID_REQUEST, "the claims have no `iss`".to_owned()))?;
+            claims.map_err(|_| refused(INVALID_REQUEST, "the claims have no `iss`"))?;
         let of_issuer = banks.iter().find(|it| it.verifier.issuer() == iss);
         of_issuer.ok_or_else(|| {
             let what = format!("`iss` is `{iss}`, which is no bank of ours");
-            refused("invalid_issuer", what)
+            refused("invalid_issuer", &what)
         })
     }
 
@@ -317,11 +317,8 @@ struct Traces {
     jti: Option<String>,
 }
 
-fn refused(err: &str, description: String) -> Outcome {
-    Outcome::Refused(SetError {
-        err: err.to_owned(),
-        description,
-    })
+fn refused(err: &str, description: &str) -> Outcome {
+    Outcome::Refused(SetError::of(err, description))
 }
 
 /// The value of a header that may stand there once.

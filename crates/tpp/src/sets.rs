@@ -11,9 +11,9 @@ use oyez_domain::fault::Fault;
 use oyez_domain::ledger::poll::SetError;
 use oyez_domain::rules::Rules;
 use oyez_domain::time::{Clock, Timestamp};
-use oyez_jose::Header;
 use oyez_jose::compact::{self, Compact, Verifier};
 use oyez_jose::open_banking::ISS;
+use oyez_jose::{Header, Jwks};
 
 use crate::bank::Identity;
 use crate::keys::{BankKeys, KeysError, Unproven};
@@ -106,13 +106,16 @@ impl SetVerifier {
     /// Verifies one, fetching keys when it must.
     pub async fn verify(&self, set: &str) -> Result<Verified, VerifyError> {
         let now = self.clock.now();
-        let token = Compact::parse(set).map_err(compact::Error::from)?;
+        let parse = || Compact::parse(set).map_err(compact::Error::from);
+        let mut parsed = Some(parse()?);
+        let verify = |keys: &Jwks| {
+            // Verifying takes the token; a second time, with newer keys, is rare.
+            let token = parsed.take().map_or_else(parse, Ok)?;
+            self.header.verify(token, keys, jose_time(now))
+        };
         let proof = self
             .keys
-            .prove(
-                |keys| self.header.verify(token.clone(), keys, jose_time(now)),
-                compact::Error::is_unknown_key,
-            )
+            .prove(verify, compact::Error::is_unknown_key)
             .await;
         let proven = proof.map_err(|unproven| match unproven {
             Unproven::Keys(error) => VerifyError::Keys(error),
@@ -181,11 +184,7 @@ impl VerifyError {
             | Self::FromTheFuture { .. }
             | Self::OtherJti { .. } => "invalid_request",
         };
-        let description = self.to_string();
-        Some(SetError {
-            err: err.to_owned(),
-            description: description.chars().take(DESCRIPTION_CHARS_MAX).collect(),
-        })
+        Some(SetError::of(err, &self.to_string()))
     }
 }
 
@@ -193,6 +192,3 @@ fn list(faults: &[Fault]) -> String {
     let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
     texts.join("; ")
 }
-
-/// The standard's limit of `description`.
-const DESCRIPTION_CHARS_MAX: usize = 256;

@@ -7,7 +7,6 @@
 //! Absent here: SQL, sockets that leave (those are `oyez_outbound`'s), files, signals, the environment, and the clock.
 
 mod bank;
-mod error_chain;
 mod flight;
 pub mod internal;
 pub mod listener;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Alg;
+use crate::config::Backend;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -21,6 +22,15 @@ pub(crate) enum Bench {
     /// Events that are accepted, signed and pushed to TPPs over TLS, until all of them are acknowledged.
     #[command(after_help = PUSH_HELP)]
     Push(Push),
+    /// As a TPP: receiving what a bank pushes, verifying it and handing it over.
+    #[command(after_help = RECEIVE_HELP)]
+    Receive(Receive),
+    /// As a TPP: polling a real server until it has nothing more, verifying, handing over and acknowledging.
+    #[command(after_help = DRAIN_HELP)]
+    Drain(Drain),
+    /// What `oyez bench receive` measures.
+    #[command(hide = true)]
+    Receiver(Receiver),
     /// Accepting, polling and pushing at once, for long: does it stay as fast?
     #[command(after_help = STEADY_HELP)]
     Steady(Steady),
@@ -33,8 +43,8 @@ pub(crate) enum Bench {
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// Which ledger.
-    #[arg(long, value_enum, default_value_t = Ledger::Sqlite)]
-    pub(crate) backend: Ledger,
+    #[arg(long, value_enum, default_value_t = Backend::Sqlite)]
+    pub(crate) backend: Backend,
     /// Where the bank, and its ledger if that is a file, lie meanwhile; removed at the end. A disk in memory measures nothing.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) directory: PathBuf,
@@ -55,15 +65,6 @@ pub(crate) struct Common {
 
 /// The environment's word for where benchmarks may make databases.
 pub(crate) const DATABASE: &str = "OYEZ_BENCH_DATABASE";
-
-/// A ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Ledger {
-    /// The embedded one.
-    Sqlite,
-    /// The shared one.
-    Postgres,
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct Accept {
@@ -169,6 +170,65 @@ pub(crate) struct Push {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Receive {
+    /// How many SETs in all.
+    #[arg(long, value_name = "N", default_value_t = 60_000, value_parser = whole(1, 10_000_000))]
+    pub(crate) events: u64,
+    /// Kept-alive connections, each with one request at a time.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = whole(1, 1_000))]
+    pub(crate) connections: u64,
+    /// What the SETs are signed with, before the measurement.
+    #[arg(long, value_enum, default_value_t = Alg::Ps256)]
+    pub(crate) alg: Alg,
+    /// What the receiver remembers them in.
+    #[arg(long, value_enum, default_value_t = Seen::Sqlite)]
+    pub(crate) seen: Seen,
+    /// Where the receiver's files lie meanwhile; removed at the end. A disk in memory measures nothing.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Receiver {
+    /// The TPP's configuration.
+    #[arg(long)]
+    pub(crate) config: PathBuf,
+    /// What it remembers SETs in.
+    #[arg(long, value_enum)]
+    pub(crate) seen: Seen,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drain {
+    /// How many events in all.
+    #[arg(long, value_name = "N", default_value_t = 60_000, value_parser = whole(1, 10_000_000))]
+    pub(crate) events: u64,
+    /// Pollers, each of a TPP of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(1, 1_000))]
+    pub(crate) pollers: u64,
+    /// Events that one poll asks for.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = whole(1, 100))]
+    pub(crate) batch: u64,
+    /// What the SETs are signed with, before the measurement.
+    #[arg(long, value_enum, default_value_t = Alg::Ps256)]
+    pub(crate) alg: Alg,
+    /// What the pollers remember them in.
+    #[arg(long, value_enum, default_value_t = Seen::Sqlite)]
+    pub(crate) seen: Seen,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What a TPP remembers events in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Seen {
+    /// A file, which outlives the process.
+    Sqlite,
+    /// Memory: for applications that find repeats out by themselves.
+    Memory,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Steady {
     /// How many events in all.
     #[arg(long, value_name = "N", default_value_t = 400_000, value_parser = whole(400, 100_000_000))]
@@ -250,12 +310,12 @@ impl Transport {
     }
 }
 
-impl Ledger {
+impl Seen {
     /// As on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
+            Self::Memory => "memory",
         }
     }
 }
@@ -287,6 +347,19 @@ Examples:
   oyez bench push --alg ES256 --at-half --bad-neighbours
   oyez bench push --outstanding 1000000 --json | jq .rss_peak_mib
   oyez bench push --alg ES256 --minutes 10";
+const RECEIVE_HELP: &str = "\
+The receiver is `oyez listen`, over TLS, with an application in its process that counts. The limit
+is verifying alone, on all cores. That each SET was handed over once is checked.
+Examples:
+  oyez bench receive --json
+  oyez bench receive --seen memory --alg ES256";
+const DRAIN_HELP: &str = "\
+The poller is `oyez poll --once`, with an application in its process that counts; the server is
+another process. The limit is verifying alone, on all cores. That each event was handed over once,
+and acknowledged, is checked.
+Examples:
+  oyez bench drain --json
+  oyez bench drain --pollers 4 --seen memory";
 const STEADY_HELP: &str = "\
 The figures of each quarter stand beside each other. The exit code is 1 if the rate of the last quarter is under 0.9 of that of
 the first.

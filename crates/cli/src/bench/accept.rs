@@ -28,7 +28,7 @@ pub(super) fn measure(args: &Accept, around: &Surroundings) -> Result<Figures, F
     }));
     let latencies = explained(published, &site)?;
     let meter = meter.expect("nothing is published before it is started");
-    let cost = meter.stop(&server, args.events)?;
+    let cost = meter.stop(args.events)?;
     drop(server);
     let limit = drive_alone(async {
         let ledgers = Ledgers::open(&site, args.tpps).await?;

@@ -5,9 +5,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -45,22 +46,22 @@ impl Dial {
 
     /// In mutual TLS, with the certificate of the site's TPPs.
     pub(super) fn mutual(address: SocketAddr, site: &Site) -> Result<Self, Failure> {
-        let no_tls = |error: &dyn std::error::Error| broken("cannot speak TLS", error);
-        let mut roots = RootCertStore::empty();
-        let authority = CertificateDer::from_pem_file(site.file("development/ca.crt"));
-        let added = roots.add(authority.map_err(|error| no_tls(&error))?);
-        added.map_err(|error| no_tls(&error))?;
         let key = PrivateKeyDer::from_pem_file(site.file("development/tpp.key"));
         let key = key.map_err(|error| no_tls(&error))?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| no_tls(&error))?
-            .with_root_certificates(roots)
-            .with_client_auth_cert(vec![site.certificate()?], key)
-            .map_err(|error| no_tls(&error))?;
+        let config = believing(site)?.with_client_auth_cert(vec![site.certificate()?], key);
+        let config = config.map_err(|error| no_tls(&error))?;
+        Ok(Self::over(address, config))
+    }
+
+    /// In TLS, without a certificate of its own.
+    pub(super) fn tls(address: SocketAddr, site: &Site) -> Result<Self, Failure> {
+        let config = believing(site)?.with_no_client_auth();
+        Ok(Self::over(address, config))
+    }
+
+    fn over(address: SocketAddr, config: ClientConfig) -> Self {
         let tls = Some(TlsConnector::from(Arc::new(config)));
-        Ok(Self { address, tls })
+        Self { address, tls }
     }
 
     /// A new connection.
@@ -83,7 +84,7 @@ impl Dial {
 }
 
 impl Connection {
-    /// Sends a request and takes its answer's body; everything but 200 is an error.
+    /// Sends a request and takes its answer's body; everything but 200 and 202 is an error.
     pub(super) async fn ask(&mut self, request: &[u8]) -> io::Result<&[u8]> {
         self.send(request).await?;
         self.answer().await
@@ -115,7 +116,7 @@ impl Connection {
         }
         self.taken = body_end;
         let body = &self.inbox[head_end..body_end];
-        if self.inbox.starts_with(OK) {
+        if DONE.iter().any(|done| self.inbox.starts_with(done)) {
             Ok(body)
         } else {
             let answer = String::from_utf8_lossy(&self.inbox[..body_end]).into_owned();
@@ -133,6 +134,23 @@ impl Connection {
             _ => Ok(()),
         }
     }
+}
+
+/// Who believes the site's authority.
+fn believing(site: &Site) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Failure> {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(site.file("development/ca.crt"));
+    let added = roots.add(authority.map_err(|error| no_tls(&error))?);
+    added.map_err(|error| no_tls(&error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| no_tls(&error))?;
+    Ok(builder.with_root_certificates(roots))
+}
+
+fn no_tls(error: &dyn std::error::Error) -> Failure {
+    broken("cannot speak TLS", error)
 }
 
 /// Where head and body of an answer end, as soon as the head is there.
@@ -166,4 +184,4 @@ pub(super) fn get(path: &str, token: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-const OK: &[u8] = b"HTTP/1.1 200 ";
+const DONE: [&[u8]; 2] = [b"HTTP/1.1 200 ", b"HTTP/1.1 202 "];

@@ -5,14 +5,17 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::process::Process;
+use super::process::{Cluster, Process};
 use super::server::Server;
 use crate::args::BenchCommon;
 use crate::failure::Failure;
 use crate::output::{Reply, Table};
 
-/// A stretch of load on a server.
+/// A stretch of load.
 pub(super) struct Meter {
+    measured: Process,
+    beside: Process,
+    database: Option<Cluster>,
     started: Instant,
     cpu: Duration,
     load_cpu: Duration,
@@ -36,24 +39,39 @@ pub(super) struct Latencies(Vec<Duration>);
 pub(super) struct Figures(Map<String, Value>);
 
 impl Meter {
+    /// On a server, by this process.
     pub(super) fn start(server: &Server) -> Result<Self, Failure> {
+        let process = server.process.clone();
+        Self::between(process, Process::this(), server.database.clone())
+    }
+
+    /// On a process, by another one or beside it.
+    pub(super) fn between(
+        measured: Process,
+        beside: Process,
+        database: Option<Cluster>,
+    ) -> Result<Self, Failure> {
         Ok(Self {
-            cpu: server.process.cpu()?,
-            load_cpu: Process::this().cpu()?,
-            database_cpu: server.database_cpu(),
+            cpu: measured.cpu()?,
+            load_cpu: beside.cpu()?,
+            database_cpu: database.as_ref().and_then(Cluster::cpu),
             started: Instant::now(),
+            measured,
+            beside,
+            database,
         })
     }
 
-    pub(super) fn stop(&self, server: &Server, events: u64) -> Result<Cost, Failure> {
+    pub(super) fn stop(&self, events: u64) -> Result<Cost, Failure> {
+        let database_cpu = self.database.as_ref().and_then(Cluster::cpu);
         Ok(Cost {
             events,
             took: self.started.elapsed(),
-            cpu: server.process.cpu()?.saturating_sub(self.cpu),
-            load_cpu: Process::this().cpu()?.saturating_sub(self.load_cpu),
-            database_cpu: (server.database_cpu().zip(self.database_cpu))
+            cpu: self.measured.cpu()?.saturating_sub(self.cpu),
+            load_cpu: self.beside.cpu()?.saturating_sub(self.load_cpu),
+            database_cpu: (database_cpu.zip(self.database_cpu))
                 .map(|(now, before)| now.saturating_sub(before)),
-            memory: server.process.memory()?,
+            memory: self.measured.memory()?,
         })
     }
 }
@@ -64,12 +82,12 @@ impl Cost {
         rate(self.events, self.took)
     }
 
-    /// Processor time of the server, of one event in microseconds.
+    /// Processor time of what is measured, of one event in microseconds.
     pub(super) fn cpu_us(&self) -> f64 {
         self.us(self.cpu)
     }
 
-    /// The same of this process.
+    /// The same of the process beside it.
     pub(super) fn load_cpu_us(&self) -> f64 {
         self.us(self.load_cpu)
     }

@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use super::alone::submission;
 use super::figures::{Figures, float, mib, rate, round};
 use super::site::{Site, client_id, register, waiting_client_id};
-use crate::args::{BenchLedger, Fill};
+use crate::args::Fill;
 use crate::commands::Surroundings;
+use crate::config::Backend;
 use crate::failure::Failure;
 use crate::output::{self, Progress};
 
@@ -81,8 +82,8 @@ fn pasts(args: &Fill, now: Timestamp) -> [Past; 2] {
 /// Refuses what would fill the disk.
 fn judge_room(args: &Fill, site: &mut Site) -> Result<(), Failure> {
     let per_event = match args.common.backend {
-        BenchLedger::Sqlite => SQLITE_BYTES_PER_EVENT,
-        BenchLedger::Postgres => POSTGRES_BYTES_PER_EVENT,
+        Backend::Sqlite => SQLITE_BYTES_PER_EVENT,
+        Backend::Postgres => POSTGRES_BYTES_PER_EVENT,
     };
     let needed = (args.settled + args.outstanding) * per_event * 2;
     match site.home().room() {

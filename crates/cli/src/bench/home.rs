@@ -21,9 +21,9 @@ use tokio::sync::oneshot;
 use super::postgres::Postgres;
 use super::process::Cluster;
 use super::{broken, drive_alone};
-use crate::args::{BenchCommon, BenchLedger};
+use crate::args::BenchCommon;
 use crate::commands::Surroundings;
-use crate::config::{Config, Variables};
+use crate::config::{Backend, Config, Variables};
 use crate::failure::Failure;
 use crate::ledger::{Ledger, failure};
 
@@ -78,12 +78,12 @@ impl Home {
         around: &Surroundings,
     ) -> Result<Self, Failure> {
         match (common.backend, &common.ledger) {
-            (BenchLedger::Sqlite, None) => Ok(Self::Files {
+            (Backend::Sqlite, None) => Ok(Self::Files {
                 measured: absolute(&bank.join("oyez.db"))?,
                 alone: absolute(&bank.join("alone.db"))?,
                 remove: None,
             }),
-            (BenchLedger::Sqlite, Some(name)) => {
+            (Backend::Sqlite, Some(name)) => {
                 let path = filled_file(name)?;
                 if !path.exists() {
                     return Err(nothing_filled(name));
@@ -94,7 +94,7 @@ impl Home {
                     remove: None,
                 })
             }
-            (BenchLedger::Postgres, None) => {
+            (Backend::Postgres, None) => {
                 let mut postgres = Postgres::named(common, bank, around)?;
                 let (measured, alone) = (
                     format!("oyez_{mark}_bench"),
@@ -109,7 +109,7 @@ impl Home {
                     alone,
                 })
             }
-            (BenchLedger::Postgres, Some(name)) => {
+            (Backend::Postgres, Some(name)) => {
                 let name = filled_database(name)?;
                 let postgres = Postgres::named(common, bank, around)?;
                 if !postgres.has(&name)? {
@@ -128,7 +128,6 @@ impl Home {
     pub(super) fn to_fill(
         common: &BenchCommon,
         bank: &Path,
-        _mark: &str,
         around: &Surroundings,
     ) -> Result<Self, Failure> {
         let name = common.ledger.as_deref().ok_or_else(|| {
@@ -137,7 +136,7 @@ impl Home {
             Failure::usage("the ledger that is to be made has no name", mend)
         })?;
         match common.backend {
-            BenchLedger::Sqlite => {
+            Backend::Sqlite => {
                 let path = filled_file(name)?;
                 if path.exists() {
                     return Err(there_already(name));
@@ -148,7 +147,7 @@ impl Home {
                     remove: Some(path),
                 })
             }
-            BenchLedger::Postgres => {
+            Backend::Postgres => {
                 let name = filled_database(name)?;
                 let mut postgres = Postgres::named(common, bank, around)?;
                 if postgres.has(&name)? {
@@ -383,7 +382,7 @@ fn there_already(name: &str) -> Failure {
     Failure::environment(format!("there is a {name} already"), mend)
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|error| Failure::file("find", path, &error))
 }
 

@@ -106,6 +106,15 @@ struct Outcome<'a> {
     jti: Option<&'a str>,
 }
 
+impl Pace {
+    /// So many a second, if that was asked for; or so many ahead.
+    pub(super) fn of(rate: Option<u64>, ahead: u64) -> Self {
+        rate.map_or(Self::AsAcknowledged { ahead }, |rate| {
+            Self::PerSecond(float(rate))
+        })
+    }
+}
+
 impl Load {
     /// As it was asked for.
     pub(super) async fn connect(
@@ -129,6 +138,13 @@ impl Load {
             all: crew.tpps,
             events: 0,
         })
+    }
+
+    /// Opens the TPPs' connections by some events each, several times what is in flight at one endpoint.
+    pub(super) async fn warm_up(&mut self, server: &Server, ahead: u64) -> Result<(), Failure> {
+        let events = Until::Events(self.tpps * WARM_UP_EACH);
+        let pace = Pace::AsAcknowledged { ahead };
+        self.stretch(server, pace, events).await.map(drop)
     }
 
     /// From now on so many TPPs more get as much as each of the others, and are not measured.
@@ -172,7 +188,7 @@ impl Load {
         }
         let delivered = self.book.delivered();
         let count = u64::try_from(delivered.len()).unwrap_or(u64::MAX);
-        let cost = meter.stop(server, count)?;
+        let cost = meter.stop(count)?;
         self.book.nothing_unknown()?;
         let took = |one: &Delivered| one.at.saturating_duration_since(one.due);
         Ok(Measured {
@@ -312,6 +328,9 @@ fn quarters(delivered: &[Delivered], started: Instant, time: Duration) -> [f64; 
         rate(u64::try_from(count).unwrap_or(u64::MAX), quarter)
     })
 }
+
+/// Events per TPP that open the connections.
+const WARM_UP_EACH: u64 = 32;
 
 /// What falls due within such a time goes in one request: a core system gathers a little.
 const GATHERED_FOR: Duration = Duration::from_millis(2);

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::client::{Connection, Dial, get};
 use super::figures::{Figures, Latencies, Meter, float, rate, round};
+use super::primitive::Primitive;
 use super::publisher::{Publications, count};
 use super::server::Server;
-use super::signing::Signing;
 use super::site::Site;
 use super::tpp::{Crowd, sets};
 use super::{broken, drive, unexpected};
@@ -54,12 +54,12 @@ pub(super) fn measure(args: &LongPoll, around: &Surroundings) -> Result<Figures,
             answered.push(poll.map_err(|error| broken("a poll broke", &error))??);
         }
         let (meter, began) = began.expect("nothing is published before it is started");
-        let cost = meter.stop(&server, waiters)?;
+        let cost = meter.stop(waiters)?;
         let latencies = answered.iter().map(|at| *at - began).collect();
         Ok((cost, latencies, memory_after.saturating_sub(memory_before)))
     });
     let (cost, latencies, memory): (_, Vec<Duration>, u64) = measured?;
-    let limit = Signing::measure(args.alg.kind())?.per_second;
+    let limit = Primitive::signing(args.alg.kind())?.per_second;
     let took = latencies.iter().max().copied().unwrap_or_default();
     Ok(cost
         .beside(limit, &Latencies::of(latencies))

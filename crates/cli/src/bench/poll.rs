@@ -1,7 +1,5 @@
 //! Polling: authentication, settling, choosing, reading and writing SETs over mutual TLS, beside the ledger's part of it.
 
-use std::sync::Arc;
-
 use tokio::task::JoinSet;
 
 use super::alone::Ledgers;
@@ -23,26 +21,12 @@ pub(super) fn measure(args: &Poll, around: &Surroundings) -> Result<Figures, Fai
     let server = Server::start(&site, args.transport)?;
     let crowd = Crowd::of(&site, &server, args.transport, args.tpps)?;
     let polled = drive(async {
-        let publications = Publications {
-            events,
-            batch: FILLING_BATCH,
-            tpps: args.tpps,
-            keyed: false,
-        };
-        publications
-            .publish(&site, &server, FILLING_CONNECTIONS, || Ok(()))
-            .await?;
-        let crowd = Arc::new(crowd);
-        let mut tpps = Vec::new();
-        for tpp in 0..crowd.len() {
-            tpps.push(crowd.connect(tpp).await?);
-        }
-        let (tpps, signed) = haul(tpps, each, args.batch, Manner::Looking).await?;
+        let (tpps, _) = signed_already(crowd, &site, &server, each, args.batch).await?;
         let meter = Meter::start(&server)?;
         let (_, hauled) = haul(tpps, each, args.batch, Manner::Acknowledging).await?;
-        let cost = meter.stop(&server, events)?;
-        if signed.events != events || hauled.events != events {
-            return Err(unexpected("not every event came by polling"));
+        let cost = meter.stop(events)?;
+        if hauled.events != events {
+            return Err(unexpected(MISSED));
         }
         Ok((cost, hauled.latencies, hauled.set_bytes))
     });
@@ -63,6 +47,37 @@ pub(super) fn measure(args: &Poll, around: &Surroundings) -> Result<Figures, Fai
         .with("alg", args.alg.name())
         .with("transport", args.transport.name())
         .with("set_bytes", set_bytes))
+}
+
+/// Publishes so many events for each of a crowd and lets it poll them, so that all are signed and kept, and none is
+/// acknowledged. Answers the crowd, connected, and how long a SET is.
+pub(super) async fn signed_already(
+    crowd: Crowd,
+    site: &Site,
+    server: &Server,
+    each: u64,
+    batch: u64,
+) -> Result<(Vec<Tpp>, usize), Failure> {
+    let count = u64::try_from(crowd.len()).unwrap_or(u64::MAX);
+    let publications = Publications {
+        events: each * count,
+        batch: FILLING_BATCH,
+        tpps: count,
+        keyed: false,
+    };
+    publications
+        .publish(site, server, FILLING_CONNECTIONS, || Ok(()))
+        .await?;
+    let mut tpps = Vec::new();
+    for tpp in 0..crowd.len() {
+        tpps.push(crowd.connect(tpp).await?);
+    }
+    let (tpps, signed) = haul(tpps, each, batch, Manner::Looking).await?;
+    if signed.events == each * count {
+        Ok((tpps, signed.set_bytes))
+    } else {
+        Err(unexpected(MISSED))
+    }
 }
 
 /// All TPPs at once; what they got, together.
@@ -91,6 +106,8 @@ async fn haul(
     }
     Ok((back, all))
 }
+
+const MISSED: &str = "not every event came by polling";
 
 /// Filling is not measured.
 const FILLING_BATCH: u64 = 500;

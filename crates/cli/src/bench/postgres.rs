@@ -6,7 +6,7 @@ use oyez_store::postgres::{Server, Stage};
 use tokio::runtime::Handle;
 
 use super::drive_alone;
-use super::home::{Settings, configured};
+use super::home::{Settings, absolute, configured};
 use super::process::Cluster;
 use crate::args::{BENCH_DATABASE, BenchCommon};
 use crate::commands::Surroundings;
@@ -165,10 +165,6 @@ fn at(url: &str, name: &str) -> String {
     };
     let hosts = place.split('/').next().unwrap_or_default();
     format!("{scheme}://{hosts}/{name}{query}")
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path).map_err(|error| Failure::file("find", path, &error))
 }
 
 #[cfg(test)]

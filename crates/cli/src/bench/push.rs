@@ -23,17 +23,17 @@ use tokio::time::{sleep, timeout};
 use super::alone::submission;
 use super::book::Book;
 use super::client::{Dial, get};
-use super::door::{Door, Locked, tls};
+use super::door::{self, Door, Locked, tls};
 use super::figures::{Figures, float, mib, round};
 use super::load::{Crew, Load, Measured, Pace, Until};
+use super::primitive::Primitive;
 use super::server::{Server, explained};
-use super::signing::Signing;
 use super::site::{Site, client_id, register};
 use super::{broken, drive, sink, unexpected};
 use crate::args::{BenchHttp, BenchTransport, Push};
 use crate::commands::Surroundings;
 use crate::failure::Failure;
-use crate::{open_files, output};
+use crate::output;
 use neighbours::Neighbours;
 
 /// What the stretches of load gave.
@@ -46,13 +46,12 @@ struct Ran {
 }
 
 pub(super) fn measure(args: &Push, around: &Surroundings) -> Result<Figures, Failure> {
-    let limit = open_files::raise(args.tpps * CONNECTIONS_PER_TPP + OTHER_FILES);
-    limit.map_err(|error| broken("no limit of open files", &error))?;
+    door::have_room_for(args.tpps)?;
     let (sink, dead, neighbours) = (Door::bind()?, Locked::bind()?, Neighbours::bind()?);
     let kind = args.alg.kind();
     let site = Site::found(&args.common, kind, around)?;
     prepare(args, &site, &sink, &dead, &neighbours)?;
-    let before = Signing::measure(kind)?;
+    let before = Primitive::signing(kind)?;
     let server = Server::start(&site, BenchTransport::Tls)?;
     let book = Arc::new(Book::default());
     let ran = drive(async {
@@ -66,7 +65,7 @@ pub(super) fn measure(args: &Push, around: &Surroundings) -> Result<Figures, Fai
     let ran = explained(ran, &site)?;
     let memory_peak = server.process.memory_peak()?;
     drop(server);
-    let signing = before.mean(Signing::measure(kind)?);
+    let signing = before.mean(Primitive::signing(kind)?);
     let tally = book.tally();
     output::aside(format_args!(
         "each of {} accepted events arrived and is recorded; {} arrivals were repetitions, with the same bytes",
@@ -113,10 +112,8 @@ async fn run(args: &Push, site: &Site, server: &Server, book: &Arc<Book>) -> Res
         tpps: args.tpps,
     };
     let mut load = Load::connect(crew, site, server, Arc::clone(book)).await?;
-    let ahead = Pace::AsAcknowledged { ahead: args.ahead };
-    let warm_up = Until::Events(args.tpps * WARM_UP_EACH);
-    load.stretch(server, ahead, warm_up).await?;
-    let pace = args.rate.map_or(ahead, |rate| Pace::PerSecond(float(rate)));
+    load.warm_up(server, args.ahead).await?;
+    let pace = Pace::of(args.rate, args.ahead);
     let until = args.minutes.map_or(Until::Events(args.events), |minutes| {
         Until::Over(Duration::from_secs(minutes * 60))
     });
@@ -174,7 +171,7 @@ pub(super) async fn recorded(tpps: u64, site: &Site, server: &Server) -> Result<
     })
 }
 
-fn figures(args: &Push, ran: &Ran, signing: Signing) -> Figures {
+fn figures(args: &Push, ran: &Ran, signing: Primitive) -> Figures {
     let outside = |measured: &Measured| round(measured.cost.cpu_us() - signing.cpu_us, 1);
     let first = &ran.first;
     let mut figures = first
@@ -213,17 +210,8 @@ fn figures(args: &Push, ran: &Ran, signing: Signing) -> Figures {
     figures
 }
 
-/// Events per TPP that open the connections: several times what is in flight at one endpoint.
-const WARM_UP_EACH: u64 = 32;
-
 /// Filling is not measured.
 const FILLING_GROUP: u64 = 1_000;
-
-/// Files that are open here for one TPP: what is in flight at once, and some that are going.
-const CONNECTIONS_PER_TPP: u64 = 16;
-
-/// Files that are no connection of a TPP's.
-const OTHER_FILES: u64 = 256;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 

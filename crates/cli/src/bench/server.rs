@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -19,7 +18,8 @@ use crate::output;
 pub(super) struct Server {
     child: Child,
     pub(super) process: Process,
-    database: Option<Cluster>,
+    /// Its database, if that is on this machine and other than the server itself.
+    pub(super) database: Option<Cluster>,
     pub(super) tpp: SocketAddr,
     pub(super) internal: SocketAddr,
 }
@@ -73,11 +73,6 @@ impl Server {
         };
         (server.tpp, server.internal) = (tpp, internal);
         Ok(server)
-    }
-
-    /// Processor time of its database so far, if that is on this machine and other than the server itself.
-    pub(super) fn database_cpu(&self) -> Option<Duration> {
-        self.database.as_ref()?.cpu()
     }
 }
 

@@ -7,19 +7,15 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HeaderName;
-use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use oyez_domain::ids::Jti;
 use serde::Deserialize;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::task::TaskTracker;
 
 use super::book::Book;
 use super::door::Door;
@@ -34,40 +30,19 @@ struct Claims<'a> {
 
 /// Takes SETs from now on, for as long as the runtime lives.
 pub(super) fn open(door: Door, tls: TlsAcceptor, book: Arc<Book>) -> Result<(), Failure> {
-    let listener = door.open()?;
-    let tracker = TaskTracker::new();
-    drop(tracker.clone().spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            drop(tracker.spawn(converse(tcp, tls.clone(), Arc::clone(&book))));
-        }
-    }));
-    Ok(())
-}
-
-/// The server closes connections as it likes: that is no error here. What it does not send is missed in the book.
-async fn converse(tcp: TcpStream, tls: TlsAcceptor, book: Arc<Book>) {
-    tcp.set_nodelay(true).ok();
-    let Ok(stream) = tls.accept(tcp).await else {
-        return;
-    };
-    let service = service_fn(move |request| answer(Arc::clone(&book), request));
-    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let stream = TokioIo::new(stream);
-    if is_http2 {
-        let connection = http2::Builder::new(TokioExecutor::new());
-        connection.serve_connection(stream, service).await.ok();
-    } else {
-        let connection = http1::Builder::new();
-        connection.serve_connection(stream, service).await.ok();
-    }
+    // What the server does not send is missed in the book.
+    door.serve(
+        tls,
+        service_fn(move |request| answer(Arc::clone(&book), request)),
+    )
 }
 
 async fn answer(
     book: Arc<Book>,
     request: Request<Incoming>,
-) -> Result<Response<Empty<Bytes>>, Infallible> {
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let mut response = Response::new(Empty::new());
+    let mut response = Response::new(Full::default());
     // A body that breaks off is a push that was cut off.
     let Ok(body) = Limited::new(body, SET_BYTES_MAX).collect().await else {
         *response.status_mut() = StatusCode::BAD_REQUEST;

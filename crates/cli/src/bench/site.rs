@@ -24,8 +24,9 @@ use rustls::pki_types::pem::PemObject as _;
 use super::home::{Home, Settings, Which};
 use super::process::Cluster;
 use super::{broken, drive_alone, unexpected};
-use crate::args::{Backend, BenchCommon, Init};
+use crate::args::{BenchCommon, Init};
 use crate::commands::{Surroundings, init};
+use crate::config::Backend;
 use crate::development::TOKEN_ISSUER;
 use crate::development::access_token::AccessToken;
 use crate::failure::Failure;
@@ -66,19 +67,23 @@ impl Site {
         kind: KeyKind,
         around: &Surroundings,
     ) -> Result<Self, Failure> {
-        Self::with(common, kind, around, Home::of)
+        Self::with(common, kind, around, |bank, mark| {
+            Home::of(common, bank, mark, around)
+        })
     }
 
     /// A bank whose ledger is to be filled: it is made, under the name that was given, and stays if it is kept.
     pub(super) fn to_fill(common: &BenchCommon, around: &Surroundings) -> Result<Self, Failure> {
-        Self::with(common, KeyKind::P256, around, Home::to_fill)
+        Self::with(common, KeyKind::P256, around, |bank, _| {
+            Home::to_fill(common, bank, around)
+        })
     }
 
     fn with(
         common: &BenchCommon,
         kind: KeyKind,
         around: &Surroundings,
-        home: impl FnOnce(&BenchCommon, &Path, &str, &Surroundings) -> Result<Home, Failure>,
+        home: impl FnOnce(&Path, &str) -> Result<Home, Failure>,
     ) -> Result<Self, Failure> {
         let mark = *(around.random)()?
             .first_chunk()
@@ -97,7 +102,7 @@ impl Site {
             around,
         )?;
         let site = Self {
-            home: home(common, &directory, &name, around)?,
+            home: home(&directory, &name)?,
             root,
             mark,
             now: around.now,

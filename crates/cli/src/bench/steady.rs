@@ -14,20 +14,19 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::book::Book;
-use super::door::{Door, tls};
-use super::figures::{Cost, Figures, Latencies, float, mib, round};
+use super::door::{self, Door, tls};
+use super::figures::{Cost, Figures, Latencies, mib, round};
 use super::home::{Size, Watch};
 use super::load::{Crew, Load, Measured, Pace, Until};
+use super::primitive::Primitive;
 use super::push::recorded;
 use super::server::{Server, explained};
-use super::signing::Signing;
 use super::site::{Site, client_id, register};
 use super::tpp::Crowd;
 use super::{broken, drive, sink};
 use crate::args::{BenchHttp, BenchTransport, Steady};
 use crate::commands::Surroundings;
 use crate::failure::Failure;
-use crate::open_files;
 use crate::output::{Reply, Verdict};
 
 /// What a quarter of the events gave.
@@ -49,8 +48,7 @@ struct Run<'a> {
 }
 
 pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Failure> {
-    let limit = open_files::raise(args.tpps * CONNECTIONS_PER_TPP + OTHER_FILES);
-    limit.map_err(|error| broken("no limit of open files", &error))?;
+    door::have_room_for(args.tpps)?;
     let door = Door::bind()?;
     let kind = args.alg.kind();
     let mut site = Site::found(&args.common, kind, around)?;
@@ -61,7 +59,7 @@ pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Fai
         (tpp, url)
     });
     site.in_ledger(async |ledger, now| register(ledger, urls, now).await)?;
-    let before = Signing::measure(kind)?;
+    let before = Primitive::signing(kind)?;
     let server = Server::start(&site, BenchTransport::Tls)?;
     let crowd = Crowd::of(&site, &server, BenchTransport::Tls, args.tpps)?;
     let ran = drive(async {
@@ -74,11 +72,7 @@ pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Fai
             load: Load::connect(crew(args), &site, &server, Arc::clone(&book)).await?,
             book,
             watch: site.home().watch().await?,
-            pace: args
-                .rate
-                .map_or(Pace::AsAcknowledged { ahead: args.ahead }, |rate| {
-                    Pace::PerSecond(float(rate))
-                }),
+            pace: Pace::of(args.rate, args.ahead),
         };
         tokio::select! {
             quarters = run.quarters() => {
@@ -93,7 +87,11 @@ pub(super) fn measure(args: &Steady, around: &Surroundings) -> Result<Reply, Fai
     });
     let quarters = explained(ran, &site)?;
     drop(server);
-    Ok(reply(args, quarters, before.mean(Signing::measure(kind)?)))
+    Ok(reply(
+        args,
+        quarters,
+        before.mean(Primitive::signing(kind)?),
+    ))
 }
 
 /// The TPPs that poll, each on its connection; they end when something is wrong.
@@ -131,11 +129,7 @@ fn crew(args: &Steady) -> Crew {
 
 impl Run<'_> {
     async fn quarters(&mut self) -> Result<Vec<Quarter>, Failure> {
-        let warm_up = Until::Events(self.args.tpps * WARM_UP_EACH);
-        let pace = Pace::AsAcknowledged {
-            ahead: self.args.ahead,
-        };
-        self.load.stretch(self.server, pace, warm_up).await?;
+        self.load.warm_up(self.server, self.args.ahead).await?;
         let mut quarters = Vec::new();
         for _ in 0..QUARTERS {
             quarters.push(self.quarter(self.args.events / QUARTERS).await?);
@@ -202,7 +196,7 @@ fn worse(before: Size, mut now: Size) -> Size {
     now
 }
 
-fn reply(args: &Steady, quarters: Vec<Quarter>, signing: Signing) -> Reply {
+fn reply(args: &Steady, quarters: Vec<Quarter>, signing: Primitive) -> Reply {
     let mut figures = Figures::none();
     for (name, quarter) in NAMES.iter().zip(&quarters) {
         figures = told(figures, name, quarter);
@@ -268,14 +262,5 @@ const RATE_KEPT: f64 = 0.9;
 /// Events that are known at once, but for those of the stretch before: some hundred bytes each.
 const STRETCH: u64 = 500_000;
 
-/// Events per TPP that open the connections.
-const WARM_UP_EACH: u64 = 32;
-
 /// Statistics of a database are about so old.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Files that are open here for one TPP: what is in flight at once, and some that are going.
-const CONNECTIONS_PER_TPP: u64 = 16;
-
-/// Files that are no connection of a TPP's.
-const OTHER_FILES: u64 = 256;

@@ -16,6 +16,7 @@ use crate::args::ServerArgs;
 use crate::config::Internal;
 use crate::failure::Failure;
 use crate::internal_client::{InternalClient, Server, Token};
+use crate::runtime;
 
 /// Lets `work` call the server. What it spawns on the tracker is given up when it is done.
 pub(super) fn calling<T>(
@@ -28,12 +29,7 @@ pub(super) fn calling<T>(
         token: token(args, around)?,
         anchors: anchors(args, around)?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Failure::environment("cannot start", "see the reason, and try again").because(&error)
-        })?;
+    let runtime = runtime::alone()?;
     let tasks = TaskTracker::new();
     let client = Arc::new(InternalClient::new(server, &tasks)?);
     let done = runtime.block_on(work(client, tasks));

@@ -17,8 +17,8 @@ use oyez_web::internal::operators::{Operator, Role, hex};
 use serde_json::json;
 
 use super::Surroundings;
-use crate::args::{Backend, Init};
-use crate::config;
+use crate::args::Init;
+use crate::config::{self, Backend};
 use crate::development::{
     Authority, CLIENT_ID, Identity, Keys, TOKEN_ISSUER, TOKEN_KEY, TPP_KEY, TPP_ORG_ID,
     TPP_SOFTWARE_ID,
@@ -28,6 +28,7 @@ use crate::failure::Failure;
 use crate::key_directory::KeyDirectory;
 use crate::ledger;
 use crate::output::{Reply, Table};
+use crate::shell_word::shell_word;
 
 /// Makes the directory.
 pub(crate) fn run(args: &Init, around: &Surroundings) -> Result<Reply, Failure> {
@@ -68,23 +69,22 @@ pub(crate) fn run(args: &Init, around: &Surroundings) -> Result<Reply, Failure> 
         "Hand out {} and delete it: only hashes are kept.",
         target.join(TOKENS_SHOWN).display()
     ));
-    let serve = format!("oyez check -c {0} && oyez serve -c {0}", config.display());
+    let named = shell_word(&config);
+    let serve = format!("oyez check -c {named} && oyez serve -c {named}");
     Ok(match args.backend {
         Backend::Sqlite => reply.remark(format!("Next: {serve}")),
         Backend::Postgres => reply
             .remark(format!(
                 "Next, as a superuser of the database: psql -f {}",
-                target.join(STATEMENTS).display()
+                shell_word(&target.join(STATEMENTS))
             ))
             .remark(format!(
-                "Then: oyez migrate -c {} && {serve}",
-                config.display()
+                "Then: oyez migrate -c {named} && {serve}"
             ))
             .remark(format!(
                 "Then make the TPP known: oyez tpps register {CLIENT_ID} --name 'DEVELOPMENT ONLY' --org-id {TPP_ORG_ID} \
-                 --software-id {TPP_SOFTWARE_ID} --jwks {} -c {}, with the operator's token in OYEZ_TOKEN",
-                target.join("development/tpp.jwks").display(),
-                config.display()
+                 --software-id {TPP_SOFTWARE_ID} --jwks {} -c {named}, with the operator's token in OYEZ_TOKEN",
+                shell_word(&target.join("development/tpp.jwks"))
             )),
     })
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use oyez_store::{postgres, sqlite};
 use serde_json::json;
-use tokio::runtime::{Builder, Runtime};
 
 use super::Surroundings;
 use crate::args::Migrate;
@@ -13,6 +12,7 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::ledger::{Place, failure};
 use crate::output::Reply;
+use crate::runtime::with_one_worker;
 
 /// Migrates, or says what that would do.
 pub(crate) fn run(args: &Migrate, around: &Surroundings) -> Result<Reply, Failure> {
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Migrate, around: &Surroundings) -> Result<Reply, Failur
         }
         (Backend::Postgres, true) => foresee_shared(&store),
         (Backend::Postgres, false) => {
-            let (runtime, database) = (runtime()?, Database::of(&store)?);
+            let (runtime, database) = (with_one_worker()?, Database::of(&store)?);
             let migrating =
                 postgres::Ledger::migrate(&database.server, database.options, runtime.handle());
             let migrated = runtime.block_on(migrating);
@@ -39,22 +39,12 @@ pub(crate) fn run(args: &Migrate, around: &Surroundings) -> Result<Reply, Failur
 
 /// What a shared ledger is, asked by a command.
 pub(super) fn inspect(store: &Store) -> Result<(Place, postgres::Inspection), Failure> {
-    let (runtime, database) = (runtime()?, Database::of(store)?);
+    let (runtime, database) = (with_one_worker()?, Database::of(store)?);
     let looking = postgres::Ledger::inspect(&database.server, database.options, runtime.handle());
     match runtime.block_on(looking) {
         Ok(found) => Ok((database.place, found)),
         Err(error) => Err(database.place.failure(&error)),
     }
-}
-
-fn runtime() -> Result<Runtime, Failure> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    runtime.map_err(|error| {
-        Failure::environment("cannot start", "see the reason, and try again").because(&error)
-    })
 }
 
 fn done(ledger: &Place, from: u32, to: u32) -> Reply {

@@ -4,7 +4,6 @@ mod copy;
 
 use oyez_store::copy::{Place, count};
 use serde_json::{Map, json};
-use tokio::runtime::{Builder, Runtime};
 
 use super::{Surroundings, directory_of, read_config};
 use crate::args::{ConfigFile, Store};
@@ -13,6 +12,7 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::ledger;
 use crate::output::{Format, Reply, Table};
+use crate::runtime::with_one_worker;
 
 /// Does what is asked.
 pub(crate) fn run(
@@ -27,8 +27,9 @@ pub(crate) fn run(
 }
 
 fn show(file: &ConfigFile, around: &Surroundings) -> Result<Reply, Failure> {
-    let runtime = runtime()?;
-    let (place, shown) = place(&section(&file.path, around)?)?;
+    let runtime = with_one_worker()?;
+    let store = section(&file.path, around)?;
+    let (place, shown) = place(&store)?;
     let counted = count(&place, runtime.handle()).map_err(|error| shown.failure(&error))?;
     let mut table = Table::new(&["TABLE", "ROWS"]);
     let mut rows = Map::new();
@@ -36,10 +37,7 @@ fn show(file: &ConfigFile, around: &Surroundings) -> Result<Reply, Failure> {
         table.row(vec![name.to_owned(), count.to_string()]);
         rows.insert(name.to_owned(), count.into());
     }
-    let backend = match place {
-        Place::Sqlite(_) => "sqlite",
-        Place::Postgres(..) => "postgres",
-    };
+    let backend = store.backend.name();
     Ok(Reply::new(
         table.render(),
         json!({ "ledger": shown.to_string(), "backend": backend, "rows": rows }),
@@ -76,15 +74,5 @@ fn place(store: &config::Store) -> Result<(Place, ledger::Place), Failure> {
             } = Database::of(store)?;
             (Place::Postgres(Box::new(server), options), place)
         }
-    })
-}
-
-fn runtime() -> Result<Runtime, Failure> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
-    runtime.map_err(|error| {
-        Failure::environment("cannot start", "see the reason, and try again").because(&error)
     })
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use oyez_domain::ids::NodeId;
 use oyez_domain::tpp::HeaderProfile;
 
@@ -88,10 +89,22 @@ section! {
 }
 
 /// See [`Store::backend`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
+    /// Embedded, in a file.
     Sqlite,
+    /// Shared by any number of processes.
     Postgres,
+}
+
+impl Backend {
+    /// As in the file and on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
 }
 
 /// See [`Store::tls`].

@@ -3,18 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::outlines;
 use super::section::{Key, Unset, file_key};
-use super::{Outline, outlines};
 
 /// The file, with these keys (`section.key`) set to these values (TOML).
 pub(crate) fn render(set: &BTreeMap<&str, &str>) -> String {
-    render_file(HEAD, &outlines(), set)
-}
-
-/// The same for any file of such sections.
-pub(crate) fn render_file(head: &str, outlines: &[Outline], set: &BTreeMap<&str, &str>) -> String {
-    let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
-    for outline in outlines {
+    let mut lines: Vec<String> = HEAD.lines().map(str::to_owned).collect();
+    for outline in outlines() {
         lines.extend([String::new(), String::new()]);
         lines.extend(comment(outline.doc));
         lines.push(format!("[{}]", outline.name));

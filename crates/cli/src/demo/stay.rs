@@ -15,6 +15,7 @@ use super::teller::Teller;
 use super::why::Why;
 use super::world::Scene;
 use crate::failure::Failure;
+use crate::shell_word::shell_word;
 
 /// Until somebody ends it from outside, or it breaks.
 pub(super) async fn stay(
@@ -45,7 +46,7 @@ async fn begin(scene: &Scene) -> Result<(), Why> {
 
 /// Says what there is, and what to type.
 fn introduce(teller: &Teller, scene: &Scene, program: &Path) -> Result<(), Failure> {
-    let directory = scene.directory.display();
+    let (shown, directory) = (scene.directory.display(), shell_word(&scene.directory));
     let (tpp, internal) = (scene.addresses.tpp, scene.addresses.internal);
     let toy = scene.addresses.toy;
     let every = PUBLISHED_EVERY.as_secs();
@@ -60,7 +61,7 @@ A bank for you to try, until Ctrl-C. Nothing of it is for production.
   TPPs call it at      https://{tpp}      (mutual TLS)
   the bank's own side  http://{internal}
   a toy gives tokens   https://{toy}/token
-  keys, certificates, tokens and bank/oyez.toml are in {directory}
+  keys, certificates, tokens and bank/oyez.toml are in {shown}
 
 Two TPPs have subscribed. Acme is pushed to; Bolt polls, and is you. Every {every} s something is published for both.
 Paste this in another terminal:
@@ -87,8 +88,8 @@ Paste this in another terminal:
 
 /// What a TPP types, in any directory.
 fn by_oyez(scene: &Scene, program: &Path) -> [(&'static str, String); 2] {
-    let (oyez, directory) = (program.display(), scene.directory.display());
-    let bolt = format!("-c {directory}/bolt.toml");
+    let oyez = shell_word(program);
+    let bolt = format!("-c {}", shell_word(&scene.directory.join("bolt.toml")));
     [
         (
             "Bolt's events as they come, each verified, handed over and acknowledged; Ctrl-C ends it",

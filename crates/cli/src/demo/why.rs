@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use oyez_domain::error_chain::chain;
 use oyez_tpp::{Answer, Authenticity, Refused};
 
 use crate::internal_client::CallError;
@@ -12,18 +13,7 @@ pub(super) struct Why(pub(super) String);
 
 impl<E: Error> From<E> for Why {
     fn from(error: E) -> Self {
-        let mut text = error.to_string();
-        let mut next = error.source();
-        while let Some(cause) = next {
-            let said = cause.to_string();
-            // Some say their cause themselves.
-            if !text.ends_with(&said) {
-                text.push_str(": ");
-                text.push_str(&said);
-            }
-            next = cause.source();
-        }
-        Self(text)
+        Self(chain(&error))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use oyez_domain::error_chain::chain;
 use oyez_outbound::{Class, Method, Sent, StatusCode};
 use oyez_web::internal::ROUTES;
 use oyez_web::internal::operators::Role;
@@ -83,7 +84,7 @@ impl CallError {
     /// In one line.
     pub(crate) fn brief(&self) -> String {
         match self {
-            Self::Unanswered { url, source } => format!("no answer from {url}: {}", source.chain()),
+            Self::Unanswered { url, source } => format!("no answer from {url}: {}", chain(source)),
             Self::Refused(refusal) => refusal.to_string(),
             Self::Strange { url, what } => format!("{url} is no internal API of oyez: {what}"),
         }

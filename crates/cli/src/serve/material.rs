@@ -11,12 +11,12 @@ use oyez_web::internal::operators::{self, Operators};
 use oyez_web::listener::Tls;
 use tokio::sync::watch;
 
-use super::files::{bytes, secret, secret_bytes};
 use super::outward;
 use super::reload::{Source, kept_up};
 use crate::clock::SystemClock;
 use crate::config::{Config, Secret};
 use crate::failure::Failure;
+use crate::files::{bytes, secret, secret_bytes};
 use crate::key_directory::KeyDirectory;
 
 /// The latest of it.

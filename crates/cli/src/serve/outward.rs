@@ -16,10 +16,10 @@ use oyez_web::tokens::introspection::{self, Credentials};
 use oyez_web::tokens::{BadOptions, ValidateTokens, jwt};
 use tokio_util::task::TaskTracker;
 
-use super::files::{bytes, secret, secret_bytes};
 use super::material::Material;
 use crate::config::{Config, KeysAt, Validation};
 use crate::failure::Failure;
+use crate::files::{bytes, secret, secret_bytes};
 
 /// What all requests that leave have in common.
 pub(super) struct Outward<'a> {

@@ -1,5 +1,6 @@
 //! `oyez listen`: receives what banks push, and hands it over before it answers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,20 +8,22 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use oyez_tpp::{Intake, Pusher, Receiver, ReceiverSetup, SqliteSeen};
+use oyez_tpp::{Observer, Pusher, Receiver, ReceiverSetup};
 use oyez_web::listener::{Bounds, Listener, Tls};
 use oyez_web::metrics::Connections;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::config::{Listen, Tpp, TppConfig};
-use super::parties::{Parties, bytes, chosen};
+use super::config::{Listen, TppConfig};
+use super::ends::{Ends, seen};
+use super::parties::{Parties, chosen};
 use super::{Running, hand_over, log};
 use crate::args::ListenArgs;
 use crate::clock::SystemClock;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
+use crate::files::{bytes, secret_bytes};
 use crate::output::{self, Format};
 
 /// Until it is told to stop.
@@ -30,33 +33,59 @@ pub(super) async fn run(
     around: &Surroundings,
 ) -> Result<(), Failure> {
     let config = TppConfig::read(&args.config.path)?;
-    let parties = Parties::of(&config.tpp, around)?;
     let running = Running::new()?;
-    let hand_over = hand_over::of(&config.hand_over, format)?;
-    let intake = Intake::new(seen(&config.tpp)?, hand_over, Arc::clone(&parties.clock));
-    let mut banks = Vec::new();
-    for at in chosen(&config.tpp, &args.banks)? {
-        banks.push(Pusher {
+    let ends = Ends {
+        seen: seen(&config.tpp)?,
+        hand_over: hand_over::of(&config.hand_over, format)?,
+    };
+    let observer: Observer = Arc::new(move |it| log::received(it, format));
+    let announce = |address| match format {
+        Format::Scripts => output::aside(json!({ "listening": format!("https://{address}") })),
+        Format::People => output::aside(format_args!(
+            "listening on https://{address}/…/event-notifications"
+        )),
+    };
+    receive(
+        &config,
+        &args.banks,
+        ends,
+        observer,
+        around,
+        running,
+        announce,
+    )
+    .await
+}
+
+/// The same into other ends.
+pub(super) async fn receive(
+    config: &TppConfig,
+    banks: &[String],
+    ends: Ends,
+    observer: Observer,
+    around: &Surroundings,
+    running: Running,
+    announce: impl FnOnce(SocketAddr),
+) -> Result<(), Failure> {
+    let parties = Parties::of(&config.tpp, around)?;
+    let mut pushers = Vec::new();
+    for at in chosen(&config.tpp, banks)? {
+        pushers.push(Pusher {
             name: at.name.to_string().into(),
             verifier: parties.bank(at)?.set_verifier().clone(),
         });
     }
     let receiver = Receiver::new(ReceiverSetup {
-        banks,
-        intake,
+        banks: pushers,
+        intake: ends.intake(&parties),
         body_time_max: BODY_TIME_MAX,
         retry_after: RETRY_AFTER,
         clock: Arc::clone(&parties.clock),
         random: parties.random.clone(),
-        observer: Some(Arc::new(move |it| log::received(it, format))),
+        observer: Some(observer),
     });
     let (listener, address) = listener(&config.listen).await?;
-    match format {
-        Format::Scripts => output::aside(json!({ "listening": format!("https://{address}") })),
-        Format::People => output::aside(format_args!(
-            "listening on https://{address}/…/event-notifications"
-        )),
-    }
+    announce(address);
     let serving = listener.serve(
         router(receiver),
         running.stop.clone(),
@@ -65,15 +94,6 @@ pub(super) async fn run(
     Box::pin(serving).await;
     running.finish().await;
     Ok(())
-}
-
-/// The events that were seen before.
-pub(super) fn seen(tpp: &Tpp) -> Result<Arc<SqliteSeen>, Failure> {
-    let seen = SqliteSeen::open(&tpp.state, tpp.remembered).map_err(|error| {
-        let mend = "see `state` of [tpp]: it must be a file that can be written";
-        Failure::environment("cannot remember which events were seen", mend).because(&error)
-    })?;
-    Ok(Arc::new(seen))
 }
 
 /// The standard fixes the end of the path, and leaves what stands before it to the TPP.
@@ -86,7 +106,7 @@ fn router(receiver: Receiver) -> Router {
     })
 }
 
-async fn listener(listen: &Listen) -> Result<(Listener, std::net::SocketAddr), Failure> {
+async fn listener(listen: &Listen) -> Result<(Listener, SocketAddr), Failure> {
     let (Some(certificate), Some(key)) = (&listen.certificate, &listen.key) else {
         let what = "there is no certificate to listen with";
         let mend = "set `certificate` and `key` of [listen]: banks push over TLS alone";
@@ -94,7 +114,7 @@ async fn listener(listen: &Listen) -> Result<(Listener, std::net::SocketAddr), F
     };
     let tls = Tls::from_pem(
         &bytes(certificate)?,
-        &bytes(key)?,
+        &secret_bytes(key)?,
         None,
         Arc::new(SystemClock),
     );

@@ -1,5 +1,6 @@
 //! What happened, on standard error: a line of words, or of JSON for scripts. Never a token, a key or what an event says.
 
+use oyez_domain::error_chain::chain;
 use oyez_tpp::{Outcome, Received, Round, SetError, Taken};
 use serde_json::json;
 
@@ -78,15 +79,4 @@ pub(super) fn round(bank: &str, round: &Round, format: Format) {
             }
         }
     }
-}
-
-/// An error and its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }

@@ -1,10 +1,9 @@
 //! The TPP and its banks, made of what is configured.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use oyez_domain::time::Clock;
-use oyez_jose::{Form, LocalKey, Signatory, Zeroizing};
+use oyez_jose::{Form, LocalKey, Signatory};
 use oyez_tpp::{
     Authentication, Bank, BankKeys, ClientCertificate, Discovery, Freshness, Identity, KeyServer,
     Limits, Location, Random, Setup, Signer, Tls, TokenSetup, TokenSource, Transport,
@@ -14,6 +13,7 @@ use super::config::{BankAt, TokenMethod, Tpp};
 use crate::clock::SystemClock;
 use crate::commands::Surroundings;
 use crate::failure::Failure;
+use crate::files::{bytes, secret_bytes};
 
 /// The TPP as all its banks see it.
 pub(super) struct Parties {
@@ -30,7 +30,7 @@ impl Parties {
     pub(super) fn of(tpp: &Tpp, around: &Surroundings) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (anchors, chain) = (bytes(&tpp.trust_anchors)?, bytes(&tpp.certificate)?);
-        let key = Zeroizing::new(bytes(&tpp.key)?);
+        let key = secret_bytes(&tpp.key)?;
         let transport = |certificate| {
             let tls = Tls {
                 anchors: &anchors,
@@ -46,8 +46,7 @@ impl Parties {
             chain: &chain,
             key: &key,
         };
-        let signing = Zeroizing::new(bytes(&tpp.signing_key)?);
-        let signing = LocalKey::read(signing).map_err(|error| {
+        let signing = LocalKey::read(secret_bytes(&tpp.signing_key)?).map_err(|error| {
             let what = format!("cannot sign with {}", tpp.signing_key.display());
             let mend = "it must be an RSA or P-256 key in PEM";
             Failure::environment(what, mend).because(&error)
@@ -155,8 +154,4 @@ pub(super) fn chosen<'c>(tpp: &'c Tpp, names: &[String]) -> Result<Vec<&'c BankA
         return Ok(tpp.banks.iter().collect());
     }
     names.iter().map(find).collect()
-}
-
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::file("read", path, &error))
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use oyez_tpp::{Intake, Pace, Poller, PollerSetup, Waits, Yield};
+use oyez_tpp::{Intake, Pace, PollObserver, Poller, PollerSetup, Waits, Yield};
 
 use super::config::{BankAt, TppConfig};
-use super::listen::seen;
+use super::ends::{Ends, seen};
 use super::parties::{Parties, callable, chosen};
 use super::{Running, hand_over, log};
 use crate::args::PollArgs;
@@ -22,23 +22,17 @@ pub(super) async fn run(
     let config = TppConfig::read(&args.config.path)?;
     let parties = Parties::of(&config.tpp, around)?;
     let running = Running::new()?;
-    let hand_over = hand_over::of(&config.hand_over, format)?;
-    let intake = Intake::new(seen(&config.tpp)?, hand_over, Arc::clone(&parties.clock));
+    let ends = Ends {
+        seen: seen(&config.tpp)?,
+        hand_over: hand_over::of(&config.hand_over, format)?,
+    };
+    let intake = ends.intake(&parties);
     let mut pollers = Vec::new();
     for at in chosen(&config.tpp, &args.banks)? {
-        callable(at)?;
         let name: Arc<str> = at.name.to_string().into();
         let told = Arc::clone(&name);
-        pollers.push((
-            Arc::clone(&name),
-            Poller::new(PollerSetup {
-                name,
-                bank: parties.bank(at)?,
-                intake: intake.clone(),
-                pace: pace(at),
-                observer: Some(Arc::new(move |it| log::round(&told, it, format))),
-            }),
-        ));
+        let observer: PollObserver = Arc::new(move |it| log::round(&told, it, format));
+        pollers.push((name, poller(&parties, at, intake.clone(), observer)?));
     }
     if args.once {
         let drained = drain(pollers).await;
@@ -54,6 +48,23 @@ pub(super) async fn run(
     running.stop.cancelled().await;
     running.finish().await;
     Ok(())
+}
+
+/// Who polls a bank.
+pub(super) fn poller(
+    parties: &Parties,
+    at: &BankAt,
+    intake: Intake,
+    observer: PollObserver,
+) -> Result<Poller, Failure> {
+    callable(at)?;
+    Ok(Poller::new(PollerSetup {
+        name: at.name.to_string().into(),
+        bank: parties.bank(at)?,
+        intake,
+        pace: pace(at),
+        observer: Some(observer),
+    }))
 }
 
 /// Takes what there is, bank by bank. One that fails does not keep the others from being asked.

@@ -1,12 +1,12 @@
 //! `oyez subscription`: what a TPP has asked a bank to be told, and where. Both resources of the standard, in any version.
 
+use oyez_domain::error_chain::chain;
 use oyez_domain::registration::{CallbackUrlWish, SubscriptionWish};
 use oyez_domain::version::Version;
 use oyez_tpp::{Answer, Bank, CallbackUrl, Echo, Error, Subscription};
 use serde_json::{Value, json};
 
 use super::config::TppConfig;
-use super::log::chain;
 use super::parties::{Parties, callable, chosen};
 use crate::args::{Resource, SubscriptionCommand, WishArgs};
 use crate::commands::Surroundings;
@@ -67,7 +67,10 @@ impl From<Error> for Stopped {
 
 async fn subscriptions(bank: &Bank, command: &SubscriptionCommand) -> Result<Reply, Stopped> {
     let there = bank.subscriptions();
-    let the_one = async || -> Result<String, Stopped> {
+    let named = async |id: &Option<String>| -> Result<String, Stopped> {
+        if let Some(id) = id {
+            return Ok(id.clone());
+        }
         let read = there.read().await?.value;
         Ok(only(read.into_iter().map(|it| it.id).collect())?)
     };
@@ -81,17 +84,11 @@ async fn subscriptions(bank: &Bank, command: &SubscriptionCommand) -> Result<Rep
         }
         SubscriptionCommand::Update { id, wish, .. } => {
             let wish = subscription(wish)?;
-            let id = match id {
-                Some(id) => id.clone(),
-                None => the_one().await?,
-            };
+            let id = named(id).await?;
             written(&there.update(&id, &wish).await?, facts)
         }
         SubscriptionCommand::Delete { id, .. } => {
-            let id = match id {
-                Some(id) => id.clone(),
-                None => the_one().await?,
-            };
+            let id = named(id).await?;
             there.delete(&id).await?;
             deleted(&id)
         }
@@ -100,7 +97,10 @@ async fn subscriptions(bank: &Bank, command: &SubscriptionCommand) -> Result<Rep
 
 async fn callback_urls(bank: &Bank, command: &SubscriptionCommand) -> Result<Reply, Stopped> {
     let there = bank.callback_urls();
-    let the_one = async || -> Result<String, Stopped> {
+    let named = async |id: &Option<String>| -> Result<String, Stopped> {
+        if let Some(id) = id {
+            return Ok(id.clone());
+        }
         let read = there.read().await?.value;
         Ok(only(read.into_iter().map(|it| it.id).collect())?)
     };
@@ -114,17 +114,11 @@ async fn callback_urls(bank: &Bank, command: &SubscriptionCommand) -> Result<Rep
         }
         SubscriptionCommand::Update { id, wish, .. } => {
             let wish = callback_url(wish)?;
-            let id = match id {
-                Some(id) => id.clone(),
-                None => the_one().await?,
-            };
+            let id = named(id).await?;
             written(&there.update(&id, &wish).await?, facts_of_url)
         }
         SubscriptionCommand::Delete { id, .. } => {
-            let id = match id {
-                Some(id) => id.clone(),
-                None => the_one().await?,
-            };
+            let id = named(id).await?;
             there.delete(&id).await?;
             deleted(&id)
         }

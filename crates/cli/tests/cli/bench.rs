@@ -79,7 +79,7 @@ fn a_bank_that_is_not_a_benchmarks_is_never_opened() {
 mod slow {
     use std::fs;
 
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::Playground;
     use crate::bank::{Desk, Done};
@@ -129,11 +129,7 @@ mod slow {
         }
 
         fn object(&self, done: &Done) -> Value {
-            let last = done.stdout.lines().last().unwrap();
-            let figures: Value = serde_json::from_str(last).unwrap();
-            for name in NAMED {
-                assert!(figures[name].as_f64().is_some(), "{name} in {figures}");
-            }
+            let figures = figures(done);
             self.of_backend(&figures);
             let database = figures["db_cpu_us_per_event"].as_f64();
             assert_eq!(database.is_some(), self.postgres.is_some(), "{figures}");
@@ -157,6 +153,16 @@ mod slow {
                 }
             }
         }
+    }
+
+    /// The object on the last line.
+    fn figures(done: &Done) -> Value {
+        let last = done.stdout.lines().last().unwrap();
+        let figures: Value = serde_json::from_str(last).unwrap();
+        for name in NAMED {
+            assert!(figures[name].as_f64().is_some(), "{name} in {figures}");
+        }
+        figures
     }
 
     #[test]
@@ -218,6 +224,40 @@ mod slow {
             let over_http_2 =
                 ground.measured("push --events 300 --tpps 3 --alg ES256 --ahead 1000 --http 2");
             assert_eq!(over_http_2["http"], "2");
+            ground.leaves(&[], &[]);
+        }
+    }
+
+    #[test]
+    fn receiving_is_measured_and_each_set_is_handed_over_once() {
+        let desk = Desk::empty();
+        for (alg, seen) in [("PS256", "sqlite"), ("ES256", "memory")] {
+            let done = desk.run(&format!(
+                "bench receive --events 200 --connections 3 --alg {alg} --seen {seen} --json"
+            ));
+            assert_eq!(done.code, 0, "{}", done.stderr);
+            let figures = figures(&done);
+            assert_eq!(
+                (&figures["backend"], &figures["alg"]),
+                (&json!(seen), &json!(alg))
+            );
+            assert_eq!(figures["events"], 200);
+            assert!(figures["cpu_us_outside_verifying"].as_f64().is_some());
+        }
+        assert_eq!(fs::read_dir(desk.path(".")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn draining_is_measured_and_each_event_is_acknowledged() {
+        for (ground, seen) in Ground::both().into_iter().zip(["sqlite", "memory"]) {
+            let words =
+                format!("drain --events 250 --pollers 2 --batch 40 --alg ES256 --seen {seen}");
+            let figures = ground.measured(&words);
+            assert_eq!(
+                (&figures["events"], &figures["seen"]),
+                (&json!(250), &json!(seen))
+            );
+            assert!(figures["server_cpu_us_per_event"].as_f64().is_some());
             ground.leaves(&[], &[]);
         }
     }

@@ -18,8 +18,9 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    pub(crate) fn start(desk: &Desk) -> Self {
-        let mut child = command(desk, &["demo", "--json"]).spawn().unwrap();
+    pub(crate) fn start(temporary: &Path) -> Self {
+        let mut command = command_in(temporary, &["demo", "--json"]);
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let world = line(&mut stdout);
         Self {
@@ -56,11 +57,15 @@ impl Drop for Demo {
 
 /// `oyez` with these words, its temporary files on the desk.
 fn command(desk: &Desk, words: &[&str]) -> Command {
+    command_in(&desk.path(""), words)
+}
+
+fn command_in(temporary: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
     command
         .args(words)
         .env_clear()
-        .env("TMPDIR", desk.path(""))
+        .env("TMPDIR", temporary)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -158,7 +163,10 @@ fn a_place_for_the_directory_is_asked_for_where_there_is_none() {
 #[test]
 fn what_the_world_that_stays_says_to_type_works_and_ctrl_c_removes_it() {
     let desk = Desk::empty();
-    let mut demo = Demo::start(&desk);
+    // A shell would take this for three words and an open quote.
+    let temporary = desk.path("the bank's own $desk");
+    fs::create_dir(&temporary).unwrap();
+    let mut demo = Demo::start(&temporary);
     // By then something was published for Bolt, too.
     assert!(line(&mut demo.stdout)["published"].is_array());
     let commands = demo.commands();
@@ -197,5 +205,5 @@ fn what_the_world_that_stays_says_to_type_works_and_ctrl_c_removes_it() {
     assert!(answers[6].contains("oyez_published_items"), "{answers:#?}");
     demo.signal("INT");
     assert_eq!(demo.child.wait().unwrap().code(), Some(0));
-    assert_eq!(left_in(&desk.path("")), 0);
+    assert_eq!(left_in(&temporary), 0);
 }

@@ -32,6 +32,8 @@ fn help_says_what_each_command_does_and_what_exit_codes_mean() {
         "bench poll --help",
         "bench long-poll --help",
         "bench push --help",
+        "bench receive --help",
+        "bench drain --help",
         "bench steady --help",
         "bench fill --help",
         "listen --help",

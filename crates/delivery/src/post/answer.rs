@@ -1,11 +1,11 @@
 //! What came back, cut to what is kept of it. Everything here was written by somebody else, and is bounded.
 
 use std::error::Error as StdError;
-use std::iter::successors;
 use std::time::Duration;
 
 use jiff::fmt::{rfc2822, strtime};
 use jiff::tz::TimeZone;
+use oyez_domain::error_chain::chain;
 use oyez_domain::ids::InteractionId;
 use oyez_domain::json::{self, DEPTH_MAX};
 use oyez_domain::time::Timestamp;
@@ -46,16 +46,14 @@ pub(super) fn reply(response: Response, now: Timestamp) -> Reply {
 pub(super) fn failure(error: Error) -> Failure {
     Failure {
         class: error.class.as_str(),
-        detail: printable(&error.chain(), DETAIL_CHARS_MAX),
+        detail: detail(&error),
         peer: error.peer,
     }
 }
 
-/// An error of ours and its causes.
-pub(super) fn chain(error: &dyn StdError) -> String {
-    let causes = successors(Some(error), |&error| error.source());
-    let texts: Vec<_> = causes.map(ToString::to_string).collect();
-    printable(&texts.join(": "), DETAIL_CHARS_MAX)
+/// An error and its causes.
+pub(super) fn detail(error: &dyn StdError) -> String {
+    printable(&chain(error), DETAIL_CHARS_MAX)
 }
 
 /// The first header of this name: whoever writes another beside it has not echoed ours.

@@ -30,7 +30,7 @@ impl Route {
         before: Option<&Self>,
     ) -> Result<Self, Failure> {
         let target = Target::parse(&addressee.callback_url)
-            .map_err(|error| unable(Class::RefusedUrl, answer::chain(&error)))?;
+            .map_err(|error| unable(Class::RefusedUrl, answer::detail(&error)))?;
         let same_trust = |before: &&Self| {
             before.tls == tls && before.addressee.trust_anchors == addressee.trust_anchors
         };
@@ -39,7 +39,7 @@ impl Route {
             None => {
                 let believed = believed(&tls, addressee.trust_anchors.as_deref());
                 let believed =
-                    believed.map_err(|error| unable(Class::Tls, answer::chain(&error)))?;
+                    believed.map_err(|error| unable(Class::Tls, answer::detail(&error)))?;
                 let (resolver, tracker) = (&postman.parts.resolver, &postman.parts.tracker);
                 let setup = postman.setup(believed);
                 Arc::new(Client::new(setup, Arc::clone(resolver), tracker.clone()))

@@ -39,6 +39,20 @@ pub struct SetError {
 }
 
 impl SetError {
+    /// The most characters of [`Self::err`].
+    pub const ERR_CHARS_MAX: usize = 40;
+    /// The most characters of [`Self::description`].
+    pub const DESCRIPTION_CHARS_MAX: usize = 256;
+
+    /// As long as a bank may be told: what is longer is cut off.
+    pub fn of(err: &str, description: &str) -> Self {
+        let cut = |text: &str, chars_max| text.chars().take(chars_max).collect();
+        Self {
+            err: cut(err, Self::ERR_CHARS_MAX),
+            description: cut(description, Self::DESCRIPTION_CHARS_MAX),
+        }
+    }
+
     /// `dup` says that the TPP has the event already (P-05).
     pub fn is_duplicate_notice(&self) -> bool {
         self.err == "dup"

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::event::{EventType, Family};
 use crate::fault::Code;
+use crate::ledger::poll::SetError;
 use crate::version::{ApiVersion, Version};
 
 /// Both families that oyez knows, oldest first.
@@ -221,8 +222,8 @@ const LENGTHS: Lengths = Lengths {
     callback_url: 2048, // ours: what every HTTP implementation takes
     event_types: 1_000, // ours: far above any catalogue
     claim: 128,
-    error_name: 40,
-    error_description: 256,
+    error_name: SetError::ERR_CHARS_MAX,
+    error_description: SetError::DESCRIPTION_CHARS_MAX,
     acknowledgements: 1_000, // ours: above any published maxEvents cap
     error_id: 40,
     error_text: 500,

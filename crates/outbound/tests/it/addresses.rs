@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use oyez_domain::address::Policy;
+use oyez_domain::error_chain::chain;
 use oyez_outbound::{Addresses, Class, Client, Peer, PlainHttp, Resolve, Sent, StatusCode, Target};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
@@ -60,7 +61,7 @@ async fn a_name_that_changes_its_answer_is_judged_anew_at_each_connection() {
         (Class::RefusedAddress, Sent::Nothing)
     );
     assert_eq!(
-        error.chain(),
+        chain(&error),
         "no address of the host may be dialled: 127.0.0.2 is loopback"
     );
     assert_eq!(server.connections(), 1);
@@ -216,7 +217,7 @@ async fn plain_http_is_refused_but_on_this_machine_when_that_is_allowed() {
         .await
         .unwrap_err();
     assert_eq!(
-        error.chain(),
+        chain(&error),
         "no address of the host may be dialled: 8.8.8.8 is not this machine, and plain HTTP goes nowhere else"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oyez_domain::error_chain::chain;
 use oyez_outbound::{Class, Ending, Sent, StatusCode};
 
 use crate::certificates::Authority;
@@ -108,7 +109,7 @@ async fn a_head_that_does_not_come_is_a_timeout_after_sending() {
     assert_eq!((error.class, error.sent), (Class::Timeout, Sent::Perhaps));
     assert_eq!(error.peer.address, Some(server.address));
     assert_eq!(
-        error.chain(),
+        chain(&error),
         "no answer in time: the answer took longer than 2s"
     );
     server.until_ended(1).await;
@@ -193,7 +194,7 @@ async fn what_never_connects_is_cut_off_by_the_limit_for_connecting() {
     assert_eq!((error.class, error.sent), (Class::Timeout, Sent::Nothing));
     assert_eq!(error.peer.address, Some(server.address));
     assert_eq!(
-        error.chain(),
+        chain(&error),
         "no answer in time: connecting took longer than 200ms"
     );
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use oyez_domain::address::Policy;
+use oyez_domain::error_chain::chain;
 use oyez_outbound::{Class, Client, HeaderValue, Proxy, Resolution, Sent, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
@@ -144,7 +145,7 @@ async fn a_proxy_that_will_not_is_told_apart_from_a_target_that_does_not() {
         let client = client_through(&proxy, &authority, Resolution::Here);
         let error = send(&client, &server).await.unwrap_err();
         assert_eq!((error.class, error.sent), (Class::Proxy, Sent::Nothing));
-        assert_eq!(error.chain(), format!("no way through the proxy: {told}"));
+        assert_eq!(chain(&error), format!("no way through the proxy: {told}"));
     }
     assert_eq!(server.connections(), 0);
 }

@@ -1,5 +1,6 @@
 //! Who is believed.
 
+use oyez_domain::error_chain::chain;
 use oyez_outbound::{Anchors, Class, Identity, Sent, StatusCode, TlsError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -16,7 +17,7 @@ async fn refusal(authority: &Authority, certified: &Certified) -> String {
     assert_eq!((error.class, error.sent), (Class::Tls, Sent::Nothing));
     assert_eq!(error.peer.address, Some(server.address));
     assert!(server.requests().is_empty());
-    error.chain()
+    chain(&error)
 }
 
 // D-13
@@ -83,7 +84,7 @@ async fn tls_1_1_is_refused() {
         .await
         .unwrap_err();
     assert_eq!((error.class, error.sent), (Class::Tls, Sent::Nothing));
-    let told = error.chain();
+    let told = chain(&error);
     assert!(told.contains("peer is incompatible"), "{told}");
 }
 
@@ -100,7 +101,7 @@ async fn a_client_certificate_is_shown_to_who_asks() {
 
     // TLS 1.3 says no only after the handshake: the request may be on its way by then.
     let error = send(&client(setup(&authority)), &server).await.unwrap_err();
-    assert_eq!(error.class, Class::Tls, "{}", error.chain());
+    assert_eq!(error.class, Class::Tls, "{}", chain(&error));
     assert_eq!(server.requests().len(), 1);
 }
 

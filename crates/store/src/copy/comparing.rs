@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::table::{Growth, TABLES, Table};
 use super::value::{Row, Value};
-use super::{Compared, Difference, Fault, Side, Step};
+use super::{Compared, Difference, Fault, Side, Step, hex};
 use crate::Error;
 
 /// Compares all tables; the first difference ends it.
@@ -69,7 +69,7 @@ fn compare(
     Ok(Compared {
         table: table.name,
         rows,
-        checksum: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        checksum: hex(&digest),
     })
 }
 

@@ -12,8 +12,6 @@ pub(crate) struct Reading {
     pub(crate) from: &'static str,
     /// The columns that have another name there, or are put together.
     pub(crate) columns: &'static [(&'static str, &'static str)],
-    /// What must hold of a row besides.
-    pub(crate) condition: &'static str,
 }
 
 impl Reading {
@@ -39,9 +37,6 @@ impl Reading {
                 "({first}, {second}) >= ({}, {})",
                 parameters[0], parameters[1]
             ));
-        }
-        if let Some(condition) = this.map(|it| it.condition).filter(|it| !it.is_empty()) {
-            conditions.push(condition.to_owned());
         }
         format!(
             "SELECT {} FROM {} WHERE {} ORDER BY {}",

@@ -1,5 +1,6 @@
 //! What PostgreSQL says, as the faults the trait knows.
 
+use oyez_domain::error_chain::chain;
 use tokio_postgres::error::{DbError, SqlState};
 
 pub(super) use crate::error::contradiction;
@@ -84,15 +85,7 @@ fn of_state(code: &SqlState, detail: String) -> Error {
 fn described(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(said) => said_by(said),
-        None => {
-            let mut words = error.to_string();
-            let mut cause = std::error::Error::source(error);
-            while let Some(error) = cause {
-                words = format!("{words}: {error}");
-                cause = error.source();
-            }
-            words
-        }
+        None => chain(error),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::address::Policy;
+use oyez_domain::error_chain::chain;
 use oyez_domain::ids::Jti;
 use oyez_outbound::{
     Anchors, Bytes, Class, Client, DefaultTimeProvider, Ending, Error, HeaderMap, Limits, Method,
@@ -273,7 +274,7 @@ async fn certificates_are_wrong_in_one_way_each() {
         world.endpoint.show(&certified);
         let error = world.post("").await.unwrap_err();
         assert_eq!((error.class, error.sent), (Class::Tls, Sent::Nothing));
-        assert!(error.chain().contains(why), "{}", error.chain());
+        assert!(chain(&error).contains(why), "{}", chain(&error));
     }
     world.endpoint.show(&authority.server(&[]));
     assert_eq!(world.status().await, 202);
@@ -318,7 +319,7 @@ async fn greetings_are_tls_or_less_as_told() {
 async fn a_server_of_tls_1_1_is_told_that_it_is_too_old() {
     let world = World::new().await;
     world.endpoint.greet(Greeting::Tls11);
-    let told = world.post("").await.unwrap_err().chain();
+    let told = chain(&world.post("").await.unwrap_err());
     assert!(told.contains("peer is incompatible"), "{told}");
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use oyez_domain::error_chain::chain;
 use oyez_domain::ledger::lanes::LaneTotals;
 use oyez_domain::time::Timestamp;
 use oyez_jose::UnixTime;
@@ -13,7 +14,6 @@ use serde_json::json;
 
 use super::api::Api;
 use super::leaving::Answer;
-use crate::error_chain::chain;
 use crate::metrics::{CONTENT_TYPE, Levels};
 
 /// How a part of the process is.

@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use oyez_domain::error_chain::chain;
 use oyez_domain::fault::Fault;
 use oyez_domain::ids::InteractionId;
 use oyez_domain::json::Malformed;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::error_chain::chain;
 
 /// Why a request was not done.
 #[derive(Debug)]

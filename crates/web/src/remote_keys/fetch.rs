@@ -1,5 +1,6 @@
 //! Fetching a key set once.
 
+use oyez_domain::error_chain::chain;
 use oyez_jose::Jwks;
 use oyez_outbound::{
     Bytes, Client, Ending, HeaderMap, HeaderValue, Method, Request, StatusCode, Target, header,
@@ -18,7 +19,7 @@ pub(super) async fn fetch(client: &Client, url: &str) -> Result<Jwks, Unavailabl
     let answer = client
         .send(&request(target))
         .await
-        .map_err(|error| refuse(Unavailable::NoAnswer(error.class), error.chain()))?;
+        .map_err(|error| refuse(Unavailable::NoAnswer(error.class), chain(&error)))?;
     if answer.status != StatusCode::OK {
         let why = Unavailable::Status(answer.status.as_u16());
         return Err(refuse(why, answer.status.to_string()));
@@ -30,7 +31,7 @@ pub(super) async fn fetch(client: &Client, url: &str) -> Result<Jwks, Unavailabl
             return Err(refuse(Unavailable::TooLong, format!("over {read} bytes")));
         }
         Ending::Broken(error) => {
-            return Err(refuse(Unavailable::NoAnswer(error.class), error.chain()));
+            return Err(refuse(Unavailable::NoAnswer(error.class), chain(&error)));
         }
     }
     let keys = Jwks::parse(&answer.body.bytes)

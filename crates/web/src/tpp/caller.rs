@@ -59,9 +59,8 @@ impl Api {
         let per_second = tpp.profile.overrides.requests_per_second;
         let per_second = per_second.unwrap_or(self.options.requests_per_second);
         let now = self.bank.clock.now();
-        let taken = self
-            .rates
-            .take(&tpp.client_id, per_second, &self.share, now);
+        let rate = self.share.of(per_second);
+        let taken = self.rates.take(&tpp.client_id, rate, now);
         taken.map_err(|wait| Refusal::TooOften { wait })?;
         Ok(Caller {
             tpp,

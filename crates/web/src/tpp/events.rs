@@ -1,6 +1,7 @@
 //! `POST /events` (P): the body is read, the plan made by the bank's policy, and the desk answers, now or when something is
 //! due.
 
+use oyez_domain::error_chain::chain;
 use oyez_domain::ids::InteractionId;
 use oyez_domain::ledger::poll::{Limits, NothingToPoll};
 use oyez_domain::polling::read;
@@ -10,7 +11,6 @@ use super::answer::Answer;
 use super::api::Api;
 use super::caller::Caller;
 use super::refusal::{Forbidden, Refusal};
-use crate::error_chain::chain;
 use crate::polling::Ask;
 
 impl Api {

@@ -5,6 +5,7 @@ use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, DATE, RETRY_AFTER, 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use jiff::fmt::rfc2822::DateTimePrinter;
+use oyez_domain::error_chain::chain;
 use oyez_domain::fault;
 use oyez_domain::ids::InteractionId;
 use oyez_domain::time::Timestamp;
@@ -13,7 +14,6 @@ use super::answer::Answer;
 use super::api::{Api, Matched};
 use super::record::{End, INTERACTION_ID, Record};
 use super::refusal::Refusal;
-use crate::error_chain::chain;
 use oyez_jose::Form;
 use oyez_jose::detached::HTTP_HEADER;
 

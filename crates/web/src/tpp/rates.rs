@@ -19,15 +19,15 @@ pub(super) struct Rates {
 }
 
 struct Bucket {
-    /// In thousandths of a request.
+    /// In millionths of a request.
     held: u64,
     at: Timestamp,
     rate: Rate,
 }
 
-/// In thousandths of a request per second, and so the most that a bucket holds.
+/// In thousandths of a request per second: so many millionths come in each millisecond.
 #[derive(Debug, Clone, Copy)]
-struct Rate(u64);
+pub(super) struct Rate(u64);
 
 /// By how many nodes the published rate is divided (G-09).
 #[derive(Debug)]
@@ -48,9 +48,16 @@ impl Share {
 
     /// One part of the rate. Every node lets through one request per second at least: less, and a TPP that keeps to one node
     /// would find it closed.
-    fn of(&self, per_second: NonZeroU32) -> Rate {
-        let nodes = u64::from(self.0.load(Ordering::Relaxed).max(1));
-        Rate((u64::from(per_second.get()) * REQUEST / nodes).max(REQUEST))
+    pub(super) fn of(&self, per_second: NonZeroU32) -> Rate {
+        let nodes = u64::from(self.0.load(Ordering::Relaxed));
+        Rate((u64::from(per_second.get()) * ONE_PER_SECOND / nodes).max(ONE_PER_SECOND))
+    }
+}
+
+impl Rate {
+    /// The most that a bucket holds: one second's worth.
+    fn bucket(self) -> u64 {
+        self.0 * 1000
     }
 }
 
@@ -59,21 +66,19 @@ impl Rates {
     pub(super) fn take(
         &self,
         client_id: &ClientId,
-        per_second: NonZeroU32,
-        share: &Share,
+        rate: Rate,
         now: Timestamp,
     ) -> Result<(), Duration> {
-        let rate = share.of(per_second);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(client_id) {
             make_room(&mut buckets, now);
         }
         let bucket = buckets.entry(client_id.clone()).or_insert(Bucket {
-            held: rate.0,
+            held: rate.bucket(),
             at: now,
             rate,
         });
-        bucket.held = bucket.held_at(now).min(rate.0);
+        bucket.held = bucket.held_at(now).min(rate.bucket());
         bucket.rate = rate;
         bucket.at = now;
         match bucket.held.checked_sub(REQUEST) {
@@ -81,10 +86,9 @@ impl Rates {
                 bucket.held = left;
                 Ok(())
             }
-            None => {
-                let missing = REQUEST - bucket.held;
-                Err(Duration::from_millis((missing * 1000).div_ceil(rate.0)))
-            }
+            None => Err(Duration::from_millis(
+                (REQUEST - bucket.held).div_ceil(rate.0),
+            )),
         }
     }
 }
@@ -92,15 +96,16 @@ impl Rates {
 impl Bucket {
     fn held_at(&self, now: Timestamp) -> u64 {
         let passed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
-        (passed.saturating_mul(self.rate.0) / 1000)
+        passed
+            .saturating_mul(self.rate.0)
             .saturating_add(self.held)
-            .min(self.rate.0)
+            .min(self.rate.bucket())
     }
 }
 
 /// A full bucket says no more than none. Where none is full, the fullest is forgotten: its TPP gains least by it.
 fn make_room(buckets: &mut HashMap<ClientId, Bucket>, now: Timestamp) {
-    buckets.retain(|_, bucket| bucket.held_at(now) < bucket.rate.0);
+    buckets.retain(|_, bucket| bucket.held_at(now) < bucket.rate.bucket());
     if buckets.len() >= BUCKETS_MAX {
         let fullest = buckets.iter().max_by_key(|(_, bucket)| bucket.held_at(now));
         if let Some(client_id) = fullest.map(|(client_id, _)| client_id.clone()) {
@@ -109,8 +114,10 @@ fn make_room(buckets: &mut HashMap<ClientId, Bucket>, now: Timestamp) {
     }
 }
 
+/// In millionths.
+const REQUEST: u64 = 1_000_000;
 /// In thousandths.
-const REQUEST: u64 = 1000;
+const ONE_PER_SECOND: u64 = 1000;
 
 /// Ten times the TPPs that the UK's directory has; a bucket is some 200 bytes.
 const BUCKETS_MAX: usize = 10_000;
@@ -118,8 +125,10 @@ const BUCKETS_MAX: usize = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
+    /// Of a node that is alone.
+    fn alone(per_second: u32) -> Rate {
+        Share::default().of(NonZeroU32::new(per_second).unwrap())
+    }
 
     fn client(number: usize) -> ClientId {
         ClientId::new(format!("tpp-{number}")).unwrap()
@@ -134,89 +143,59 @@ mod tests {
     fn a_second_s_worth_may_come_at_once_and_then_as_many_as_the_rate() {
         let rates = Rates::default();
         for _ in 0..5 {
-            assert_eq!(
-                rates.take(&client(1), FIVE, &Share::default(), at(0)),
-                Ok(())
-            );
+            assert_eq!(rates.take(&client(1), alone(5), at(0)), Ok(()));
         }
         let wait = Duration::from_millis(200);
+        assert_eq!(rates.take(&client(1), alone(5), at(0)), Err(wait));
+        assert_eq!(rates.take(&client(2), alone(5), at(0)), Ok(()));
         assert_eq!(
-            rates.take(&client(1), FIVE, &Share::default(), at(0)),
-            Err(wait)
-        );
-        assert_eq!(
-            rates.take(&client(2), FIVE, &Share::default(), at(0)),
-            Ok(())
-        );
-        assert_eq!(
-            rates.take(&client(1), FIVE, &Share::default(), at(150)),
+            rates.take(&client(1), alone(5), at(150)),
             Err(Duration::from_millis(50))
         );
-        assert_eq!(
-            rates.take(&client(1), FIVE, &Share::default(), at(200)),
-            Ok(())
-        );
-        assert_eq!(
-            rates.take(&client(1), FIVE, &Share::default(), at(200)),
-            Err(wait)
-        );
+        assert_eq!(rates.take(&client(1), alone(5), at(200)), Ok(()));
+        assert_eq!(rates.take(&client(1), alone(5), at(200)), Err(wait));
         for _ in 0..5 {
-            assert_eq!(
-                rates.take(&client(1), FIVE, &Share::default(), at(60_000)),
-                Ok(())
-            );
+            assert_eq!(rates.take(&client(1), alone(5), at(60_000)), Ok(()));
         }
-        assert!(
-            rates
-                .take(&client(1), FIVE, &Share::default(), at(60_000))
-                .is_err()
-        );
+        assert!(rates.take(&client(1), alone(5), at(60_000)).is_err());
     }
 
     // G-09
     #[test]
     fn a_changed_rate_counts_at_once_and_a_clock_set_back_gives_nothing() {
         let rates = Rates::default();
-        assert_eq!(
-            rates.take(&client(1), FIVE, &Share::default(), at(0)),
-            Ok(())
-        );
-        let one = NonZeroU32::new(1).unwrap();
-        assert_eq!(
-            rates.take(&client(1), one, &Share::default(), at(0)),
-            Ok(())
-        );
-        assert!(
-            rates
-                .take(&client(1), one, &Share::default(), at(0))
-                .is_err()
-        );
-        assert!(
-            rates
-                .take(&client(1), one, &Share::default(), at(-5_000))
-                .is_err()
-        );
+        assert_eq!(rates.take(&client(1), alone(5), at(0)), Ok(()));
+        let one = alone(1);
+        assert_eq!(rates.take(&client(1), one, at(0)), Ok(()));
+        assert!(rates.take(&client(1), one, at(0)).is_err());
+        assert!(rates.take(&client(1), one, at(-5_000)).is_err());
+    }
+
+    // G-09
+    #[test]
+    fn whoever_asks_all_the_time_gets_no_less_than_whoever_waits() {
+        let rates = Rates::default();
+        let share = Share::default();
+        share.among(NonZeroU32::new(11).unwrap());
+        let rate = share.of(NonZeroU32::new(20).unwrap());
+        let asked = (0..11_000).filter(|ms| rates.take(&client(1), rate, at(*ms)).is_ok());
+        // 1.818 at first, and as much in each second.
+        assert_eq!(asked.count(), 21);
     }
 
     // G-09
     #[test]
     fn the_number_of_buckets_is_bounded_and_the_emptiest_are_kept() {
         let rates = Rates::default();
-        let one = NonZeroU32::new(1).unwrap();
+        let one = alone(1);
         for number in 0..BUCKETS_MAX {
-            assert_eq!(
-                rates.take(&client(number), one, &Share::default(), at(0)),
-                Ok(())
-            );
+            assert_eq!(rates.take(&client(number), one, at(0)), Ok(()));
         }
-        assert_eq!(
-            rates.take(&client(BUCKETS_MAX), FIVE, &Share::default(), at(1)),
-            Ok(())
-        );
+        assert_eq!(rates.take(&client(BUCKETS_MAX), alone(5), at(1)), Ok(()));
         assert_eq!(rates.buckets.lock().unwrap().len(), BUCKETS_MAX);
         // All of the first are full again by then.
         assert_eq!(
-            rates.take(&client(BUCKETS_MAX + 1), FIVE, &Share::default(), at(2_000)),
+            rates.take(&client(BUCKETS_MAX + 1), alone(5), at(2_000)),
             Ok(())
         );
         assert!(rates.buckets.lock().unwrap().len() < 3);
@@ -233,9 +212,8 @@ mod tests {
             let tenths = (0..100).map(|tenth| from_s * 1000 + tenth * 100);
             let asked = tenths.flat_map(|ms| (0..9).map(move |nth| (ms, nth % 3)));
             let taken = asked.filter(|(ms, nth)| {
-                nodes[*nth]
-                    .take(&client(1), per_second, &share, at(*ms))
-                    .is_ok()
+                let rate = share.of(per_second);
+                nodes[*nth].take(&client(1), rate, at(*ms)).is_ok()
             });
             taken.count()
         };

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use oyez_store::copy::{self, Copied, Fault, Means, Step};
 use serde_json::json;
 
-use super::{place, runtime, section};
+use super::{place, section};
 use crate::args::CopyStore;
 use crate::commands::Surroundings;
 use crate::config::{Backend, Store};
 use crate::failure::Failure;
 use crate::ledger::Place;
 use crate::output::{Format, Progress, Reply, Table, aside};
+use crate::runtime::with_one_worker;
 use crate::serve::rules;
+use crate::shell_word::shell_word;
 
 /// Copies, or goes on with a copy.
 pub(super) fn run(
@@ -31,7 +33,7 @@ pub(super) fn run(
         to: place(&to)?,
     };
     sides.refuse_same((&from, &to))?;
-    let runtime = runtime()?;
+    let runtime = with_one_worker()?;
     let random = (around.random)()?;
     let (id, _) = random
         .split_first_chunk()
@@ -132,7 +134,7 @@ impl Sides {
             .remark(format!("{to} says the same as {from}, row by row."))
             .remark(format!(
                 "Next: oyez serve -c {}; and nobody serves {} any more.",
-                args.to.display(),
+                shell_word(&args.to),
                 args.from.display()
             ))
     }

@@ -1,9 +1,15 @@
 //! A command that is run for each event.
+//!
+//! It and what it starts are a process group of their own. When its time is over, or ours, the whole group is killed, so that
+//! nothing of it goes on with an event that the bank will offer again. A command that ended by itself may leave what it likes
+//! running; and what leaves the group (`setsid`) is out of reach.
 
-use std::process::Stdio;
+use std::io;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use oyez_tpp::{Declined, HandOver, Notification, Pending, Repeat};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process;
 use tokio::sync::Semaphore;
@@ -17,6 +23,11 @@ pub(super) struct Command {
     text: String,
     time_max: Duration,
     places: Semaphore,
+}
+
+/// The processes of a command. Dropped before it has ended, all of them are killed.
+struct Group {
+    shell: process::Child,
 }
 
 impl Command {
@@ -43,9 +54,9 @@ impl Command {
         }
     }
 
-    async fn feed(&self, notification: &Notification) -> std::io::Result<std::process::ExitStatus> {
+    async fn feed(&self, notification: &Notification) -> io::Result<ExitStatus> {
         let repeated = notification.repeat == Repeat::Possible;
-        let mut child = process::Command::new("sh")
+        let shell = process::Command::new("sh")
             .arg("-c")
             .arg(&self.text)
             .env("OYEZ_BANK", &*notification.bank)
@@ -53,15 +64,27 @@ impl Command {
             .env("OYEZ_MAYBE_REPEATED", repeated.to_string())
             .stdin(Stdio::piped())
             // What it says is for people; standard output is data's.
-            .stdout(std::io::stderr())
+            .stdout(io::stderr())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+        let mut group = Group { shell };
         let line = format!("{}\n", record::of(notification));
-        if let Some(mut stdin) = child.stdin.take() {
+        if let Some(mut stdin) = group.shell.stdin.take() {
             // A command that does not read says what it thinks by its exit code.
             stdin.write_all(line.as_bytes()).await.ok();
         }
-        child.wait().await
+        group.shell.wait().await
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Until it is waited for it has its id, and nobody else can have it.
+        let id = self.shell.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(leader) = id.and_then(Pid::from_raw) {
+            kill_process_group(leader, Signal::KILL).ok();
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use oyez_domain::ledger::poll::SetError;
+use oyez_jose::Zeroizing;
 use oyez_outbound::{
     Anchors, Bytes, Client, DefaultTimeProvider, HeaderMap, HeaderValue, Limits, Method, PlainHttp,
     Request, Setup, SystemResolver, Target, Tls, header,
@@ -19,6 +20,7 @@ use super::later;
 use crate::config::Secret;
 use crate::config::text::HttpUrl;
 use crate::failure::Failure;
+use crate::files;
 use crate::internal_client::anywhere;
 use crate::tpp::record;
 
@@ -90,11 +92,8 @@ impl Webhook {
         match answer.status.as_u16() {
             200..=299 => Ok(()),
             422 => {
-                let said = String::from_utf8_lossy(&answer.body.bytes).into_owned();
-                Err(Declined::Never(SetError {
-                    err: "invalid_request".to_owned(),
-                    description: said.chars().take(DESCRIPTION_CHARS_MAX).collect(),
-                }))
+                let said = String::from_utf8_lossy(&answer.body.bytes);
+                Err(Declined::Never(SetError::of("invalid_request", &said)))
             }
             status => Err(later(format!("the application answered {status}"))),
         }
@@ -119,15 +118,9 @@ impl HandOver for Webhook {
 
 /// What Standard Webhooks makes of a secret.
 fn key(secret: &Secret) -> Result<hmac::Key, Failure> {
-    let text = match secret {
-        Secret::Here(text) => text.clone(),
-        Secret::In(path) => {
-            std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))?
-        }
-    };
-    let encoded = text.trim();
-    let encoded = encoded.strip_prefix("whsec_").unwrap_or(encoded);
-    let bytes = STANDARD.decode(encoded).unwrap_or_default();
+    let text = files::secret(secret)?;
+    let encoded = text.strip_prefix("whsec_").unwrap_or(&text);
+    let bytes = Zeroizing::new(STANDARD.decode(encoded).unwrap_or_default());
     if bytes.len() < SECRET_BYTES_MIN {
         let what = "`secret` of [hand_over] is no secret of Standard Webhooks";
         let mend = "make one: echo whsec_$(openssl rand -base64 32)";
@@ -142,5 +135,3 @@ const SIGNATURE: &str = "webhook-signature";
 /// As the specification has it.
 const SECRET_BYTES_MIN: usize = 24;
 const AT_ONCE_MAX: usize = 8;
-/// The standard's limit of `description`.
-const DESCRIPTION_CHARS_MAX: usize = 256;

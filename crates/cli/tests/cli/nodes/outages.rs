@@ -1,7 +1,6 @@
 //! The database goes away in every way, and comes back: everybody is told to come back later, nobody dies, and all goes on by
 //! itself.
 
-#[path = "outages/disk.rs"]
 mod disk;
 
 use std::net::SocketAddr;

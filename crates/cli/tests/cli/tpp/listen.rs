@@ -153,6 +153,25 @@ async fn a_command_that_takes_too_long_has_nothing() {
     assert!(log.contains("the command took longer than 1s"), "{log}");
 }
 
+//
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_takes_too_long_is_killed_with_all_that_it_started() {
+    let house = quick_house(&[]);
+    let firm = pushed(&house).await;
+    let command = "test $OYEZ_MAYBE_REPEATED = true || { sleep 1000 & echo $! > started; wait; }";
+    let slow = format!("to = \"command\"\ncommand = \"{command}\"\ntimeout = \"1s\"");
+    firm.hand_over(&slow);
+    let _listening = firm.listen().await;
+    let jti = publish(&house, "tpp-1", "one").await;
+    let file = until_file(&house, &jti, is_acknowledged).await;
+    assert_eq!(attempts(&file), [503, 202]);
+    let started: u32 = firm.text("started").trim().parse().unwrap();
+    // Whoever was killed has no command line left, if anything.
+    let cmdline = format!("/proc/{started}/cmdline");
+    let left = std::fs::read_to_string(cmdline).unwrap_or_default();
+    assert!(!left.contains("sleep"), "{left}");
+}
+
 //
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_is_answered_as_the_first_over_a_restart_and_not_handed_over() {

@@ -8,7 +8,6 @@ pub(super) const READINGS: &[Reading] = &[
         table: "nodes",
         from: "nodes",
         columns: &[("expires_at", "0::bigint")],
-        condition: "",
     },
     Reading {
         table: "queues",
@@ -23,7 +22,6 @@ pub(super) const READINGS: &[Reading] = &[
                 "ARRAY(SELECT start FROM unnest(kinds, kinds_from) k (kind, start) ORDER BY kind)",
             ),
         ],
-        condition: "",
     },
     Reading {
         table: "events",
@@ -33,17 +31,16 @@ pub(super) const READINGS: &[Reading] = &[
             ("jti", "e.jti"),
             ("types", "(SELECT k.types FROM kinds k WHERE k.kind = e.kind)"),
         ],
-        condition: "",
     },
     // Events that are gone are not named, and a poll that names none is gone with the last of them.
     Reading {
         table: "polls",
-        from: "polls p CROSS JOIN LATERAL (
+        from: "polls p JOIN LATERAL (
             SELECT ARRAY(
                 SELECT DISTINCT j FROM unnest(p.jtis) j
                 WHERE EXISTS (SELECT 1 FROM hand_outs h WHERE h.tpp = p.tpp AND h.jti = j AND h.poll = p.entry)
                     OR EXISTS (SELECT 1 FROM set_errors r WHERE r.tpp = p.tpp AND r.jti = j AND r.poll = p.entry)
-                ORDER BY j) AS left_jtis) l",
+                ORDER BY j) AS left_jtis) l ON cardinality(l.left_jtis) > 0",
         columns: &[
             ("tpp", "p.tpp"),
             ("entry", "p.entry"),
@@ -51,7 +48,6 @@ pub(super) const READINGS: &[Reading] = &[
             ("interaction_id", "p.interaction_id"),
             ("jtis", "l.left_jtis"),
         ],
-        condition: "cardinality(l.left_jtis) > 0",
     },
     Reading {
         table: "hand_outs",
@@ -63,7 +59,6 @@ pub(super) const READINGS: &[Reading] = &[
             ("at", "h.at"),
             ("interaction_id", "p.interaction_id"),
         ],
-        condition: "",
     },
     Reading {
         table: "set_errors",
@@ -76,13 +71,11 @@ pub(super) const READINGS: &[Reading] = &[
             ("at", "r.at"),
             ("interaction_id", "p.interaction_id"),
         ],
-        condition: "",
     },
     Reading {
         table: "settlements",
         from: "settlements",
         columns: &[("superseded", "superseded::integer")],
-        condition: "",
     },
 ];
 

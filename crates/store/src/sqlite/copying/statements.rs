@@ -8,7 +8,6 @@ pub(super) const READINGS: &[Reading] = &[
         table: "nodes",
         from: "nodes",
         columns: &[("expires_at", "0")],
-        condition: "",
     },
     Reading {
         table: "queues",
@@ -35,19 +34,16 @@ pub(super) const READINGS: &[Reading] = &[
                     coalesce((SELECT max(accepted_at) FROM failed f WHERE f.tpp = queues.tpp), 0))",
             ),
         ],
-        condition: "",
     },
     Reading {
         table: "events",
         from: "events",
         columns: &[("family", "NULL"), ("types", "NULL")],
-        condition: "",
     },
     Reading {
         table: "sets",
         from: "events e CROSS JOIN sets s USING (event)",
         columns: &[("tpp", "e.tpp"), ("jti", "e.jti")],
-        condition: "",
     },
     Reading {
         table: "superseded_sets",
@@ -60,7 +56,6 @@ pub(super) const READINGS: &[Reading] = &[
                 "(SELECT count(*) FROM superseded_sets b WHERE b.event = s.event AND b.entry <= s.entry)",
             ),
         ],
-        condition: "",
     },
     Reading {
         table: "polls",
@@ -80,7 +75,6 @@ pub(super) const READINGS: &[Reading] = &[
                     ORDER BY 1))",
             ),
         ],
-        condition: "",
     },
     Reading {
         table: "hand_outs",
@@ -92,7 +86,6 @@ pub(super) const READINGS: &[Reading] = &[
             ("at", "p.at"),
             ("interaction_id", "p.interaction_id"),
         ],
-        condition: "",
     },
     Reading {
         table: "set_errors",
@@ -105,19 +98,16 @@ pub(super) const READINGS: &[Reading] = &[
             ("at", "p.at"),
             ("interaction_id", "p.interaction_id"),
         ],
-        condition: "",
     },
     Reading {
         table: "attempts",
         from: "events e CROSS JOIN attempts a USING (event)",
         columns: &[("tpp", "e.tpp"), ("jti", "e.jti"), ("entry", "a.attempt")],
-        condition: "",
     },
     Reading {
         table: "settlements",
         from: "events e CROSS JOIN settlements s USING (event)",
         columns: &[("tpp", "e.tpp"), ("jti", "e.jti"), ("ends", "s.ends")],
-        condition: "",
     },
 ];
 

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use oyez_domain::error_chain::chain;
 use oyez_domain::time::Timestamp;
 use oyez_jose::{UnixTime, Zeroizing};
 use oyez_outbound::{
@@ -57,7 +58,7 @@ impl Question {
         let answer = client
             .send(&self.request(token))
             .await
-            .map_err(|error| unavailable(&error.class.to_string(), &error.chain()))?;
+            .map_err(|error| unavailable(&error.class.to_string(), &chain(&error)))?;
         read(&answer)
     }
 
@@ -116,7 +117,7 @@ fn read(answer: &Response) -> Result<Answer, TokenError> {
         Ending::Complete => {}
         Ending::TooLong => return Err(malformed("the answer is too long")),
         Ending::Broken(error) => {
-            return Err(unavailable(&error.class.to_string(), &error.chain()));
+            return Err(unavailable(&error.class.to_string(), &chain(&error)));
         }
     }
     let members = claims::read(&answer.body.bytes)

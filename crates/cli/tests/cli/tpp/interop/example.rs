@@ -13,7 +13,7 @@ use crate::demo::{Demo, line, shell};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_axum_application_receives_what_the_bank_of_the_demonstration_pushes() {
     let desk = Desk::empty();
-    let mut demo = Demo::start(&desk);
+    let mut demo = Demo::start(&desk.path(""));
     assert!(line(&mut demo.stdout)["published"].is_array());
     let directory = demo.directory();
     let directory = directory.display();
