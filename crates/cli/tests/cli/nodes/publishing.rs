@@ -8,7 +8,7 @@ use oyez_outbound::Method;
 use oyez_testkit::colleague::Colleague;
 use oyez_testkit::endpoint::Endpoint;
 use serde_json::json;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ use crate::house::{self, House, NOTIFICATIONS};
 /// Who publishes all the time.
 pub(super) struct Publishing {
     stop: CancellationToken,
-    going_on: JoinHandle<BTreeMap<Jti, Published>>,
+    going_on: JoinSet<BTreeMap<Jti, Published>>,
 }
 
 /// An event that was accepted.
@@ -36,7 +36,8 @@ impl Publishing {
         }
         let stop = CancellationToken::new();
         let (stopped, publisher) = (stop.clone(), house.colleague("publisher"));
-        let going_on = tokio::spawn(async move {
+        let mut going_on = JoinSet::new();
+        going_on.spawn(async move {
             let mut published = BTreeMap::new();
             for round in 0.. {
                 for tpp in 0..tpps {
@@ -55,9 +56,14 @@ impl Publishing {
     }
 
     /// Ends, and waits until nothing is outstanding any more.
-    pub(super) async fn stop(self, house: &House) -> BTreeMap<Jti, Published> {
+    pub(super) async fn stop(mut self, house: &House) -> BTreeMap<Jti, Published> {
         self.stop.cancel();
-        let published = self.going_on.await.unwrap();
+        let published = self
+            .going_on
+            .join_next()
+            .await
+            .expect("it goes on")
+            .unwrap();
         let tpps = published.values().map(|it| it.tpp).max().unwrap_or(0);
         let viewer = house.colleague("viewer");
         let begun = Instant::now();
