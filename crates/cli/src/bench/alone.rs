@@ -1,7 +1,7 @@
 //! The limits: what lies under the measured thing, alone, in this process, while the server is gone or at rest.
 //!
 //! That is the ledger, called as the server calls it, on as many threads: the same groups, on the same disk. (What the ledger
-//! costs over SQLite itself, its own benchmark says.) Where signing is the limit, that is measured in [`super::signing`].
+//! costs over SQLite itself, its own benchmark says.) Where signing is the limit, that is measured in [`super::primitive`].
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
