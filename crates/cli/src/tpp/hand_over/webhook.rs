@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use oyez_domain::ledger::poll::SetError;
+use oyez_domain::time::Clock as _;
 use oyez_jose::Zeroizing;
 use oyez_outbound::{
     Anchors, Bytes, Client, DefaultTimeProvider, HeaderMap, HeaderValue, Limits, Method, PlainHttp,
@@ -17,6 +18,7 @@ use oyez_tpp::{Declined, HandOver, Notification, Pending};
 use tokio_util::task::TaskTracker;
 
 use super::later;
+use crate::clock::SystemClock;
 use crate::config::Secret;
 use crate::config::text::HttpUrl;
 use crate::failure::Failure;
@@ -65,8 +67,9 @@ impl Webhook {
 
     async fn post(&self, notification: &Notification) -> Result<(), Declined> {
         let body = record::of(notification).to_string();
-        // As it is now: an old post that somebody replays is seen to be old.
-        let at = notification.received_at.unix_seconds().to_string();
+        // Now, not when it was received: an old post that somebody replays is seen to be old, and one that stood behind a slow
+        // batch is not.
+        let at = SystemClock.now().unix_seconds().to_string();
         let id = &notification.claims.jti;
         let signed = format!("{id}.{at}.{body}");
         let signature = STANDARD.encode(hmac::sign(&self.secret, signed.as_bytes()));
