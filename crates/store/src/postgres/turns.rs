@@ -45,7 +45,12 @@ impl Turns {
         let (reply, turn) = oneshot::channel();
         self.state().waiting.push_back(Waiting { wanted, reply });
         self.go_on();
-        timeout(PATIENCE, turn).await.ok()?.ok()
+        if let Ok(turn) = timeout(PATIENCE, turn).await {
+            return turn.ok();
+        }
+        // Who stood behind this one, and behind nobody else.
+        self.go_on();
+        None
     }
 
     /// Gives turns to all who may go.
@@ -136,8 +141,13 @@ mod tests {
     async fn who_waited_in_vain_goes_without_and_is_in_nobodys_way() {
         let turns = Arc::new(Turns::default());
         let slow = turns.take(of(["a"])).await.unwrap();
-        assert!(turns.take(of(["a", "b"])).await.is_none());
-        assert!(turns.take(of(["b"])).await.is_some());
+        let mut vain = pin!(turns.take(of(["a", "b"])));
+        assert!(vain.as_mut().now_or_never().is_none());
+        tokio::time::advance(PATIENCE / 2).await;
+        let mut behind = pin!(turns.take(of(["b"])));
+        assert!(behind.as_mut().now_or_never().is_none());
+        assert!(vain.await.is_none());
+        assert!(behind.now_or_never().flatten().is_some());
         drop(slow);
         assert!(turns.take(of(["a", "b"])).await.is_some());
         let state = turns.state();

@@ -190,7 +190,7 @@ impl<K: Work> Lines<K> {
     }
 }
 
-/// A line that somebody sees to. Whatever ends that before the line is empty, somebody else goes on.
+/// A line that somebody sees to. Whatever ends that before the line is closed, somebody else goes on.
 struct SeenTo<K: Work> {
     shared: Arc<Shared>,
     client_id: ClientId,
@@ -209,7 +209,7 @@ impl<K: Work> SeenTo<K> {
         drop(shared.tasks.work(seen_to.see_to()));
     }
 
-    /// Does what stands in the line, until it is empty.
+    /// Does what stands in the line until the lock was had.
     async fn see_to(mut self) {
         let (shared, client_id) = (&self.shared, &self.client_id);
         let waiting = K::waiting(shared);

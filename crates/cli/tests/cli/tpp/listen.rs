@@ -139,23 +139,7 @@ async fn a_command_has_an_event_when_it_exits_with_0() {
 
 //
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_takes_too_long_has_nothing() {
-    let house = quick_house(&[]);
-    let firm = pushed(&house).await;
-    let command = "test $OYEZ_MAYBE_REPEATED = true || exec sleep 1000";
-    let slow = format!("to = \"command\"\ncommand = \"{command}\"\ntimeout = \"1s\"");
-    firm.hand_over(&slow);
-    let _listening = firm.listen().await;
-    let jti = publish(&house, "tpp-1", "one").await;
-    let file = until_file(&house, &jti, is_acknowledged).await;
-    assert_eq!(attempts(&file), [503, 202]);
-    let log = firm.text("log");
-    assert!(log.contains("the command took longer than 1s"), "{log}");
-}
-
-//
-#[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_takes_too_long_is_killed_with_all_that_it_started() {
+async fn a_command_that_takes_too_long_has_nothing_and_is_killed_with_all_that_it_started() {
     let house = quick_house(&[]);
     let firm = pushed(&house).await;
     let command = "test $OYEZ_MAYBE_REPEATED = true || { sleep 1000 & echo $! > started; wait; }";
@@ -170,6 +154,8 @@ async fn a_command_that_takes_too_long_is_killed_with_all_that_it_started() {
     let cmdline = format!("/proc/{started}/cmdline");
     let left = std::fs::read_to_string(cmdline).unwrap_or_default();
     assert!(!left.contains("sleep"), "{left}");
+    let log = firm.text("log");
+    assert!(log.contains("the command took longer than 1s"), "{log}");
 }
 
 //
