@@ -100,12 +100,23 @@ macro_rules! walk_but_for_it {
 }
 pub(super) use walk_but_for_it;
 
+/// Whether it waits for its turn only, by this column.
+macro_rules! is_turn {
+    ($column:literal) => {
+        concat!(
+            $column,
+            " = d.accepted_at AND d.polled_until < d.accepted_at"
+        )
+    };
+}
+pub(super) use is_turn;
+
 /// Which of them do, in the order in which they may go: what waits for nothing else by this column, then what is held.
 macro_rules! turns_but_for_it {
     ($column:literal) => {
         concat!(
-            $column,
-            " = d.accepted_at AND d.polled_until < d.accepted_at
+            $crate::postgres::clock::is_turn!($column),
+            "
             ORDER BY greatest($2::bigint, d.polled_until, coalesce(d.flight_until, 0)), ",
             $column,
             ", d.position LIMIT $4::bigint"

@@ -256,7 +256,7 @@ async fn first_pushed(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// What waits for its turn only, by a clock that is behind another's: as much as may be chosen, and the next.
+/// What waits for its turn only, by a clock that is behind another's: as much as may be chosen, and what else comes next.
 async fn turns(
     db: &Session,
     (tpp, ask): (TppId, &Due),
@@ -381,14 +381,24 @@ pub(super) const FIRST_PUSHED: &str = candidates!(
         ELSE CASE WHEN $4::boolean THEN o.position ELSE o.push_at END END, o.position"
 );
 
+// A flight may hold what waits for its turn beyond others that stand behind it: the first of those comes too.
 pub(super) const TURNS: &str = candidates!(
     concat!(
         "(VALUES (1::bigint)) a (nth) CROSS JOIN LATERAL (
-            SELECT d.*, ARRAY[d.tpp] AS read FROM (",
+            (SELECT d.*, ARRAY[d.tpp] AS read FROM (",
         clock::walk_but_for_it!("d.push_at", ""),
         ") d WHERE ",
         clock::turns_but_for_it!("d.push_at"),
-        ") o"
+        ")
+            UNION ALL
+            (SELECT d.*, '{}'::bigint[] FROM (",
+        clock::walk_but_for_it!("d.push_at", ""),
+        ") d WHERE NOT (",
+        clock::is_turn!("d.push_at"),
+        ") ORDER BY d.push_at, d.position LIMIT 1)
+            UNION ALL
+            (SELECT d.*, '{}'::bigint[] FROM outstanding d WHERE d.tpp = $1::bigint AND d.push_at > $3::bigint
+                ORDER BY d.push_at, d.position LIMIT 1)) o"
     ),
     "o.push_at, o.position"
 );

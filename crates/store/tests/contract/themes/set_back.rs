@@ -7,7 +7,7 @@ use oyez_domain::tpp::DeliveryOrder;
 
 use super::ledger;
 use super::ordering::pushed;
-use crate::fixture::ask;
+use crate::fixture::{ask, operator};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -98,6 +98,31 @@ async fn what_is_put_back_then_wakes_its_lane_now() {
     acme.puts_back(&news[..1]).await;
     assert_eq!(acme.next_push_at().await, Some(ledger.now()));
     assert_eq!(acme.is_pushed().await, news[..1]);
+}
+
+// P-14, D-07
+#[tokio::test]
+async fn what_a_flight_holds_in_its_old_turn_hides_nothing_that_may_go_sooner() {
+    let ledger = ledger().await;
+    let acme = pushed(&ledger, DeliveryOrder::Concurrent).await;
+    let held = acme.news().await;
+    assert_eq!(acme.is_pushed().await, [held]);
+    let lands_at = acme.next_push_at().await.unwrap();
+    let flight = lands_at.since(ledger.now());
+    ledger.pass(flight + SECOND);
+    let retried = ledger.retry_pushes(operator(), acme.id.clone(), vec![held], ledger.now());
+    assert_eq!(retried.await.unwrap(), 1);
+    ledger.set_back(flight * 2);
+    let refused = acme.news().await;
+    assert_eq!(acme.is_pushed().await, [refused]);
+    let again_at = ledger.now() + flight - SECOND / 2;
+    assert!(again_at < lands_at);
+    let verdict = Verdict::Refused {
+        again_at: Some(again_at),
+    };
+    acme.answers(refused, verdict).await;
+    acme.news().await;
+    assert_eq!(acme.looks(1).await.unwrap().next_at, Some(again_at));
 }
 
 // P-08, P-14
