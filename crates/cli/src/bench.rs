@@ -5,7 +5,7 @@
 //! figures differ from machine to machine, their ratio says what oyez adds.
 //!
 //! Load is bounded by its number of events and ends by itself; server and directory are gone when the command ends, also when
-//! it is interrupted.
+//! it is interrupted or terminated.
 //!
 //! The ledger is one of the run's own, in a file or in a database that it makes and drops; or one that [`fill`] made, with a
 //! long past in it. No other ledger is ever touched.
@@ -46,6 +46,7 @@ use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::output::Reply;
 use crate::runtime;
+use crate::signals::Stops;
 
 /// Measures.
 pub(crate) fn run(args: &Bench, around: &Surroundings) -> Result<Reply, Failure> {
@@ -78,9 +79,12 @@ fn drive_on<T>(
     load: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     runtime.block_on(async {
+        let mut stops = Stops::hear()?;
         tokio::select! {
             done = load => done,
-            _ = tokio::signal::ctrl_c() => Err(Failure::environment("interrupted", "run it again")),
+            signal = stops.next() => {
+                Err(Failure::environment(format!("ended by {signal}"), "run it again"))
+            }
         }
     })
 }

@@ -23,6 +23,7 @@ mod runtime;
 mod schemas;
 mod serve;
 mod shell_word;
+mod signals;
 mod tpp;
 
 use std::env;

@@ -18,7 +18,6 @@ mod subscription;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +26,7 @@ use crate::commands::Surroundings;
 use crate::failure::Failure;
 use crate::output::{Format, Reply};
 use crate::runtime::on_all_cores;
+use crate::signals::Stops;
 
 pub(crate) use measured::{pollers, receive};
 pub(crate) use standards::Standards;
@@ -75,14 +75,12 @@ struct Running {
 impl Running {
     /// Until the first SIGINT or SIGTERM.
     fn new() -> Result<Self, Failure> {
-        let (mut terminate, mut interrupt) =
-            (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+        let mut stops = Stops::hear()?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let told = stop.clone();
         drop(tasks.spawn(async move {
             tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                _ = stops.next() => {}
                 () = told.cancelled() => {}
             }
             told.cancel();
@@ -99,11 +97,6 @@ impl Running {
             .await
             .ok();
     }
-}
-
-fn on(kind: SignalKind) -> Result<Signal, Failure> {
-    signal(kind)
-        .map_err(|error| Failure::environment("cannot hear signals", "try again").because(&error))
 }
 
 /// A hand-over and the farewell to a bank have time for this.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use oyez_outbound::{Bytes, StatusCode};
 use serde_json::{Map, Value, json};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +25,7 @@ use crate::args::{ItemArgs, Publish};
 use crate::failure::Failure;
 use crate::internal_client::{CallError, InternalClient};
 use crate::output::{self, Progress, Reply};
+use crate::signals;
 use batches::Batches;
 use input::{Item, Keys};
 use sending::{NOT_CONFIRMED, Notice, Sent, send};
@@ -173,9 +174,7 @@ impl<'a> Run<'a> {
         client: Arc<InternalClient>,
         tasks: TaskTracker,
     ) -> Result<Self, Failure> {
-        let interrupts = signal(SignalKind::interrupt()).map_err(|error| {
-            Failure::environment("cannot listen to signals", "try again").because(&error)
-        })?;
+        let interrupts = signals::on(SignalKind::interrupt())?;
         let progress = Progress::of("items");
         Ok(Self {
             args,

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -18,14 +18,12 @@ use super::crew::{Crew, Left};
 use super::{disown, reload};
 use crate::failure::Failure;
 use crate::output;
+use crate::signals::{self, Stops};
 
 /// What ends a server.
 pub(crate) enum Ends {
     /// A signal, and a second one at once.
-    Signals {
-        terminate: Signal,
-        interrupt: Signal,
-    },
+    Signals(Stops),
     /// Whoever runs it beside other things says so, once.
     Word(CancellationToken),
 }
@@ -88,7 +86,7 @@ impl Server {
         if let Some(attending) = self.attending.take() {
             crew.start("attending", attending.run(self.draining.clone()));
         }
-        let hang_up = on(SignalKind::hangup())?;
+        let hang_up = signals::on(SignalKind::hangup())?;
         let sources = std::mem::take(&mut self.sources);
         let bank = &self.bank;
         let disowning = disown::tell(bank.store.clone(), bank.keys.clone(), bank.clock.clone());
@@ -143,34 +141,19 @@ impl Face {
 impl Ends {
     /// SIGTERM and SIGINT, from now on.
     pub(crate) fn signals() -> Result<Self, Failure> {
-        Ok(Self::Signals {
-            terminate: on(SignalKind::terminate())?,
-            interrupt: on(SignalKind::interrupt())?,
-        })
+        Stops::hear().map(Self::Signals)
     }
 
     /// Waits for the next, and says what it was.
     pub(crate) async fn next(&mut self) -> &'static str {
         match self {
-            Self::Signals {
-                terminate,
-                interrupt,
-            } => tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-            },
+            Self::Signals(stops) => stops.next().await,
             Self::Word(said) => {
                 std::mem::take(said).cancelled().await;
                 "the word"
             }
         }
     }
-}
-
-fn on(kind: SignalKind) -> Result<Signal, Failure> {
-    signal(kind).map_err(|error| {
-        Failure::environment("cannot listen to signals", "try again").because(&error)
-    })
 }
 
 async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {

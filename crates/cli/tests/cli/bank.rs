@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -74,18 +74,7 @@ impl Desk {
 
     /// The same, with standard input and variables.
     pub(crate) fn run_with(&self, words: &str, stdin: &str, variables: &[(&str, &str)]) -> Done {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_oyez"))
-            .args(words.split_whitespace())
-            .current_dir(self.directory.path())
-            .env_clear()
-            // As many as any machine allows to be open: what `check` says of it must not differ.
-            .env("OYEZ_LISTENER__CONNECTIONS_MAX", "64")
-            .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = self.start(words, variables);
         child
             .stdin
             .take()
@@ -98,6 +87,22 @@ impl Desk {
             stderr: String::from_utf8(output.stderr).unwrap(),
             code: output.status.code().unwrap(),
         }
+    }
+
+    /// Starts it, and whoever asked sees to its end.
+    pub(crate) fn start(&self, words: &str, variables: &[(&str, &str)]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_oyez"))
+            .args(words.split_whitespace())
+            .current_dir(self.directory.path())
+            .env_clear()
+            // As many as any machine allows to be open: what `check` says of it must not differ.
+            .env("OYEZ_LISTENER__CONNECTIONS_MAX", "64")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// Runs these commands one after the other, and writes down all that is to be seen.

@@ -78,6 +78,9 @@ fn a_bank_that_is_not_a_benchmarks_is_never_opened() {
 
 mod slow {
     use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+    use std::time::Duration;
 
     use serde_json::{Value, json};
 
@@ -163,6 +166,37 @@ mod slow {
             assert!(figures[name].as_f64().is_some(), "{name} in {figures}");
         }
         figures
+    }
+
+    /// The processes that one has begun.
+    fn children(process: u32) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+        // A thread may end meanwhile.
+        let begun = threads
+            .flatten()
+            .map(|thread| thread.path().join("children"));
+        let begun: String = begun.flat_map(fs::read_to_string).collect();
+        begun.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_terminated_ends_its_server_and_leaves_nothing_behind() {
+        let desk = Desk::empty();
+        let run = desk.start("bench accept --events 10000000", &[]);
+        let server = loop {
+            if let [server] = &children(run.id())[..] {
+                break server.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        let id = run.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+        let done = run.wait_with_output().unwrap();
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(said.contains("error: ended by SIGTERM"), "{said}");
+        assert_eq!(done.status.code(), Some(3), "{said}");
+        assert!(!Path::new("/proc").join(server).exists());
+        assert_eq!(fs::read_dir(desk.path(".")).unwrap().count(), 0);
     }
 
     #[test]
