@@ -88,11 +88,26 @@ async fn without_news_between_nodes_each_still_sees_what_the_others_wrote() {
         node(&database, alone).await.unwrap(),
         node(&database, alone).await.unwrap(),
     );
-    let heard = Notebook::of(&two);
+    let (ear, mouth) = (
+        node(&database, Options::default()).await.unwrap(),
+        node(&database, Options::default()).await.unwrap(),
+    );
+    let (heard, by_two) = (Notebook::of(&ear), Notebook::of(&two));
     let (acme, jtis) = (subscriber(&one, "acme").await, Jtis::from(1));
     accept(&one, &acme, &jtis).await.unwrap();
-    assert_eq!(two.counts(acme).await.unwrap().outstanding, 1);
-    assert_eq!(heard.tellings(), Vec::<Vec<News>>::new());
+    assert_eq!(two.counts(acme.clone()).await.unwrap().outstanding, 1);
+    // One that speaks is heard, and would be heard after the silent one.
+    let bolt = subscriber(&mouth, "bolt").await;
+    let mut tellings: Vec<News> = Vec::new();
+    until("the one that speaks is heard", async || {
+        tellings.extend(heard.tellings().into_iter().flatten());
+        tellings.iter().any(|news| news.client_id == bolt)
+    })
+    .await;
+    assert!(
+        tellings.iter().all(|news| news.client_id != acme),
+        "{tellings:?}"
+    );
 }
 
 // I-01, I-02, A-09
