@@ -13,6 +13,7 @@ use crate::ledger::history::AuditEntry;
 pub struct Walk {
     last: Option<Link>,
     unchained: u64,
+    unchained_until: u64,
     broken: Option<Break>,
 }
 
@@ -73,11 +74,19 @@ pub enum Break {
 }
 
 impl Walk {
+    /// A walk on which entries up to a sequence may stand outside of the chain: binaries that did not know it wrote until then.
+    pub fn accepting_until(sequence: u64) -> Self {
+        Self {
+            unchained_until: sequence,
+            ..Self::default()
+        }
+    }
+
     /// Looks at the next entry of the chain.
     pub fn next(&mut self, entry: &AuditEntry) {
         let Some(link) = entry.link else {
-            if self.last.is_some() {
-                let sequence = entry.sequence;
+            let sequence = entry.sequence;
+            if self.last.is_some() && sequence > self.unchained_until {
                 self.breaks(Break::NotChained { sequence });
             }
             self.unchained += 1;
