@@ -6,9 +6,12 @@ mod polling;
 mod push;
 mod quick_start;
 mod signing;
+mod status;
 mod versions;
 
 use maud::{Markup, html};
+
+pub(crate) use status::{refused, status};
 
 use super::policy::Policy;
 use super::samples::Sample;
