@@ -116,7 +116,7 @@ fn codes<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Markup {
 }
 
 /// A table that scrolls inside, and can be scrolled by keyboard.
-fn table(caption: &str, heads: &[&str], rows: Markup) -> Markup {
+fn table(caption: &str, heads: &[&str], rows: &Markup) -> Markup {
     html! {
         div.scrolls tabindex="0" role="group" aria-label=(caption) {
             table {

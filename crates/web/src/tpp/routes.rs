@@ -104,10 +104,10 @@ impl Operation {
 
     /// Whether it has a body that is read.
     pub const fn reads_a_body(self) -> bool {
-        match self {
-            Self::Register(_, Act::Create | Act::Replace) | Self::PollEvents => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Register(_, Act::Create | Act::Replace) | Self::PollEvents
+        )
     }
 
     /// Whether requests are signed by the TPP (M-01).

@@ -129,7 +129,7 @@ async fn the_endpoint_its_health_and_the_last_pushes_are_shown_to_programs_and_t
     let bank = bank().await;
     let tpp = bank.tpp("tpp-1").await;
     bank.change(&tpp, |profile| {
-        "<script>alert(1)</script>".clone_into(&mut profile.name)
+        "<script>alert(1)</script>".clone_into(&mut profile.name);
     })
     .await;
     subscribe(&tpp, Some("https://tpp-1.example/v4.0/event-notifications")).await;

@@ -151,7 +151,7 @@ fn attempts(status: &Status) -> Markup {
     };
     html! {
         @if status.attempts.is_empty() { p { "There are none of your newest events and the newest outstanding ones." } }
-        @else { (table("The last pushes of your newest events and the newest outstanding ones", &["At", "Outcome", "Answer", "Took", "jti", "Interaction id"], rows)) }
+        @else { (table("The last pushes of your newest events and the newest outstanding ones", &["At", "Outcome", "Answer", "Took", "jti", "Interaction id"], &rows)) }
     }
 }
 
@@ -163,6 +163,6 @@ fn polls(status: &Status) -> Markup {
     };
     html! {
         @if status.polls.is_empty() { p { "There are none of your newest events and the newest outstanding ones." } }
-        @else { (table("The last polls of your newest events and the newest outstanding ones", &["At", "Events", "Interaction id"], rows)) }
+        @else { (table("The last polls of your newest events and the newest outstanding ones", &["At", "Events", "Interaction id"], &rows)) }
     }
 }
