@@ -26,6 +26,7 @@ pub mod resources;
 pub mod retry;
 pub mod routing;
 pub mod rules;
+pub mod silence;
 pub mod time;
 pub mod tpp;
 pub mod version;

@@ -139,6 +139,8 @@ impl Api {
             Operation::RemoveEventSubscription => self.remove_event_subscription(&call).await,
             Operation::RemoveCallbackUrl => self.remove_callback_url(&call).await,
             Operation::ListAudit => self.list_audit(&call).await,
+            Operation::ReadAuditChain => self.read_audit_chain(&call).await,
+            Operation::ListAuditHeads => self.list_audit_heads(&call).await,
             Operation::TellLive => Ok(Answer::ok(&serde_json::json!({"status": "live"}))),
             Operation::TellReady => Ok(self.tell_ready(call.now).await),
             Operation::ReadMetrics => Ok(self.read_metrics().await),

@@ -13,6 +13,7 @@ use oyez_outbound::{Bytes, Resolve};
 
 use super::answer::Answer;
 use super::caller::Caller;
+use super::developer::{Developer, wants_page};
 use super::rates::{Rates, Share};
 use super::record::Record;
 use super::refusal::Refusal;
@@ -40,6 +41,7 @@ pub(super) struct Api {
     pub(super) stored_keys: StoredKeys,
     pub(super) signer: Signer,
     pub(super) desk: Desk,
+    pub(super) developer: Developer,
     /// Where event types are explained (S-09).
     pub(super) catalogue_url: String,
     /// Of the base URL: versions are looked for below it as well (G-01).
@@ -68,6 +70,7 @@ impl Api {
             stored_keys: StoredKeys::new(),
             signer: Signer::new(Arc::clone(&setup.bank)),
             desk: Desk::from(&*setup.bank),
+            developer: Developer::new(&setup.bank, &setup.options, setup.developer),
             bank: setup.bank,
             tokens: setup.tokens,
             resolver: setup.resolver,
@@ -80,6 +83,7 @@ impl Api {
         let (head, body) = request.into_parts();
         let mut record = Record::begin(&self.bank, matched.name(), &head);
         record.form = self.form(matched, &head, None);
+        record.shows_page = matched.is_status() && wants_page(&head.headers);
         let walked = self.walk(matched, head, body, &mut record);
         let walked = caught(walked).await;
         let outcome = walked.unwrap_or_else(|panic| Err(Refusal::Broken(panic)));
@@ -89,6 +93,10 @@ impl Api {
     /// The row whose error model answers; a retired version borrows that of the oldest served.
     pub(super) fn row(&self, matched: &Matched) -> Option<&Row> {
         let api = match matched {
+            // It is of no version, and speaks as the newest.
+            Matched::Route(route) if route.operation == Operation::ReadStatus => {
+                return Some(self.bank.rules.versions.newest());
+            }
             Matched::Route(route) => route.api,
             Matched::OtherMethod { api, .. } => *api,
             Matched::Nothing => None,
@@ -115,8 +123,8 @@ impl Api {
         body: Body,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
-        let operation = match matched {
-            Matched::Route(route) => route.operation,
+        let route = match matched {
+            Matched::Route(route) => route,
             Matched::OtherMethod { allowed, .. } => {
                 let allowed = allowed.clone();
                 return Err(Refusal::MethodNotAllowed { allowed });
@@ -124,10 +132,14 @@ impl Api {
             Matched::Nothing if self.is_retired(head.uri.path()) => return Err(Refusal::Retired),
             Matched::Nothing => return Err(Refusal::NotFound),
         };
+        let operation = route.operation;
         let (Some(opens), Some(row)) = (operation.opens(), self.row(matched)) else {
-            return Ok(self.key_set(&head.headers));
+            return self.public(route, &head).await;
         };
         let caller = self.identify(row, opens, &head, record).await?;
+        if operation == Operation::ReadStatus {
+            return self.status(&caller, &head.headers).await;
+        }
         let wanted = caller.tpp.profile.overrides.signature_form;
         record.form = self.form(matched, &head, wanted);
         let body = self
@@ -150,7 +162,21 @@ impl Api {
                 drop((head, caller, body));
                 self.poll(row, ask).await
             }
+            _ => self.public(route, &head).await,
+        }
+    }
+
+    /// What is open to all.
+    async fn public(&self, route: &Route, head: &Parts) -> Result<Answer, Refusal> {
+        match route.operation {
             Operation::ReadKeySet => Ok(self.key_set(&head.headers)),
+            Operation::ReadDeveloperPage => Ok(self.developer_page(&head.headers).await),
+            Operation::ReadPolicy => Ok(self.policy(&head.headers).await),
+            Operation::ReadDescription => self.description(route.api, &head.headers),
+            Operation::ReadAsset => self.asset(head.uri.path()),
+            Operation::Register(..) | Operation::PollEvents | Operation::ReadStatus => {
+                Err(Refusal::NotFound)
+            }
         }
     }
 
@@ -211,6 +237,10 @@ impl Api {
 }
 
 impl Matched {
+    fn is_status(&self) -> bool {
+        matches!(self, Self::Route(route) if route.operation == Operation::ReadStatus)
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Route(route) => route.operation.id(),

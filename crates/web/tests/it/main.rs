@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authz;
+mod browser;
 mod end_to_end;
 mod generic;
 mod internal;
@@ -12,5 +13,6 @@ mod origin;
 mod polling;
 mod python;
 mod remote_keys;
+mod status;
 mod tokens;
 mod tpp;
