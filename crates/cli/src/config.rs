@@ -23,6 +23,7 @@ pub(crate) mod reader;
 mod rules;
 mod running;
 pub(crate) mod section;
+mod telling;
 mod template;
 pub(crate) mod text;
 mod variables;
@@ -44,6 +45,7 @@ pub(crate) use page::{Overrides, page, render_page};
 pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;
+pub(crate) use telling::Telemetry;
 pub(crate) use template::render;
 pub(crate) use variables::{Calling, Variables};
 
@@ -106,6 +108,7 @@ config! {
     limits: Limits,
     internal: Internal,
     log: Log,
+    telemetry: Telemetry,
     shutdown: Shutdown,
 }
 

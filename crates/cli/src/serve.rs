@@ -14,10 +14,12 @@ mod doors;
 mod housekeeping;
 mod log;
 mod material;
+mod measuring;
 mod outward;
 mod pushing;
 mod reload;
 mod run;
+mod telemetry;
 
 use crate::args::{Role, Serve};
 use crate::commands::Surroundings;

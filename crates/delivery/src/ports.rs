@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oyez_domain::ids::{ClientId, InteractionId};
+use oyez_domain::ids::{ClientId, InteractionId, Jti};
 use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::{Attempt, Peer};
 use oyez_domain::ledger::sets::Work;
@@ -37,6 +37,8 @@ pub struct Letter {
     pub set: String,
     /// Fresh for this attempt (D-01).
     pub interaction_id: InteractionId,
+    /// What `traceparent` says, where a deployment tells it to TPPs.
+    pub traceparent: Option<String>,
 }
 
 /// A TPP's endpoint, and how it is to be spoken to. A new one is made when any of it changes.
@@ -111,6 +113,11 @@ pub type Chance = Arc<dyn Fn() -> [u8; 16] + Send + Sync>;
 pub trait Observe: Send + Sync {
     /// An attempt ended; its verdict is part of it.
     fn attempt_ended(&self, client_id: &ClientId, attempt: &Attempt);
+
+    /// What the attempt that is about to begin says of its place in a trace; nothing, unless somebody wants it to.
+    fn traceparent(&self, _jti: Jti, _interaction_id: &InteractionId) -> Option<String> {
+        None
+    }
 
     /// What is known of an endpoint changed, and the ledger knows (D-06).
     fn health_changed(&self, client_id: &ClientId, from: &Health, to: &Health);

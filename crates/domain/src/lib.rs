@@ -28,5 +28,6 @@ pub mod routing;
 pub mod rules;
 pub mod time;
 pub mod tpp;
+pub mod trace;
 pub mod version;
 pub mod versions;

@@ -12,9 +12,10 @@ use oyez_issuer::{Issuer, Parts};
 use oyez_jose::UnixTime;
 use oyez_jose::key_set::KeySet;
 use oyez_outbound::SystemResolver;
-use oyez_store::Store;
 use oyez_web::listener::Listener;
-use oyez_web::{Bank, Random, internal, metrics, tpp};
+use oyez_telemetry::Exporter;
+use oyez_web::metrics::{Figures, Gatherer, Metrics};
+use oyez_web::{Bank, Random, Signing, internal, metrics, tpp};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,10 +23,12 @@ use tokio_util::task::TaskTracker;
 use super::attending::Attending;
 use super::doors::{Door, Doors};
 use super::housekeeping::{BATCH_MAX, Housekeeping};
-use super::material::{Latest, Material, TlsFiles};
+use super::material::{Material, TlsFiles};
+use super::measuring::measured;
 use super::outward::Outward;
 use super::reload::Source;
-use super::{Roles, attending, choices, pushing};
+use super::telemetry::{ClockAhead, Traces};
+use super::{Roles, attending, choices, pushing, telemetry};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -43,6 +46,8 @@ pub(crate) struct Server {
     pub(super) tpp: Option<Face>,
     pub(super) internal: Option<Face>,
     pub(super) housekeeping: Housekeeping,
+    /// Sends traces and metrics to a collector, if one is named.
+    pub(super) exporter: Option<Exporter>,
     pub(super) sources: Vec<Source>,
     /// Cancelled, it takes nothing new from TPPs, and says so.
     pub(super) draining: CancellationToken,
@@ -72,16 +77,30 @@ pub(crate) async fn build(
     let rules = Arc::new(rules(config)?);
     let keys = material.keys(config)?;
     let ledger = Ledger::open(&config.store, Arc::clone(&rules), &Handle::current()).await?;
-    let store = ledger.store();
+    let metrics = Arc::new(Metrics::new(config.telemetry.tpps));
+    let store = measured(ledger.store(), &metrics);
+    let random = random(chance)?;
+    let traces = Traces::of(&config.telemetry, &random, &clock);
+    let tracer = traces.as_ref().map(|traces| Arc::clone(&traces.tracer));
+    let signing = Signing::new(Arc::clone(&metrics), tracer.clone());
+    let issuer_parts = Parts {
+        store: Arc::clone(&store),
+        rules: Arc::clone(&rules),
+        keys: keys.clone(),
+        identity: choices::identity(config),
+        clock: Arc::clone(&clock),
+        observe: Some(Arc::new(signing)),
+    };
     let bank = Arc::new(Bank {
-        issuer: Arc::new(issuer(config, &store, &rules, &keys, &clock)?),
+        issuer: Arc::new(issuer(issuer_parts)?),
         rules,
         identity: choices::identity(config),
         keys: keys.clone(),
         clock: Arc::clone(&clock),
-        random: random(chance)?,
+        random,
         waiters: choices::waiters(config),
-        metrics: Arc::default(),
+        metrics,
+        tracer,
         store: Arc::clone(&store),
     });
     store.listen(Arc::downgrade(&bank.waiters) as _);
@@ -98,12 +117,17 @@ pub(crate) async fn build(
         attending = Attending::of(config, &store, &bank.random, &share);
         tpp = Some(tpp_face(config, door, &bank, share, &mut material, &tasks)?);
     }
+    let clock_ahead = ClockAhead::default();
+    let figures = telemetry::figures(config, &ledger, &bank, clock_ahead.clone());
+    let exporter = traces.map(|traces| exporter(config, traces, &bank, &figures, &tasks));
+    let exporter = exporter.transpose()?;
     let mut internal = None;
     if let Some(door) = doors.internal {
         let setup = internal::Setup {
             bank: Arc::clone(&bank),
             operators: material.operators(config)?,
             readiness: readiness(&draining),
+            figures,
             options: choices::internal_options(config),
             tasks: tasks.clone(),
         };
@@ -112,14 +136,17 @@ pub(crate) async fn build(
     told(config, &ledger, &keys.borrow());
     Ok(Server {
         ledger,
-        bank,
         delivery,
         attending,
         tpp,
         internal,
+        exporter,
         housekeeping: Housekeeping {
             store,
             clock,
+            clock_ahead,
+            metrics: Arc::clone(&bank.metrics),
+            tracer: bank.tracer.clone(),
             unacknowledged_for: config.retention.unacknowledged,
             retention: Retention {
                 settled_for: config.retention.settled,
@@ -128,6 +155,7 @@ pub(crate) async fn build(
                 batch_max: BATCH_MAX,
             },
         },
+        bank,
         sources: material.into_sources(),
         draining,
         tasks,
@@ -228,20 +256,21 @@ pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
     })
 }
 
-fn issuer(
+/// Whoever sends what is traced; under a name that is drawn, since several processes may come from one template.
+fn exporter(
     config: &Config,
-    store: &Arc<dyn Store>,
-    rules: &Arc<Rules>,
-    keys: &Latest<KeySet>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Issuer, Failure> {
-    let parts = Parts {
-        store: Arc::clone(store),
-        rules: Arc::clone(rules),
-        keys: keys.clone(),
-        identity: choices::identity(config),
-        clock: Arc::clone(clock),
-    };
+    traces: Traces,
+    bank: &Arc<Bank>,
+    figures: &Figures,
+    tasks: &TaskTracker,
+) -> Result<Exporter, Failure> {
+    let outward = Outward::new(config, Arc::clone(&bank.clock), tasks.clone())?;
+    let gatherer = Gatherer::new(Arc::clone(bank), figures.clone());
+    let instance = bank.random.interaction_id().to_string();
+    traces.exporter(config, outward.collector()?, gatherer, instance)
+}
+
+fn issuer(parts: Parts) -> Result<Issuer, Failure> {
     let started = Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current());
     started.map_err(|error| {
         Failure::environment(

@@ -5,16 +5,16 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::StatusCode;
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, StatusCode};
 use oyez_domain::error_chain::chain;
-use oyez_domain::ledger::lanes::LaneTotals;
 use oyez_domain::time::Timestamp;
 use oyez_jose::UnixTime;
 use serde_json::json;
 
 use super::api::Api;
 use super::leaving::Answer;
-use crate::metrics::{CONTENT_TYPE, Levels};
+use crate::metrics::Format;
 
 /// How a part of the process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,30 +82,13 @@ impl Api {
     }
 
     /// `GET /metrics`.
-    pub(super) async fn read_metrics(&self) -> Answer {
-        let bank = &self.bank;
-        let text = bank.metrics.text(Levels {
-            sets_to_sign: bank.issuer.queued(),
-            polls_waiting: bank.waiters.counts().waiting,
-            endpoints: self.endpoints().await,
-        });
+    pub(super) async fn read_metrics(&self, headers: &HeaderMap) -> Answer {
+        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+        let format = Format::accepted(accept);
         Answer {
             status: StatusCode::OK,
-            content_type: CONTENT_TYPE,
-            body: Bytes::from(text),
-        }
-    }
-
-    /// How many endpoints there are in each state; `None` when the ledger does not say: the scrape has all the rest.
-    async fn endpoints(&self) -> Option<LaneTotals> {
-        let asked = self.bank.store.lane_totals();
-        match tokio::time::timeout(ANSWER_WAIT_MAX, asked).await {
-            Ok(Ok(totals)) => Some(totals),
-            Ok(Err(error)) => {
-                tracing::warn!(cause = chain(&error), "endpoints are not counted");
-                None
-            }
-            Err(_) => None,
+            content_type: format.content_type(),
+            body: Bytes::from(self.gatherer.text(format).await),
         }
     }
 

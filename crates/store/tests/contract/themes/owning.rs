@@ -319,6 +319,7 @@ async fn lanes_are_listed_by_client_with_what_is_known_of_each() {
         unresponsive: 0,
         paused: 1,
         outstanding: 3,
+        oldest_accepted_at: Some(world::START),
     };
     assert_eq!(ledger.lane_totals().await.unwrap(), totals);
 }

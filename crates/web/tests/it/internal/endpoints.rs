@@ -437,11 +437,9 @@ async fn the_example_of_alert_rules_names_only_metrics_that_exist() {
         Pushed::Refused,
         Pushed::EndpointFailed,
     ] {
-        world
-            .bank
-            .web()
-            .metrics
-            .push(pushed, Duration::from_millis(3));
+        let metrics = &world.bank.web().metrics;
+        let tpp = making::client_id("acme");
+        metrics.push(&tpp, pushed, Duration::from_millis(3));
     }
     let told = world.get("/metrics").await;
     let text = told.text();

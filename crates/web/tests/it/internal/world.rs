@@ -15,6 +15,7 @@ use oyez_testkit::making;
 use oyez_testkit::tpp::Caller;
 use oyez_web::internal::operators::{Operator, Operators, Role};
 use oyez_web::internal::{Readiness, Setup, router};
+use oyez_web::metrics::Figures;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -49,6 +50,7 @@ impl World {
             bank: Arc::clone(bank.web()),
             operators: operators.subscribe(),
             readiness,
+            figures: Figures::default(),
             options: bank.internal_options(),
             tasks: tasks.clone(),
         });
