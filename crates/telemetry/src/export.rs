@@ -176,14 +176,14 @@ impl Exporter {
 /// Fills a batch: until it is full, or its first span has waited for long enough. What was gathered stays in the batch though
 /// this is dropped.
 async fn gather(gathered: &mut Gathered, batch: &mut Vec<Span>) {
-    let Some(first) = gathered.queue.recv().await else {
+    let Some(first) = gathered.next().await else {
         // The tracer lives as long as its exporter: this ends with the other branches.
         return std::future::pending().await;
     };
     batch.push(first);
     let filling = async {
         while batch.len() < BATCH_MAX
-            && let Some(next) = gathered.queue.recv().await
+            && let Some(next) = gathered.next().await
         {
             batch.push(next);
         }

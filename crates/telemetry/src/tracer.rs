@@ -57,6 +57,13 @@ pub struct Gathered {
     pub(crate) counts: Arc<Counts>,
 }
 
+impl Gathered {
+    /// The next span; `None` when nobody can record any more.
+    pub async fn next(&mut self) -> Option<Span> {
+        self.queue.recv().await
+    }
+}
+
 impl Tracer {
     /// Records this part of the traces that begin here, from 0 to 1; those that others began are recorded as they say.
     pub fn new(ratio: f64, chance: Chance, clock: Arc<dyn Clock>) -> (Arc<Self>, Gathered) {

@@ -433,6 +433,7 @@ mod tests {
                 outstanding: 9,
                 ..LaneTotals::default()
             }),
+            ..Levels::default()
         });
         for line in [
             r#"oyez_http_requests_total{listener="tpp",operation="poll_events",method="POST",status="200"} 1"#,

@@ -67,6 +67,12 @@ impl World {
         self.ask(Role::Admin, Method::GET, path, None).await
     }
 
+    /// Asks without a token, for something of this media type.
+    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Reply {
+        let request = Request::get(path).header("accept", accept);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         self.ask(Role::Admin, Method::POST, path, Some(body)).await
     }
