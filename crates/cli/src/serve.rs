@@ -17,6 +17,7 @@ mod material;
 mod measuring;
 mod outward;
 mod pushing;
+mod readiness;
 mod reload;
 mod run;
 mod telemetry;

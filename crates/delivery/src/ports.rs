@@ -128,6 +128,9 @@ pub trait Observe: Send + Sync {
     /// So many attempts began and have not ended, on all lanes together.
     fn in_flight(&self, attempts: usize);
 
+    /// This node has a lease: it may claim lanes.
+    fn lease_held(&self) {}
+
     /// This node's lease is over: its lanes are free for others, and nothing starts until it has another.
     fn lease_lost(&self);
 

@@ -67,7 +67,9 @@ pub fn canonical(value: &Value) -> Vec<u8> {
 /// The same, of an object without one of its members.
 pub fn canonical_without(names: &[&str], object: &Map<String, Value>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let kept = object.iter().filter(|(each, _)| !names.contains(&each.as_str()));
+    let kept = object
+        .iter()
+        .filter(|(each, _)| !names.contains(&each.as_str()));
     write_members(kept, &mut bytes);
     bytes
 }

@@ -144,7 +144,12 @@ fn read_id(members: &Members<'_>, faults: &mut Faults) -> Option<ResourceId> {
 
 /// Where in a trace the publisher was, if that is another place than its request's.
 fn read_trace(members: &Members<'_>, faults: &mut Faults) -> Option<TraceContext> {
-    let state: Option<String> = optional(members, STATE, |text| Ok::<_, Infallible>(text.to_owned()), faults);
+    let state: Option<String> = optional(
+        members,
+        STATE,
+        |text| Ok::<_, Infallible>(text.to_owned()),
+        faults,
+    );
     let read = |text: &str| {
         TraceContext::read(text, state.as_deref())
             .ok_or("a W3C traceparent is expected: 00-, 32 and 16 hexadecimal digits, and flags")

@@ -47,7 +47,10 @@ impl TraceContext {
 
     /// The trace's id as it is written.
     pub fn trace_id_text(&self) -> String {
-        self.trace_id.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.trace_id
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -135,7 +138,10 @@ mod tests {
         assert_eq!(context.to_string(), PARENT);
         assert_eq!(context.trace_id_text(), &PARENT[3..35]);
         let text = serde_json::to_string(&context).unwrap();
-        assert_eq!(serde_json::from_str::<TraceContext>(&text).unwrap(), context);
+        assert_eq!(
+            serde_json::from_str::<TraceContext>(&text).unwrap(),
+            context
+        );
         let unsampled = PARENT.replace("-01", "-00");
         assert!(!TraceContext::read(&unsampled, None).unwrap().is_sampled);
     }

@@ -93,7 +93,12 @@ impl Worker {
             Some(local) => {
                 let signed = input.sign_now(local);
                 let signed = signed.map_err(|source| refused(&key, source));
-                tell(self.observe.as_deref(), &next.job, begun, signed.as_ref().err());
+                tell(
+                    self.observe.as_deref(),
+                    &next.job,
+                    begun,
+                    signed.as_ref().err(),
+                );
                 hand_on(next, &key, signed, &self.signed);
             }
             None => self.sign_remotely(next, Unsigned { key, input }),

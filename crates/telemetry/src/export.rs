@@ -168,7 +168,10 @@ impl Exporter {
                 return false;
             }
         }
-        tracing::warn!(?signal, "the collector is away: what it was to get is forgotten");
+        tracing::warn!(
+            ?signal,
+            "the collector is away: what it was to get is forgotten"
+        );
         false
     }
 }

@@ -58,8 +58,10 @@ mod tests {
     #[test]
     fn the_oldest_makes_room_and_what_ended_is_forgotten() {
         let remembered = Remembered::default();
-        let context =
-            TraceContext::read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None);
+        let context = TraceContext::read(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            None,
+        );
         let context = context.unwrap();
         let jti = |number: usize| {
             let mut random = [0; 10];

@@ -34,7 +34,7 @@ use words::method_name;
 pub use durations::Durations;
 pub use gathering::{Format, Gatherer};
 pub use levels::{Edge, Figures, Levels, OfTpp, Process, Sessions, Spans};
-pub use per_tpp::{Tpps, TPPS_MAX};
+pub use per_tpp::{TPPS_MAX, Tpps};
 pub use table::{Entry, TABLE, as_markdown};
 pub use words::{Answered, Delivered, Listener, Publication, Pushed, TokenFound};
 
@@ -122,7 +122,8 @@ impl Metrics {
         all.register("oyez_build", help("oyez_build"), build);
         let for_requests: fn() -> Durations = || Durations::new(&REQUEST_BUCKETS);
         let for_ledger: fn() -> Durations = || Durations::new(&WORK_BUCKETS);
-        let delivered = Family::<Label, _, _>::new_with_constructor(|| Durations::new(&AGE_BUCKETS));
+        let delivered =
+            Family::<Label, _, _>::new_with_constructor(|| Durations::new(&AGE_BUCKETS));
         let delivered = added(all, "oyez_delivery_seconds", delivered);
         let signed: Family<Label, Counter> = added(all, "oyez_sets_signed", Family::default());
         let outcome = |word| signed.get_or_create_owned(&[("outcome", word)]);
@@ -148,8 +149,7 @@ impl Metrics {
             ),
             pushes_in_flight: added(all, "oyez_pushes_in_flight", Gauge::default()),
             lanes_owned: added(all, "oyez_lanes_owned", Gauge::default()),
-            delivered: Delivered::ALL
-                .map(|by| delivered.get_or_create_owned(&[("by", by.name())])),
+            delivered: Delivered::ALL.map(|by| delivered.get_or_create_owned(&[("by", by.name())])),
             failed: added(all, "oyez_events_failed", Counter::default()),
             expired: added(all, "oyez_events_expired", Counter::default()),
             signed: outcome("signed"),

@@ -12,8 +12,8 @@ use oyez_issuer::{Issuer, Parts};
 use oyez_jose::UnixTime;
 use oyez_jose::key_set::KeySet;
 use oyez_outbound::SystemResolver;
-use oyez_web::listener::Listener;
 use oyez_telemetry::Exporter;
+use oyez_web::listener::Listener;
 use oyez_web::metrics::{Figures, Gatherer, Metrics};
 use oyez_web::{Bank, Random, Signing, internal, metrics, tpp};
 use tokio::runtime::Handle;
@@ -23,12 +23,13 @@ use tokio_util::task::TaskTracker;
 use super::attending::Attending;
 use super::doors::{Door, Doors};
 use super::housekeeping::{BATCH_MAX, Housekeeping};
-use super::material::{Material, TlsFiles};
+use super::material::{Latest, Material, TlsFiles};
 use super::measuring::measured;
 use super::outward::Outward;
+use super::pushing::Leased;
 use super::reload::Source;
 use super::telemetry::{ClockAhead, Traces};
-use super::{Roles, attending, choices, pushing, telemetry};
+use super::{Roles, attending, choices, pushing, readiness, telemetry};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -71,43 +72,18 @@ pub(crate) async fn build(
     doors: Doors,
     chance: Chance,
 ) -> Result<Server, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskTracker::new();
     let mut material = Material::new();
     let rules = Arc::new(rules(config)?);
     let keys = material.keys(config)?;
     let ledger = Ledger::open(&config.store, Arc::clone(&rules), &Handle::current()).await?;
-    let metrics = Arc::new(Metrics::new(config.telemetry.tpps));
-    let store = measured(ledger.store(), &metrics);
-    let random = random(chance)?;
-    let traces = Traces::of(&config.telemetry, &random, &clock);
-    let tracer = traces.as_ref().map(|traces| Arc::clone(&traces.tracer));
-    let signing = Signing::new(Arc::clone(&metrics), tracer.clone());
-    let issuer_parts = Parts {
-        store: Arc::clone(&store),
-        rules: Arc::clone(&rules),
-        keys: keys.clone(),
-        identity: choices::identity(config),
-        clock: Arc::clone(&clock),
-        observe: Some(Arc::new(signing)),
-    };
-    let bank = Arc::new(Bank {
-        issuer: Arc::new(issuer(issuer_parts)?),
-        rules,
-        identity: choices::identity(config),
-        keys: keys.clone(),
-        clock: Arc::clone(&clock),
-        random,
-        waiters: choices::waiters(config),
-        metrics,
-        tracer,
-        store: Arc::clone(&store),
-    });
-    store.listen(Arc::downgrade(&bank.waiters) as _);
-    let mut delivery = None;
+    let (bank, traces) = bank(config, &ledger, rules, &keys, random(chance)?)?;
+    let store = Arc::clone(&bank.store);
+    let (mut delivery, mut leased) = (None, None);
     if roles.delivery && config.features.push {
         let node_id = attending::node(&config.store, &bank.random);
-        let pushes = pushing::delivery(config, &bank, node_id, &mut material, &tasks)?;
+        let held = leased.insert(Leased::default()).clone();
+        let pushes = pushing::delivery(config, &bank, node_id, held, &mut material, &tasks)?;
         delivery = Some(pushes);
     }
     let draining = CancellationToken::new();
@@ -126,7 +102,7 @@ pub(crate) async fn build(
         let setup = internal::Setup {
             bank: Arc::clone(&bank),
             operators: material.operators(config)?,
-            readiness: readiness(&draining),
+            readiness: readiness::of(config, &draining, leased),
             figures,
             options: choices::internal_options(config),
             tasks: tasks.clone(),
@@ -143,7 +119,7 @@ pub(crate) async fn build(
         exporter,
         housekeeping: Housekeeping {
             store,
-            clock,
+            clock: Arc::clone(&bank.clock),
             clock_ahead,
             metrics: Arc::clone(&bank.metrics),
             tracer: bank.tracer.clone(),
@@ -162,16 +138,42 @@ pub(crate) async fn build(
     })
 }
 
-/// A server that stops says so, for balancers that still ask.
-fn readiness(draining: &CancellationToken) -> internal::Readiness {
-    let draining = draining.clone();
-    internal::Readiness::default().with("server", move || {
-        if draining.is_cancelled() {
-            internal::Condition::NotReady("it is draining".to_owned())
-        } else {
-            internal::Condition::Ready
-        }
-    })
+/// What all sides work on, and its traces if they go anywhere. The ledger tells polls that wait.
+fn bank(
+    config: &Config,
+    ledger: &Ledger,
+    rules: Arc<Rules>,
+    keys: &Latest<KeySet>,
+    random: Random,
+) -> Result<(Arc<Bank>, Option<Traces>), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Arc::new(Metrics::new(config.telemetry.tpps));
+    let store = measured(ledger.store(), &metrics);
+    let traces = Traces::of(&config.telemetry, &random, &clock);
+    let tracer = traces.as_ref().map(|traces| Arc::clone(&traces.tracer));
+    let signing = Signing::new(Arc::clone(&metrics), tracer.clone());
+    let bank = Arc::new(Bank {
+        issuer: Arc::new(issuer(Parts {
+            store: Arc::clone(&store),
+            rules: Arc::clone(&rules),
+            keys: keys.clone(),
+            identity: choices::identity(config),
+            clock: Arc::clone(&clock),
+            observe: Some(Arc::new(signing)),
+        })?),
+        rules,
+        identity: choices::identity(config),
+        keys: keys.clone(),
+        clock,
+        random,
+        waiters: choices::waiters(config),
+        metrics,
+        tracer,
+        store,
+    });
+    let listener = Arc::downgrade(&bank.waiters);
+    bank.store.listen(listener as _);
+    Ok((bank, traces))
 }
 
 fn tpp_face(

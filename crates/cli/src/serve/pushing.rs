@@ -1,6 +1,7 @@
 //! Delivery as this server runs it: the ledger, the issuer, HTTPS, the clocks, and who hears what comes of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use oyez_delivery::post::{self, Postman};
@@ -27,6 +28,7 @@ pub(super) fn delivery(
     config: &Config,
     bank: &Bank,
     node_id: NodeId,
+    leased: Leased,
     material: &mut Material,
     tasks: &TaskTracker,
 ) -> Result<Arc<Delivery>, Failure> {
@@ -39,7 +41,7 @@ pub(super) fn delivery(
         clock: Arc::clone(&bank.clock),
         steady: Arc::new(RunsThroughSleep),
         chance,
-        observe: Arc::new(Watch::of(config, bank)),
+        observe: Arc::new(Watch::of(config, bank, leased)),
     };
     let delivery = Delivery::new(parts, options(config, node_id));
     bank.store.listen(Arc::downgrade(&delivery) as _);
@@ -115,16 +117,30 @@ struct Watch {
     /// Says to TPPs where in a trace a push is.
     to_tpps: Option<Arc<Tracer>>,
     clock: Arc<dyn Clock>,
+    leased: Leased,
+}
+
+/// Whether this node holds its lease.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Leased(Arc<AtomicBool>);
+
+impl Leased {
+    pub(super) fn is_held(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Watch {
-    fn of(config: &Config, bank: &Bank) -> Self {
+    fn of(config: &Config, bank: &Bank, leased: Leased) -> Self {
         let tracer = bank.tracer.clone();
         Self {
             metrics: Arc::clone(&bank.metrics),
-            to_tpps: tracer.clone().filter(|_| config.telemetry.traceparent_to_tpps),
+            to_tpps: tracer
+                .clone()
+                .filter(|_| config.telemetry.traceparent_to_tpps),
             tracer,
             clock: Arc::clone(&bank.clock),
+            leased,
         }
     }
 
@@ -222,7 +238,12 @@ impl Observe for Watch {
         self.metrics.pushes_in_flight(attempts);
     }
 
+    fn lease_held(&self) {
+        self.leased.0.store(true, Ordering::Relaxed);
+    }
+
     fn lease_lost(&self) {
+        self.leased.0.store(false, Ordering::Relaxed);
         tracing::warn!("the lease on delivery is over: nothing is pushed until there is another");
     }
 

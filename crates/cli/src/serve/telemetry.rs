@@ -66,7 +66,12 @@ impl Traces {
             metrics: telemetry.otlp_metrics_every.map(|each| (each, source)),
         };
         let collector = Arc::new(OverHttp::new(telemetry, client)?);
-        Ok(Exporter::new(self.tracer, self.gathered, collector, options))
+        Ok(Exporter::new(
+            self.tracer,
+            self.gathered,
+            collector,
+            options,
+        ))
     }
 }
 

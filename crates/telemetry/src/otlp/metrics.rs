@@ -160,7 +160,9 @@ impl Family<'_> {
         for sample in &self.samples {
             let own = |(name, _): &&(&str, String)| *name != "le";
             let labels = sample.labels.iter().filter(own);
-            let labels = labels.map(|(name, value)| (*name, value.as_str())).collect();
+            let labels = labels
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
             by_labels.entry(labels).or_default().add(sample);
         }
         let mut points = Message::default();

@@ -161,7 +161,10 @@ impl Plan {
             keys: keys.clone(),
             identity: identity.clone(),
             clock: Arc::clone(&clock),
-            observe: Some(Arc::new(Signing::new(Arc::clone(&metrics), self.tracer.clone()))),
+            observe: Some(Arc::new(Signing::new(
+                Arc::clone(&metrics),
+                self.tracer.clone(),
+            ))),
         };
         let issuer = Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current());
         oyez_web::Bank {

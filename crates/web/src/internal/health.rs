@@ -2,6 +2,7 @@
 //! event, and what asks them (a balancer, a scraper) seldom carries a token.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -21,6 +22,8 @@ use crate::metrics::Format;
 pub enum Condition {
     /// It works.
     Ready,
+    /// It works, and somebody should look at it before it does not: why, in a few words for people.
+    ReadyBut(String),
     /// It does not, in a few words for people. They go outside.
     NotReady(String),
 }
@@ -55,7 +58,12 @@ impl fmt::Debug for Readiness {
 impl Api {
     /// `GET /health/ready`.
     pub(super) async fn tell_ready(&self, now: Timestamp) -> Answer {
-        let mut parts = vec![("ledger", self.ledger().await), ("keys", self.keys(now))];
+        let (ledger, clock) = tokio::join!(self.ledger(), self.clock());
+        let mut parts = vec![
+            ("ledger", ledger),
+            ("keys", self.keys(now)),
+            ("clock", clock),
+        ];
         parts.extend(
             self.readiness
                 .0
@@ -64,7 +72,7 @@ impl Api {
         );
         let is_ready = parts
             .iter()
-            .all(|(_, condition)| *condition == Condition::Ready);
+            .all(|(_, condition)| !matches!(condition, Condition::NotReady(_)));
         let (status, word) = if is_ready {
             (StatusCode::OK, "ready")
         } else {
@@ -74,6 +82,7 @@ impl Api {
             .iter()
             .map(|(name, condition)| match condition {
                 Condition::Ready => json!({"name": name, "ready": true}),
+                Condition::ReadyBut(why) => json!({"name": name, "ready": true, "detail": why}),
                 Condition::NotReady(why) => json!({"name": name, "ready": false, "detail": why}),
             })
             .collect();
@@ -112,11 +121,38 @@ impl Api {
     }
 
     fn keys(&self, now: Timestamp) -> Condition {
-        let now = UnixTime::from_milliseconds(now.unix_ms());
-        if self.bank.keys.borrow().signing_at(now).is_some() {
-            Condition::Ready
-        } else {
+        let keys = Arc::clone(&self.bank.keys.borrow());
+        let may_sign = |at: Timestamp| {
+            let second = UnixTime::from_milliseconds(at.unix_ms());
+            keys.signing_at(second).is_some()
+        };
+        if !may_sign(now) {
             Condition::NotReady("no key may sign now".to_owned())
+        } else if !may_sign(now + FORESEEN) {
+            Condition::ReadyBut("within a day no key will be left that may sign".to_owned())
+        } else {
+            Condition::Ready
+        }
+    }
+
+    /// Whether this machine and the database mean the same moment. A ledger that does not answer says so in its own part.
+    async fn clock(&self) -> Condition {
+        let before = self.bank.clock.now();
+        let asked = self.bank.store.shared_clock();
+        let Ok(Ok(Some(shared))) = tokio::time::timeout(ANSWER_WAIT_MAX, asked).await else {
+            return Condition::Ready;
+        };
+        // What the question took is no difference.
+        let apart = before
+            .since(shared)
+            .max(shared.since(self.bank.clock.now()));
+        let text = || format!("it is {:.1} s from the database's", apart.as_secs_f64());
+        if apart > APART_MAX {
+            Condition::NotReady(text())
+        } else if apart > APART_REMARKABLE {
+            Condition::ReadyBut(text())
+        } else {
+            Condition::Ready
         }
     }
 }
@@ -125,3 +161,9 @@ const UNREADABLE: &str = "it does not answer";
 const UNWRITABLE: &str = "it cannot be written to";
 /// Balancers and scrapers wait for some seconds; the answer must come before.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Time enough to make a key and publish it before it signs.
+const FORESEEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// Tokens have leeways of some seconds; beyond, what is judged here is judged wrongly.
+const APART_MAX: Duration = Duration::from_secs(10);
+/// As the log warns from.
+const APART_REMARKABLE: Duration = Duration::from_secs(2);

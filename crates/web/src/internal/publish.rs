@@ -125,12 +125,7 @@ impl Batch {
     }
 }
 
-fn read(
-    bank: &Bank,
-    bytes: &Bytes,
-    now: Timestamp,
-    mut batch: Batch,
-) -> Result<Batch, Problem> {
+fn read(bank: &Bank, bytes: &Bytes, now: Timestamp, mut batch: Batch) -> Result<Batch, Problem> {
     let document = json::parse(bytes, DEPTH_MAX)?;
     let items = items(&document)?;
     batch.submissions.reserve_exact(items.len());

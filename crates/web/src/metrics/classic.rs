@@ -16,7 +16,10 @@ pub(super) fn classic(text: &str) -> String {
         };
         if let Some(said) = comment.strip_prefix("HELP ") {
             help = said.split_once(' ');
-        } else if let Some((name, kind)) = comment.strip_prefix("TYPE ").and_then(|it| it.split_once(' ')) {
+        } else if let Some((name, kind)) = comment
+            .strip_prefix("TYPE ")
+            .and_then(|it| it.split_once(' '))
+        {
             let (suffix, kind) = match kind {
                 "counter" => ("_total", "counter"),
                 "info" => ("_info", "gauge"),

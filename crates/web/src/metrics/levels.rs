@@ -221,7 +221,10 @@ impl LevelGauges {
         };
         for state in HealthState::ALL {
             let label = [("state", name_of(state))];
-            set(&self.endpoints.get_or_create_owned(&label), *totals.of(state));
+            set(
+                &self.endpoints.get_or_create_owned(&label),
+                *totals.of(state),
+            );
         }
         let gauge = self.events.get_or_create_owned(&[("state", OUTSTANDING)]);
         set(&gauge, totals.outstanding);
@@ -230,7 +233,10 @@ impl LevelGauges {
     fn set_edge(&self, edge: &Edge) {
         if let Some(sessions) = edge.sessions {
             for (state, level) in [("busy", sessions.busy), ("idle", sessions.idle)] {
-                set(&self.sessions.get_or_create_owned(&[("state", state)]), level);
+                set(
+                    &self.sessions.get_or_create_owned(&[("state", state)]),
+                    level,
+                );
             }
             set(&only(&self.sessions_max), sessions.max);
             set(&only(&self.sessions_awaited), sessions.awaited);

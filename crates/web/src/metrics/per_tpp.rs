@@ -109,7 +109,10 @@ impl PerTpp {
                 continue;
             }
             let label = TppLabel { tpp };
-            set(&self.outstanding.get_or_create_owned(&label), each.outstanding);
+            set(
+                &self.outstanding.get_or_create_owned(&label),
+                each.outstanding,
+            );
             let held_back = i64::from(each.is_held_back);
             set(&self.held_back.get_or_create_owned(&label), held_back);
         }

@@ -85,8 +85,14 @@ fn headers(telemetry: &Telemetry) -> Result<HeaderMap, Failure> {
             Some((name, value))
         });
         let (name, value) = read.ok_or_else(|| {
-            let what = format!("line {} of [telemetry] otlp_headers is no header", index + 1);
-            Failure::environment(what, "write one on each line, such as: authorization: Bearer …")
+            let what = format!(
+                "line {} of [telemetry] otlp_headers is no header",
+                index + 1
+            );
+            Failure::environment(
+                what,
+                "write one on each line, such as: authorization: Bearer …",
+            )
         })?;
         headers.insert(name, value);
     }

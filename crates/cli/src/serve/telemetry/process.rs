@@ -12,7 +12,12 @@ pub(super) fn look() -> Option<Process> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let open_fds = fs::read_dir("/proc/self/fd").ok()?.count();
     let page = rustix::param::page_size() as u64;
-    let mut process = read(&stat, &system, rustix::param::clock_ticks_per_second(), page)?;
+    let mut process = read(
+        &stat,
+        &system,
+        rustix::param::clock_ticks_per_second(),
+        page,
+    )?;
     process.max_fds = max_fds(&limits)?;
     process.open_fds = open_fds as u64;
     Some(process)
@@ -24,7 +29,9 @@ fn read(stat: &str, system: &str, ticks_per_second: u64, page: u64) -> Option<Pr
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |at: usize| fields.get(at - STATE)?.parse::<u64>().ok();
     let seconds = |ticks: u64| ticks as f64 / ticks_per_second as f64;
-    let booted = system.lines().find_map(|line| line.strip_prefix("btime "))?;
+    let booted = system
+        .lines()
+        .find_map(|line| line.strip_prefix("btime "))?;
     let booted: u64 = booted.trim().parse().ok()?;
     Some(Process {
         cpu_seconds: seconds(number(UTIME)? + number(STIME)?),
@@ -37,7 +44,9 @@ fn read(stat: &str, system: &str, ticks_per_second: u64, page: u64) -> Option<Pr
 }
 
 fn max_fds(limits: &str) -> Option<u64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
     match line.split_whitespace().next()? {
         "unlimited" => Some(u64::MAX),
         number => number.parse().ok(),
@@ -72,7 +81,8 @@ mod tests {
                 ..Process::default()
             }
         );
-        let limits = "Limit  Soft  Hard  Units\nMax open files            1024       524288     files\n";
+        let limits =
+            "Limit  Soft  Hard  Units\nMax open files            1024       524288     files\n";
         assert_eq!(max_fds(limits), Some(1_024));
     }
 }

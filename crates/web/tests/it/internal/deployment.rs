@@ -10,8 +10,8 @@ use axum::http::{Method, StatusCode};
 use oyez_domain::ids::ClientId;
 use oyez_testkit::bank::Bank;
 use oyez_web::metrics::{
-    self, Answered, Delivered, Edge, Levels, Listener, Metrics, OfTpp, Process, Publication, Pushed,
-    Sessions, Spans, TABLE, TPPS_MAX, TokenFound, Tpps,
+    self, Answered, Delivered, Edge, Levels, Listener, Metrics, OfTpp, Process, Publication,
+    Pushed, Sessions, Spans, TABLE, TPPS_MAX, TokenFound, Tpps,
 };
 use serde_json::Value;
 
@@ -27,14 +27,24 @@ const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/promethe
 fn all() -> String {
     let metrics = Metrics::new(Tpps::Apart);
     let (acme, took) = (client_id("acme"), Duration::from_millis(1));
-    metrics.request(Listener::Tpp, "poll_events", &Method::POST, StatusCode::OK, took);
+    metrics.request(
+        Listener::Tpp,
+        "poll_events",
+        &Method::POST,
+        StatusCode::OK,
+        took,
+    );
     metrics.request_of(&acme, StatusCode::OK);
     drop(metrics.connections(Listener::Tpp));
     metrics.ledger("poll").answered(took);
     metrics.published(Publication::Accepted, 1);
     metrics.poll(Answered::AtOnce, 1);
     metrics.token(TokenFound::Valid);
-    for pushed in [Pushed::Acknowledged, Pushed::Refused, Pushed::EndpointFailed] {
+    for pushed in [
+        Pushed::Acknowledged,
+        Pushed::Refused,
+        Pushed::EndpointFailed,
+    ] {
         metrics.push(&acme, pushed, took);
     }
     metrics.delivered(&acme, Delivered::ByPush, took);
@@ -88,7 +98,10 @@ fn every_metric_is_in_the_list_and_every_one_of_the_list_is_told() {
         assert_eq!(labels, &listed, "{name}");
     }
     for name in TABLE.iter().flat_map(metrics::Entry::series) {
-        assert!(told.iter().any(|(one, _)| *one == name), "{name} is not told");
+        assert!(
+            told.iter().any(|(one, _)| *one == name),
+            "{name} is not told"
+        );
     }
 }
 
@@ -96,7 +109,10 @@ fn every_metric_is_in_the_list_and_every_one_of_the_list_is_told() {
 #[test]
 fn the_page_has_the_list_as_it_is() {
     let list = metrics::as_markdown();
-    assert!(PAGE.contains(&list), "docs/observability.md is to hold this:\n{list}");
+    assert!(
+        PAGE.contains(&list),
+        "docs/observability.md is to hold this:\n{list}"
+    );
 }
 
 /// Each use of a metric in an expression, with the labels that it is narrowed by.
@@ -104,26 +120,39 @@ fn uses(expression: &str) -> Vec<(String, Vec<String>)> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut uses = Vec::new();
     let mut rest = expression;
-    while let Some(at) = ["oyez_", "process_"].iter().filter_map(|it| rest.find(it)).min() {
+    while let Some(at) = ["oyez_", "process_"]
+        .iter()
+        .filter_map(|it| rest.find(it))
+        .min()
+    {
         let name: String = rest[at..].chars().take_while(|c| is_name(*c)).collect();
         rest = &rest[at + name.len()..];
         let inside = rest.strip_prefix('{').and_then(|it| it.split_once('}'));
         let labels = inside.map_or("", |(labels, _)| labels).split(',');
         let label = |text: &str| text.chars().take_while(|c| is_name(*c)).collect::<String>();
-        uses.push((name, labels.map(label).filter(|it| !it.is_empty()).collect()));
+        uses.push((
+            name,
+            labels.map(label).filter(|it| !it.is_empty()).collect(),
+        ));
     }
     uses
 }
 
 fn assert_known(expression: &str) {
     let found = uses(expression);
-    assert!(!found.is_empty() || expression.contains("up{"), "{expression}");
+    assert!(
+        !found.is_empty() || expression.contains("up{"),
+        "{expression}"
+    );
     for (name, labels) in found {
         let entry = TABLE.iter().find(|entry| entry.series().contains(&name));
         let entry = entry.unwrap_or_else(|| panic!("{name} in {expression}"));
         for label in labels {
             let by_scraper = ["job", "instance", "le"].contains(&&*label);
-            assert!(by_scraper || entry.labels.contains(&&*label), "{label} of {name}");
+            assert!(
+                by_scraper || entry.labels.contains(&&*label),
+                "{label} of {name}"
+            );
         }
     }
 }
@@ -132,7 +161,9 @@ fn assert_known(expression: &str) {
 fn panels() -> Vec<String> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter();
-    let targets = panels.filter_map(|panel| panel["targets"].as_array()).flatten();
+    let targets = panels
+        .filter_map(|panel| panel["targets"].as_array())
+        .flatten();
     let expression = |target: &Value| {
         let text = target["expr"].as_str().unwrap();
         let text = text.replace("$__rate_interval", "5m");
@@ -151,7 +182,10 @@ fn the_dashboard_asks_only_for_what_is_there() {
     }
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
-    let ids: BTreeSet<_> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+    let ids: BTreeSet<_> = panels
+        .iter()
+        .map(|panel| panel["id"].as_u64().unwrap())
+        .collect();
     assert_eq!(ids.len(), panels.len(), "each panel has an id of its own");
     let mut rules = "groups:\n- name: panels\n  rules:\n".to_owned();
     for expression in expressions {
@@ -172,13 +206,17 @@ fn the_alerts_name_only_what_is_there_and_the_runbook_has_each() {
     while let Some(line) = lines.next() {
         if let Some(name) = line.strip_prefix("- alert: ") {
             alerts += 1;
-            assert!(RUNBOOK.contains(&format!("**{name}**")), "{name} has no runbook");
+            assert!(
+                RUNBOOK.contains(&format!("**{name}**")),
+                "{name} has no runbook"
+            );
         }
         if let Some(expression) = line.strip_prefix("expr: ") {
             let mut expression = expression.trim_start_matches(">-").to_owned();
-            while lines.peek().is_some_and(|next| {
-                !["for:", "labels:"].iter().any(|key| next.starts_with(key))
-            }) {
+            while lines
+                .peek()
+                .is_some_and(|next| !["for:", "labels:"].iter().any(|key| next.starts_with(key)))
+            {
                 expression.push_str(lines.next().unwrap_or_default());
             }
             assert_known(&expression);
@@ -197,10 +235,16 @@ fn each_alert_fires_when_it_should_and_a_sound_service_alarms_nobody() {
 // I-05
 #[tokio::test]
 async fn prometheus_itself_finds_no_fault_in_the_metrics() {
-    let world = World::of(Bank::builder().tpps(Tpps::Apart).start().await, Default::default());
+    let world = World::of(
+        Bank::builder().tpps(Tpps::Apart).start().await,
+        Default::default(),
+    );
     world.subscriber("acme").await;
     let told = world.get_as("/metrics", "text/plain;version=0.0.4").await;
-    assert!(told.header("content-type").starts_with("text/plain"), "{told:?}");
+    assert!(
+        told.header("content-type").starts_with("text/plain"),
+        "{told:?}"
+    );
     check_metrics(told.text());
 }
 
@@ -221,7 +265,10 @@ fn check_metrics(text: &str) {
 }
 
 fn promtool(arguments: &[&str]) {
-    let output = Command::new("promtool").args(arguments).output().expect(MISSING);
+    let output = Command::new("promtool")
+        .args(arguments)
+        .output()
+        .expect(MISSING);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "promtool {arguments:?}: {said}");
 }
@@ -237,7 +284,11 @@ fn however_many_tpps_there_are_the_series_are_bounded() {
         for status in [200, 400, 429, 500] {
             metrics.request_of(tpp, StatusCode::from_u16(status).unwrap());
         }
-        for pushed in [Pushed::Acknowledged, Pushed::Refused, Pushed::EndpointFailed] {
+        for pushed in [
+            Pushed::Acknowledged,
+            Pushed::Refused,
+            Pushed::EndpointFailed,
+        ] {
             metrics.push(tpp, pushed, Duration::ZERO);
         }
         metrics.delivered(tpp, Delivered::ByPoll, Duration::ZERO);
@@ -251,7 +302,10 @@ fn however_many_tpps_there_are_the_series_are_bounded() {
         tpps: crowd.into_iter().map(of_tpp).collect(),
         ..Levels::default()
     });
-    let of_tpps = text.lines().filter(|line| line.starts_with("oyez_tpp_")).count();
+    let of_tpps = text
+        .lines()
+        .filter(|line| line.starts_with("oyez_tpp_"))
+        .count();
     // Four outcomes of requests and three of pushes, four buckets with sum and count, two levels.
     let each = 4 + 3 + 4 + 2 + 2;
     assert!(of_tpps <= (TPPS_MAX + 1) * each, "{of_tpps}");

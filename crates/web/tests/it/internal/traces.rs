@@ -28,14 +28,22 @@ fn traced(ratio: f64) -> (Builder, Gathered) {
 async fn publish(world: &World, parent: Option<&str>) -> String {
     let body = json!({ "items": [item("acme")] }).to_string();
     let mut request = Request::post("/v1/events")
-        .header("authorization", format!("Bearer {}", token(Role::Publisher)))
+        .header(
+            "authorization",
+            format!("Bearer {}", token(Role::Publisher)),
+        )
         .header("content-type", "application/json");
     if let Some(parent) = parent {
-        request = request.header("traceparent", parent).header("tracestate", "bank=1");
+        request = request
+            .header("traceparent", parent)
+            .header("tracestate", "bank=1");
     }
     let reply = world.send(request.body(Body::from(body)).unwrap()).await;
     assert_eq!(reply.status, 200, "{reply:?}");
-    reply.json()["outcomes"][0]["jti"].as_str().unwrap().to_owned()
+    reply.json()["outcomes"][0]["jti"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 async fn spans(gathered: &mut Gathered) -> Vec<Span> {
@@ -50,8 +58,13 @@ async fn spans(gathered: &mut Gathered) -> Vec<Span> {
 
 fn one<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     let mut named = spans.iter().filter(|span| span.name == name);
-    let found = named.next().unwrap_or_else(|| panic!("{name} in {spans:#?}"));
-    assert!(named.next().is_none(), "{name} stands there once: {spans:#?}");
+    let found = named
+        .next()
+        .unwrap_or_else(|| panic!("{name} in {spans:#?}"));
+    assert!(
+        named.next().is_none(),
+        "{name} stands there once: {spans:#?}"
+    );
     found
 }
 
@@ -70,7 +83,14 @@ async fn the_way_of_an_event_is_one_trace_that_its_publisher_began() {
     acme.post(path).json(&acks).send().await;
 
     let all = spans(&mut gathered).await;
-    let of_event = ["publish", "accept", "sign", "keep", "hand out", "acknowledge"];
+    let of_event = [
+        "publish",
+        "accept",
+        "sign",
+        "keep",
+        "hand out",
+        "acknowledge",
+    ];
     for span in of_event.map(|name| one(&all, name)) {
         assert_eq!(span.context.trace_id_text(), TRACE, "{span:?}");
         assert_eq!(span.context.state.as_deref(), Some("bank=1"));
@@ -78,7 +98,10 @@ async fn the_way_of_an_event_is_one_trace_that_its_publisher_began() {
     }
     let parent = |name| one(&all, name).parent.unwrap();
     let id = |name| one(&all, name).context.span_id;
-    assert_eq!(parent("publish"), [0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]);
+    assert_eq!(
+        parent("publish"),
+        [0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]
+    );
     assert_eq!(parent("accept"), id("publish"));
     for name in ["sign", "keep", "hand out", "acknowledge"] {
         assert_eq!(parent(name), id("accept"), "{name}");
@@ -88,7 +111,10 @@ async fn the_way_of_an_event_is_one_trace_that_its_publisher_began() {
     // The event's part in a SET is what it was before anybody traced it.
     assert!(!world.bank.claims(&set).to_string().contains("trace"));
     for secret in [&set, "consent-authorization-revoked"] {
-        assert!(!format!("{all:?}").contains(secret), "no span holds {secret}");
+        assert!(
+            !format!("{all:?}").contains(secret),
+            "no span holds {secret}"
+        );
     }
 }
 
@@ -109,8 +135,14 @@ async fn a_publisher_that_does_not_record_is_followed_and_a_repeat_may_come_from
         item
     };
     let first = world.publish(&[from(PARENT)]).await.remove(0);
-    let again = world.publish(&[from(&PARENT.replace('4', "5"))]).await.remove(0);
-    assert_eq!((&first["outcome"], &again["outcome"]), (&"accepted".into(), &"duplicate".into()));
+    let again = world
+        .publish(&[from(&PARENT.replace('4', "5"))])
+        .await
+        .remove(0);
+    assert_eq!(
+        (&first["outcome"], &again["outcome"]),
+        (&"accepted".into(), &"duplicate".into())
+    );
     assert_eq!(first["jti"], again["jti"]);
     let wrong = world.publish(&[from("00-zz")]).await.remove(0);
     assert_eq!(wrong["errors"][0]["path"], "traceparent", "{wrong}");
