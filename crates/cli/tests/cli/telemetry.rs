@@ -217,10 +217,35 @@ async fn a_collector_that_others_wrote_reads_the_way_of_an_event_and_the_log_kee
         "poll_events",
     ];
     let spans = sink.until(&names).await;
+    assert_push_is_traced(&spans, &pushed, &endpoint);
+    assert_metrics(&sink.decoded());
+    let got = sink.got.lock().unwrap().clone();
+    for delivery in &got {
+        let kind = header(&delivery.head, "content-type");
+        assert_eq!(kind, Some("application/x-protobuf"));
+        let key = header(&delivery.head, "x-collector-key");
+        assert_eq!(key, Some("not-for-logs"));
+    }
+    assert_eq!(house.stop(), 0);
+    let log = house.log();
+    assert_ids_stand_in(&log, &pushed);
+    let mut secrets = SECRETS.map(str::to_owned).to_vec();
+    secrets.extend(["publisher", "admin"].map(|role| house.token(role)));
+    secrets.push(handed_out[0].1.clone());
+    for secret in &secrets {
+        assert!(!log.contains(secret), "{secret} stands in the log");
+        for delivery in &got {
+            let sent = String::from_utf8_lossy(&delivery.body);
+            assert!(!sent.contains(secret), "{secret} was exported");
+        }
+    }
+}
+
+fn assert_push_is_traced(spans: &[Value], pushed: &str, endpoint: &Endpoint) {
     let of_event: Vec<_> = spans
         .iter()
         .filter(|span| ["sign", "keep", "push"].contains(&span["name"].as_str().unwrap()))
-        .filter(|span| attribute(span, "oyez.jti").as_ref() == Some(&pushed))
+        .filter(|span| attribute(span, "oyez.jti").as_deref() == Some(pushed))
         .collect();
     assert!(of_event.len() >= 3, "{spans:#?}");
     for span in &of_event {
@@ -240,12 +265,12 @@ async fn a_collector_that_others_wrote_reads_the_way_of_an_event_and_the_log_kee
             "{told}"
         );
     }
+}
 
-    let decoded = sink.decoded();
+fn assert_metrics(decoded: &[Value]) {
     let metrics = decoded
         .iter()
-        .filter(|one| one["kind"] == "metrics")
-        .next_back()
+        .rfind(|one| one["kind"] == "metrics")
         .unwrap();
     let resource = &metrics["request"]["resourceMetrics"][0];
     assert_eq!(
@@ -272,51 +297,25 @@ async fn a_collector_that_others_wrote_reads_the_way_of_an_event_and_the_log_kee
         array(&signing["explicitBounds"]).len() + 1,
         "{signing}"
     );
-    let got = sink.got.lock().unwrap().clone();
-    for delivery in &got {
-        let kind = header(&delivery.head, "content-type");
-        assert_eq!(kind, Some("application/x-protobuf"));
-        assert_eq!(
-            header(&delivery.head, "x-collector-key"),
-            Some("not-for-logs")
-        );
-    }
-
-    assert_eq!(house.stop(), 0);
-    let log = house.log();
-    let lines: Vec<Value> = log
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    assert!(
-        lines.iter().any(|line| line["trace.id"].is_string()),
-        "{log}"
-    );
-    assert!(lines.iter().any(|line| line["jti"] == *pushed), "{log}");
-    let token = bolt.token().mint();
-    let mut secrets = vec![
-        SECRET_RESOURCE,
-        "not-for-logs",
-        "resource-update",
-        "eyJ",
-        "PRIVATE KEY",
-    ];
-    let of_staff = ["publisher", "admin"].map(|role| house.token(role));
-    secrets.extend(of_staff.iter().map(String::as_str));
-    let (signed_part, _) = token.split_once('.').unwrap();
-    secrets.extend([signed_part, &*handed_out[0].1]);
-    let sent = got
-        .iter()
-        .map(|delivery| String::from_utf8_lossy(&delivery.body));
-    let sent: Vec<_> = sent.collect();
-    for secret in secrets {
-        assert!(!log.contains(secret), "{secret} stands in the log");
-        assert!(
-            !sent.iter().any(|body| body.contains(secret)),
-            "{secret} was exported"
-        );
-    }
 }
+
+/// What ties a line to others: an event, a trace.
+fn assert_ids_stand_in(log: &str, jti: &str) {
+    let read = |line| serde_json::from_str(line).ok();
+    let lines: Vec<Value> = log.lines().filter_map(read).collect();
+    let has_trace = |line: &Value| line["trace.id"].is_string();
+    assert!(lines.iter().any(has_trace), "{log}");
+    assert!(lines.iter().any(|line| line["jti"] == jti), "{log}");
+}
+
+/// Claims, headers, the beginning of every token, keys.
+const SECRETS: [&str; 5] = [
+    SECRET_RESOURCE,
+    "not-for-logs",
+    "resource-update",
+    "eyJ",
+    "PRIVATE KEY",
+];
 
 // I-05
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
