@@ -76,6 +76,13 @@ const BOUNDARIES: &[Boundary] = &[
         names_never: &["std::fs", "std::env", "std::process"],
         says_never: &[SOCKETS, &["SystemTime"], CHANCE, STORAGE, STATEMENTS],
     },
+    // What leaves for a collector is written here, and sent by whoever brings the way out. The time comes in.
+    Boundary {
+        folder: "telemetry",
+        reaches_never: &[HTTP, STORAGE, SIGNING],
+        names_never: &["std::fs", "std::env", "std::process", "std::thread"],
+        says_never: &[SOCKETS, &["SystemTime"], CHANCE, STATEMENTS],
+    },
     // It decides what is sent and when, and knows neither statements nor routes; what leaves goes through `outbound`. It
     // waits by the runtime's clock, which tests can pause; what time it is and chance come in.
     Boundary {

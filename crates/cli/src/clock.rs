@@ -45,6 +45,14 @@ impl Difference {
         }
     }
 
+    /// Negative where it is behind.
+    pub(crate) fn seconds_ahead(self) -> f64 {
+        match self {
+            Self::Ahead(by) => by.as_secs_f64(),
+            Self::Behind(by) => -by.as_secs_f64(),
+        }
+    }
+
     /// Whether somebody should know of it.
     pub(crate) fn is_remarkable(self) -> bool {
         let (Self::Ahead(by) | Self::Behind(by)) = self;

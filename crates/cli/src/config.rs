@@ -24,6 +24,7 @@ pub(crate) mod reader;
 mod rules;
 mod running;
 pub(crate) mod section;
+mod telling;
 mod template;
 pub(crate) mod text;
 mod variables;
@@ -46,6 +47,7 @@ pub(crate) use page::{Overrides, page, render_page};
 pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;
+pub(crate) use telling::Telemetry;
 pub(crate) use template::render;
 #[cfg(test)]
 pub(crate) use variables::variable_of;
@@ -111,6 +113,7 @@ config! {
     limits: Limits,
     internal: Internal,
     log: Log,
+    telemetry: Telemetry,
     shutdown: Shutdown,
 }
 

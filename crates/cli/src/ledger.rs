@@ -7,6 +7,7 @@ use std::sync::Arc;
 use oyez_domain::rules::Rules;
 use oyez_store::sqlite::Options;
 use oyez_store::{Error, Store, postgres, sqlite};
+use oyez_web::metrics::Sessions;
 use tokio::runtime::Handle;
 
 use crate::config;
@@ -66,6 +67,28 @@ impl Ledger {
             Self::Sqlite(ledger, _) => Arc::clone(ledger) as _,
             Self::Postgres(ledger, _) => Arc::clone(ledger) as _,
         }
+    }
+
+    /// Tells how its sessions are used, if it has any.
+    pub(crate) fn sessions(&self) -> Option<Box<dyn Fn() -> Sessions + Send + Sync>> {
+        let Self::Postgres(ledger, _) = self else {
+            return None;
+        };
+        let ledger = Arc::clone(ledger);
+        Some(Box::new(move || {
+            let postgres::Sessions {
+                max,
+                busy,
+                idle,
+                awaited,
+            } = ledger.sessions();
+            Sessions {
+                max,
+                busy,
+                idle,
+                awaited,
+            }
+        }))
     }
 
     /// Finishes what is queued, and lets go of it.

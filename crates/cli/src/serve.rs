@@ -15,12 +15,15 @@ mod housekeeping;
 mod log;
 mod looks;
 mod material;
+mod measuring;
 mod outward;
 #[cfg(test)]
 mod published;
 mod pushing;
+mod readiness;
 mod reload;
 mod run;
+mod telemetry;
 
 use crate::args::{Role, Serve};
 use crate::commands::Surroundings;

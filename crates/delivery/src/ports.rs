@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oyez_domain::ids::{ClientId, InteractionId};
+use oyez_domain::ids::{ClientId, InteractionId, Jti};
 use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::{Attempt, Peer};
 use oyez_domain::ledger::sets::Work;
@@ -37,6 +37,8 @@ pub struct Letter {
     pub set: String,
     /// Fresh for this attempt (D-01).
     pub interaction_id: InteractionId,
+    /// What `traceparent` says, where a deployment tells it to TPPs.
+    pub traceparent: Option<String>,
 }
 
 /// A TPP's endpoint, and how it is to be spoken to. A new one is made when any of it changes.
@@ -112,6 +114,11 @@ pub trait Observe: Send + Sync {
     /// An attempt ended; its verdict is part of it.
     fn attempt_ended(&self, client_id: &ClientId, attempt: &Attempt);
 
+    /// What the attempt that is about to begin says of its place in a trace; nothing, unless somebody wants it to.
+    fn traceparent(&self, _jti: Jti, _interaction_id: &InteractionId) -> Option<String> {
+        None
+    }
+
     /// What is known of an endpoint changed, and the ledger knows (D-06).
     fn health_changed(&self, client_id: &ClientId, from: &Health, to: &Health);
 
@@ -120,6 +127,9 @@ pub trait Observe: Send + Sync {
 
     /// So many attempts began and have not ended, on all lanes together.
     fn in_flight(&self, attempts: usize);
+
+    /// This node has a lease: it may claim lanes.
+    fn lease_held(&self) {}
 
     /// This node's lease is over: its lanes are free for others, and nothing starts until it has another.
     fn lease_lost(&self);

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::ids::{ClientId, IdempotencyKey, Jti, ResourceId, TransactionId};
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 use crate::version::ApiVersion;
 
 /// The full URN of an event type, whichever name it was given by (T-02).
@@ -34,6 +35,9 @@ pub struct Notice {
     /// It tells of nothing that happened: an operator tries the way to a TPP (I-04). The ledger knows, the SET does not say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
+    /// Where in a trace its publisher was, where it said. The ledger knows, the SET does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Box<TraceContext>>,
 }
 
 impl Notice {

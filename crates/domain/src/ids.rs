@@ -161,6 +161,12 @@ impl Jti {
         Self::new(at, [0; 10])
     }
 
+    /// The moment it was made at: when its event was accepted.
+    pub fn moment(&self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = *self.as_bytes();
+        Timestamp::from_unix_ms(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
     /// The sixteen bytes that ledgers key by; their order is the order of time.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

@@ -65,9 +65,11 @@ pub fn canonical(value: &Value) -> Vec<u8> {
 }
 
 /// The same, of an object without one of its members.
-pub fn canonical_without(name: &str, object: &Map<String, Value>) -> Vec<u8> {
+pub fn canonical_without(names: &[&str], object: &Map<String, Value>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let kept = object.iter().filter(|(each, _)| *each != name);
+    let kept = object
+        .iter()
+        .filter(|(each, _)| !names.contains(&each.as_str()));
     write_members(kept, &mut bytes);
     bytes
 }

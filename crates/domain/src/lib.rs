@@ -29,5 +29,6 @@ pub mod rules;
 pub mod silence;
 pub mod time;
 pub mod tpp;
+pub mod trace;
 pub mod version;
 pub mod versions;

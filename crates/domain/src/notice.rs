@@ -2,6 +2,7 @@
 
 mod happening;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ use crate::json::members::{Faults, Members, Place};
 use crate::resources::ResourceType;
 use crate::rules::Rules;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 use crate::version::ApiVersion;
 
 /// One item of a publisher's batch, found valid.
@@ -53,6 +55,7 @@ fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -
         .optional("test")
         .and_then(|place| place.boolean(faults));
     let idempotency_key: Option<IdempotencyKey> = optional(&members, KEY, str::parse, faults);
+    let trace = read_trace(&members, faults);
     let content = content(item);
     if content.len() > CONTENT_BYTES_MAX {
         faults.invalid(
@@ -68,6 +71,7 @@ fn read_item(rules: &Rules, item: &Value, now: Timestamp, faults: &mut Faults) -
             toe,
             txn,
             test: test.unwrap_or(false),
+            trace: trace.map(Box::new),
         },
         idempotency_key,
         content,
@@ -138,6 +142,21 @@ fn read_id(members: &Members<'_>, faults: &mut Faults) -> Option<ResourceId> {
     Some(id)
 }
 
+/// Where in a trace the publisher was, if that is another place than its request's.
+fn read_trace(members: &Members<'_>, faults: &mut Faults) -> Option<TraceContext> {
+    let state: Option<String> = optional(
+        members,
+        STATE,
+        |text| Ok::<_, Infallible>(text.to_owned()),
+        faults,
+    );
+    let read = |text: &str| {
+        TraceContext::read(text, state.as_deref())
+            .ok_or("a W3C traceparent is expected: 00-, 32 and 16 hexadecimal digits, and flags")
+    };
+    optional(members, PARENT, read, faults)
+}
+
 /// When it happened, in whole seconds; what lies further ahead than clocks differ is a mistake of unit.
 fn read_toe(members: &Members<'_>, now: Timestamp, faults: &mut Faults) -> Timestamp {
     let now_in_seconds = Timestamp::from_unix_seconds(now.unix_seconds());
@@ -176,13 +195,19 @@ fn optional<T, E: std::fmt::Display>(
 
 fn content(item: &Value) -> Vec<u8> {
     match item.as_object() {
-        Some(members) => json::canonical_without(KEY, members),
+        Some(members) => json::canonical_without(&NO_CONTENT, members),
         None => json::canonical(item),
     }
 }
 
-const MEMBERS: [&str; 7] = ["tpp", "resource", "events", "toe", "txn", "test", KEY];
+const MEMBERS: [&str; 9] = [
+    "tpp", "resource", "events", "toe", "txn", "test", KEY, PARENT, STATE,
+];
 const KEY: &str = "idempotency_key";
+const PARENT: &str = "traceparent";
+const STATE: &str = "tracestate";
+/// What a repeat may say otherwise: whoever tries again does so from another place in its trace.
+const NO_CONTENT: [&str; 3] = [KEY, PARENT, STATE];
 /// What a SET can say stays well below what receivers read: a few kilobytes are usual, and our own verifier stops at 256 KiB
 /// of token.
 const CONTENT_BYTES_MAX: usize = 64 * 1024;

@@ -9,6 +9,7 @@ use oyez_domain::event::Notice;
 use oyez_domain::ids::Jti;
 use oyez_domain::time::Timestamp;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use crate::places::Place;
 use crate::{Error, Order, Outcome};
@@ -21,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) revision: u64,
     /// How often it was signed in vain: the key was given up before the SET was kept.
     pub(crate) signed_in_vain: u32,
+    /// For who watches.
+    pub(crate) asked_at: Instant,
     pub(crate) reply: oneshot::Sender<Reply>,
     /// Held until the reply.
     pub(crate) place: Place,

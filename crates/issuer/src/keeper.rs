@@ -10,8 +10,10 @@ use oyez_domain::ledger::sets::{Kept, Purpose, Signed};
 use oyez_domain::time::Timestamp;
 use oyez_store::Store;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
 use crate::job::{Job, SignedJob, Traffic, UnderWay};
+use crate::observe::{Observe, Step};
 use crate::queue::Queue;
 use crate::signer::Signer;
 use crate::{Error, Outcome, Urgency};
@@ -22,6 +24,7 @@ pub(crate) struct Keeper {
     pub(crate) signer: Arc<Signer>,
     pub(crate) queue: Arc<Queue<UnderWay>>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) observe: Option<Arc<dyn Observe>>,
     pub(crate) sets_max: usize,
     pub(crate) wait_max: Duration,
 }
@@ -60,7 +63,15 @@ impl Keeper {
         if jobs.is_empty() {
             return;
         }
-        match self.store.keep_sets(sets, now).await {
+        let asked_at = Instant::now();
+        let kept = self.store.keep_sets(sets, now).await;
+        if let Some(observe) = &self.observe {
+            let took = asked_at.elapsed();
+            for (job, _) in &jobs {
+                observe.kept(&Step::of(job, took));
+            }
+        }
+        match kept {
             Ok(outcomes) => {
                 for ((job, kid), kept) in jobs.into_iter().zip(outcomes) {
                     self.conclude(job, &kid, kept, now);

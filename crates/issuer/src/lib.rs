@@ -22,6 +22,7 @@
 mod error;
 mod job;
 mod keeper;
+mod observe;
 mod options;
 mod places;
 mod pool;
@@ -44,6 +45,7 @@ use oyez_jose::key_set::KeySet;
 use oyez_store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use job::{Job, Reply, Traffic, UnderWay};
 use keeper::Keeper;
@@ -52,6 +54,7 @@ use queue::Queue;
 use signer::Signer;
 
 pub use error::Error;
+pub use observe::{Observe, Step};
 pub use options::Options;
 
 /// The signing pool and its way into the ledger. Dropping it drops what is not signed yet; [`Issuer::close`] drains it.
@@ -77,6 +80,8 @@ pub struct Parts {
     pub identity: Identity,
     /// When.
     pub clock: Arc<dyn Clock>,
+    /// Who watches, if somebody does.
+    pub observe: Option<Arc<dyn Observe>>,
 }
 
 /// What SETs say of the bank.
@@ -153,6 +158,7 @@ impl Issuer {
             keys,
             identity,
             clock,
+            observe,
         } = parts;
         let queue = Arc::new(Queue::new());
         let traffic = Arc::new(Traffic::new(options.group_sets_max));
@@ -167,12 +173,13 @@ impl Issuer {
             traffic: Arc::clone(&traffic),
             ended,
         };
-        pool::start(&queue, &signer, signed, options, runtime)?;
+        pool::start(&queue, &signer, signed, options, runtime, observe.as_ref())?;
         let keeper = Keeper {
             store,
             signer,
             queue,
             traffic,
+            observe,
             sets_max: options.group_sets_max.max(1),
             wait_max: options.group_wait_max,
         };
@@ -191,7 +198,7 @@ impl Issuer {
         let mut pending = Vec::with_capacity(work.len());
         for Work { jti, set, .. } in work {
             let step = match set {
-                SetState::Kept(set) => Step::Known(Ok((Outcome::Send(set), chosen_at))),
+                SetState::Kept(set) => Promise::Known(Ok((Outcome::Send(set), chosen_at))),
                 SetState::Unsigned { notice, revision } => {
                     let place = Arc::clone(&places).acquire_owned().await.ok();
                     self.enqueue(&order, place, jti, (notice, revision))
@@ -202,8 +209,8 @@ impl Issuer {
         let mut replies = Vec::with_capacity(pending.len());
         for (jti, step) in pending {
             let reply = match step {
-                Step::Known(reply) => reply,
-                Step::Awaited(reply) => reply.await.unwrap_or_else(|_| Err(self.dropped())),
+                Promise::Known(reply) => reply,
+                Promise::Awaited(reply) => reply.await.unwrap_or_else(|_| Err(self.dropped())),
             };
             replies.push((jti, reply));
         }
@@ -242,9 +249,9 @@ impl Issuer {
         place: Option<Place>,
         jti: Jti,
         (notice, revision): (Box<Notice>, u64),
-    ) -> Step {
+    ) -> Promise {
         let Some(place) = place else {
-            return Step::Known(Err(Error::Closed));
+            return Promise::Known(Err(Error::Closed));
         };
         let (reply, awaited) = oneshot::channel();
         let job = self.traffic.enter(Job {
@@ -253,12 +260,13 @@ impl Issuer {
             notice,
             revision,
             signed_in_vain: 0,
+            asked_at: Instant::now(),
             reply,
             place,
         });
         match self.queue.push(&order.client_id, order.urgency, job) {
-            Ok(()) => Step::Awaited(awaited),
-            Err(_) => Step::Known(Err(Error::Closed)),
+            Ok(()) => Promise::Awaited(awaited),
+            Err(_) => Promise::Known(Err(Error::Closed)),
         }
     }
 
@@ -320,7 +328,7 @@ impl Outcome {
 }
 
 /// One event of an order: its reply, or the way on which it will come.
-enum Step {
+enum Promise {
     Known(Reply),
     Awaited(oneshot::Receiver<Reply>),
 }

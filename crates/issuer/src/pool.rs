@@ -14,8 +14,10 @@ use oyez_jose::key_set::BankKey;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
-use crate::job::{SignedJob, UnderWay};
+use crate::job::{Job, SignedJob, UnderWay};
+use crate::observe::{Observe, Step};
 use crate::queue::Queue;
 use crate::signer::{Signer, Unsigned};
 use crate::{Error, Options};
@@ -27,6 +29,7 @@ pub(crate) struct Worker {
     signer: Arc<Signer>,
     signed: UnboundedSender<SignedJob>,
     remote: Remote,
+    observe: Option<Arc<dyn Observe>>,
 }
 
 /// How keys outside of this process are asked.
@@ -44,6 +47,7 @@ pub(crate) fn start(
     signed: UnboundedSender<SignedJob>,
     options: Options,
     runtime: &Handle,
+    observe: Option<&Arc<dyn Observe>>,
 ) -> io::Result<()> {
     let worker = Worker {
         queue: Arc::clone(queue),
@@ -54,6 +58,7 @@ pub(crate) fn start(
             at_once: Arc::new(Semaphore::new(options.remote_at_once_max.max(1))),
             time_max: options.remote_time_max,
         },
+        observe: observe.cloned(),
     };
     for _ in 0..options.threads.get() {
         let worker = worker.clone();
@@ -76,13 +81,24 @@ impl Worker {
         if next.job.is_abandoned() {
             return;
         }
+        let begun = Instant::now();
         let Unsigned { key, input } = match self.signer.prepare(&next.job) {
             Ok(unsigned) => unsigned,
-            Err(error) => return next.job.answer(Err(error)),
+            Err(error) => {
+                tell(self.observe.as_deref(), &next.job, begun, Some(&error));
+                return next.job.answer(Err(error));
+            }
         };
         match key.signer().local() {
             Some(local) => {
                 let signed = input.sign_now(local);
+                let signed = signed.map_err(|source| refused(&key, source));
+                tell(
+                    self.observe.as_deref(),
+                    &next.job,
+                    begun,
+                    signed.as_ref().err(),
+                );
                 hand_on(next, &key, signed, &self.signed);
             }
             None => self.sign_remotely(next, Unsigned { key, input }),
@@ -102,15 +118,18 @@ impl Worker {
         if next.job.is_abandoned() {
             return;
         }
-        let signed = self.signed.clone();
+        let (signed, observe) = (self.signed.clone(), self.observe.clone());
         runtime.spawn(async move {
-            match tokio::time::timeout(time_max, input.sign(key.signer())).await {
-                Ok(result) => hand_on(next, &key, result, &signed),
-                Err(_) => next.job.answer(Err(Error::TimedOut {
+            let begun = Instant::now();
+            let result = match tokio::time::timeout(time_max, input.sign(key.signer())).await {
+                Ok(result) => result.map_err(|source| refused(&key, source)),
+                Err(_) => Err(Error::TimedOut {
                     kid: key.kid().to_owned(),
                     limit: time_max,
-                })),
-            }
+                }),
+            };
+            tell(observe.as_deref(), &next.job, begun, result.as_ref().err());
+            hand_on(next, &key, result, &signed);
             drop(turn);
         });
     }
@@ -119,18 +138,33 @@ impl Worker {
 fn hand_on(
     next: UnderWay,
     key: &BankKey,
-    result: Result<String, SignError>,
+    result: Result<String, Error>,
     signed: &UnboundedSender<SignedJob>,
 ) {
     let UnderWay { job, counted } = next;
-    let kid = key.kid().to_owned();
     match result {
         Ok(set) => {
+            let kid = key.kid().to_owned();
             counted.arrives();
             // The keeper ends after all who send to it; if it died, the job is dropped, and its caller knows.
             drop(signed.send(SignedJob { job, set, kid }));
         }
-        Err(source) => job.answer(Err(Error::Sign { kid, source })),
+        Err(error) => job.answer(Err(error)),
     }
     drop(counted);
+}
+
+fn refused(key: &BankKey, source: SignError) -> Error {
+    Error::Sign {
+        kid: key.kid().to_owned(),
+        source,
+    }
+}
+
+/// Tells who watches, if somebody does, of an event that was signed or was not.
+fn tell(observe: Option<&dyn Observe>, job: &Job, begun: Instant, error: Option<&Error>) {
+    if let Some(observe) = observe {
+        let waited = begun.saturating_duration_since(job.asked_at);
+        observe.signed(&Step::of(job, begun.elapsed()), waited, error);
+    }
 }

@@ -12,6 +12,8 @@ mod codes;
 pub mod copy;
 mod error;
 mod health;
+pub mod measured;
+mod methods;
 mod news;
 mod newsboard;
 mod page;

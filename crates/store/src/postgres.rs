@@ -84,6 +84,7 @@ use self::newsroom::Newsroom;
 pub use self::options::{Announcing, Options};
 use self::partitions::Partitions;
 use self::poll::Polling;
+pub use self::pool::Sessions;
 use self::pool::{Held, Pool};
 use self::push::Due;
 use self::put_back::PutBack;
@@ -298,6 +299,11 @@ impl Ledger {
     /// A number for the text of the schema's steps: who keeps a migrated database to copy from knows by it that it is stale.
     pub fn schema_fingerprint() -> u64 {
         migrations::fingerprint()
+    }
+
+    /// How the sessions that requests share are used now.
+    pub fn sessions(&self) -> Sessions {
+        self.shared.pool.sessions()
     }
 
     /// Finishes what is queued and lets go of the database. Requests after this are refused.

@@ -70,6 +70,7 @@ pub fn notice(client_id: &ClientId, family: Family, types: &[&str]) -> Notice {
         toe: DAWN,
         txn: None,
         test: false,
+        trace: None,
     }
 }
 

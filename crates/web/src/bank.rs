@@ -8,6 +8,7 @@ use oyez_domain::time::Clock;
 use oyez_issuer::{Identity, Issuer};
 use oyez_jose::key_set::KeySet;
 use oyez_store::Store;
+use oyez_telemetry::Tracer;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
@@ -33,6 +34,8 @@ pub struct Bank {
     pub waiters: Arc<Waiters>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Traces, where a collector is named.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 /// Chance as a parameter: 16 random bytes at each call.

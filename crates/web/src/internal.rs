@@ -48,6 +48,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::Bank;
+use crate::metrics::Figures;
 use operators::Operators;
 
 pub use health::{Condition, Readiness};
@@ -63,6 +64,8 @@ pub struct Setup {
     pub operators: watch::Receiver<Arc<Operators>>,
     /// What else must be well for this process to be ready, besides the ledger and the keys.
     pub readiness: Readiness,
+    /// What metrics tell that the edge of the program knows.
+    pub figures: Figures,
     /// What else it tells and does by.
     pub options: Options,
     /// Runs what must come to its end though its caller is gone.

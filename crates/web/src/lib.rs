@@ -18,7 +18,9 @@ mod panics;
 pub mod polling;
 mod recent;
 pub mod remote_keys;
+mod signing;
 pub mod tokens;
 pub mod tpp;
 
 pub use bank::{Bank, Random};
+pub use signing::Signing;

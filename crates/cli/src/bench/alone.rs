@@ -159,6 +159,7 @@ pub(super) fn submission(mark: Mark, event: u64, tpp: u64, now: Timestamp) -> Su
             toe: now,
             txn: TransactionId::new("dfc51628-3479-4b81-ad60-210b43d02306").ok(),
             test: false,
+            trace: None,
         },
         idempotency: None,
     }

@@ -81,6 +81,11 @@ text!(
         && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "mailto"))
 );
 text!(
+    /// What is told of a service: a name and a value, with an equals sign between.
+    Attribute,
+    |text| text.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty())
+);
+text!(
     /// The URL of an egress proxy.
     ProxyUrl,
     |text| Url::parse(text).is_ok_and(|url| is_origin(&url))
@@ -95,6 +100,15 @@ text!(
     ResourcePath,
     |text| text.split_once('/').is_some_and(|(kind, id)| !kind.is_empty() && id.parse::<ResourceId>().is_ok())
 );
+
+impl Attribute {
+    /// The two parts.
+    pub(crate) fn name_and_value(&self) -> (&str, &str) {
+        self.0
+            .split_once('=')
+            .expect("it was read with an equals sign")
+    }
+}
 
 impl ResourcePath {
     /// The two parts.

@@ -12,9 +12,10 @@ use oyez_issuer::{Issuer, Parts};
 use oyez_jose::UnixTime;
 use oyez_jose::key_set::KeySet;
 use oyez_outbound::SystemResolver;
-use oyez_store::Store;
+use oyez_telemetry::Exporter;
 use oyez_web::listener::Listener;
-use oyez_web::{Bank, Random, internal, metrics, tpp};
+use oyez_web::metrics::{Figures, Gatherer, Metrics};
+use oyez_web::{Bank, Random, Signing, internal, metrics, tpp};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,9 +24,12 @@ use super::attending::Attending;
 use super::doors::{Door, Doors};
 use super::housekeeping::{BATCH_MAX, Housekeeping};
 use super::material::{Latest, Material, TlsFiles};
+use super::measuring::measured;
 use super::outward::Outward;
+use super::pushing::Leased;
 use super::reload::Source;
-use super::{Roles, attending, choices, looks, pushing};
+use super::telemetry::{ClockAhead, Traces};
+use super::{Roles, attending, choices, looks, pushing, readiness, telemetry};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -43,6 +47,8 @@ pub(crate) struct Server {
     pub(super) tpp: Option<Face>,
     pub(super) internal: Option<Face>,
     pub(super) housekeeping: Housekeeping,
+    /// Sends traces and metrics to a collector, if one is named.
+    pub(super) exporter: Option<Exporter>,
     pub(super) sources: Vec<Source>,
     /// Cancelled, it takes nothing new from TPPs, and says so.
     pub(super) draining: CancellationToken,
@@ -66,29 +72,18 @@ pub(crate) async fn build(
     doors: Doors,
     chance: Chance,
 ) -> Result<Server, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskTracker::new();
     let mut material = Material::new();
     let rules = Arc::new(rules(config)?);
     let keys = material.keys(config)?;
     let ledger = Ledger::open(&config.store, Arc::clone(&rules), &Handle::current()).await?;
-    let store = ledger.store();
-    let bank = Arc::new(Bank {
-        issuer: Arc::new(issuer(config, &store, &rules, &keys, &clock)?),
-        rules,
-        identity: choices::identity(config),
-        keys: keys.clone(),
-        clock: Arc::clone(&clock),
-        random: random(chance)?,
-        waiters: choices::waiters(config),
-        metrics: Arc::default(),
-        store: Arc::clone(&store),
-    });
-    store.listen(Arc::downgrade(&bank.waiters) as _);
-    let mut delivery = None;
+    let (bank, traces) = bank(config, &ledger, rules, &keys, random(chance)?)?;
+    let store = Arc::clone(&bank.store);
+    let (mut delivery, mut leased) = (None, None);
     if roles.delivery && config.features.push {
         let node_id = attending::node(&config.store, &bank.random);
-        let pushes = pushing::delivery(config, &bank, node_id, &mut material, &tasks)?;
+        let held = leased.insert(Leased::default()).clone();
+        let pushes = pushing::delivery(config, &bank, node_id, held, &mut material, &tasks)?;
         delivery = Some(pushes);
     }
     let draining = CancellationToken::new();
@@ -98,12 +93,17 @@ pub(crate) async fn build(
         attending = Attending::of(config, &store, &bank.random, &share);
         tpp = Some(tpp_face(config, door, &bank, share, &mut material, &tasks)?);
     }
+    let clock_ahead = ClockAhead::default();
+    let figures = telemetry::figures(config, &ledger, &bank, clock_ahead.clone());
+    let exporter = traces.map(|traces| exporter(config, traces, &bank, &figures, &tasks));
+    let exporter = exporter.transpose()?;
     let mut internal = None;
     if let Some(door) = doors.internal {
         let setup = internal::Setup {
             bank: Arc::clone(&bank),
             operators: material.operators(config)?,
-            readiness: readiness(&draining),
+            readiness: readiness::of(config, &draining, leased),
+            figures,
             options: choices::internal_options(config),
             tasks: tasks.clone(),
         };
@@ -112,14 +112,17 @@ pub(crate) async fn build(
     told(config, &ledger, &keys.borrow());
     Ok(Server {
         ledger,
-        bank,
         delivery,
         attending,
         tpp,
         internal,
+        exporter,
         housekeeping: Housekeeping {
             store,
-            clock,
+            clock: Arc::clone(&bank.clock),
+            clock_ahead,
+            metrics: Arc::clone(&bank.metrics),
+            tracer: bank.tracer.clone(),
             unacknowledged_for: config.retention.unacknowledged,
             retention: Retention {
                 settled_for: config.retention.settled,
@@ -128,22 +131,49 @@ pub(crate) async fn build(
                 batch_max: BATCH_MAX,
             },
         },
+        bank,
         sources: material.into_sources(),
         draining,
         tasks,
     })
 }
 
-/// A server that stops says so, for balancers that still ask.
-fn readiness(draining: &CancellationToken) -> internal::Readiness {
-    let draining = draining.clone();
-    internal::Readiness::default().with("server", move || {
-        if draining.is_cancelled() {
-            internal::Condition::NotReady("it is draining".to_owned())
-        } else {
-            internal::Condition::Ready
-        }
-    })
+/// What all sides work on, and its traces if they go anywhere. The ledger tells polls that wait.
+fn bank(
+    config: &Config,
+    ledger: &Ledger,
+    rules: Arc<Rules>,
+    keys: &Latest<KeySet>,
+    random: Random,
+) -> Result<(Arc<Bank>, Option<Traces>), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Arc::new(Metrics::new(config.telemetry.tpps));
+    let store = measured(ledger.store(), &metrics);
+    let traces = Traces::of(&config.telemetry, &random, &clock);
+    let tracer = traces.as_ref().map(|traces| Arc::clone(&traces.tracer));
+    let signing = Signing::new(Arc::clone(&metrics), tracer.clone());
+    let bank = Arc::new(Bank {
+        issuer: Arc::new(issuer(Parts {
+            store: Arc::clone(&store),
+            rules: Arc::clone(&rules),
+            keys: keys.clone(),
+            identity: choices::identity(config),
+            clock: Arc::clone(&clock),
+            observe: Some(Arc::new(signing)),
+        })?),
+        rules,
+        identity: choices::identity(config),
+        keys: keys.clone(),
+        clock,
+        random,
+        waiters: choices::waiters(config),
+        metrics,
+        tracer,
+        store,
+    });
+    let listener = Arc::downgrade(&bank.waiters);
+    bank.store.listen(listener as _);
+    Ok((bank, traces))
 }
 
 fn tpp_face(
@@ -229,20 +259,21 @@ pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
     })
 }
 
-fn issuer(
+/// Whoever sends what is traced; under a name that is drawn, since several processes may come from one template.
+fn exporter(
     config: &Config,
-    store: &Arc<dyn Store>,
-    rules: &Arc<Rules>,
-    keys: &Latest<KeySet>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Issuer, Failure> {
-    let parts = Parts {
-        store: Arc::clone(store),
-        rules: Arc::clone(rules),
-        keys: keys.clone(),
-        identity: choices::identity(config),
-        clock: Arc::clone(clock),
-    };
+    traces: Traces,
+    bank: &Arc<Bank>,
+    figures: &Figures,
+    tasks: &TaskTracker,
+) -> Result<Exporter, Failure> {
+    let outward = Outward::new(config, Arc::clone(&bank.clock), tasks.clone())?;
+    let gatherer = Gatherer::new(Arc::clone(bank), figures.clone());
+    let instance = bank.random.interaction_id().to_string();
+    traces.exporter(config, outward.collector()?, gatherer, instance)
+}
+
+fn issuer(parts: Parts) -> Result<Issuer, Failure> {
     let started = Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current());
     started.map_err(|error| {
         Failure::environment(

@@ -7,8 +7,11 @@ use std::time::Duration;
 use oyez_domain::ledger::history::{Retention, Swept};
 use oyez_domain::time::Clock;
 use oyez_store::{Error, Store};
+use oyez_telemetry::{Kind, Tracer};
+use oyez_web::metrics::Metrics;
 use tokio::time::{Instant, sleep};
 
+use super::telemetry::ClockAhead;
 use crate::clock::Difference;
 
 /// What is kept for how long.
@@ -16,6 +19,9 @@ use crate::clock::Difference;
 pub(super) struct Housekeeping {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) clock_ahead: ClockAhead,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) tracer: Option<Arc<Tracer>>,
     pub(super) unacknowledged_for: Duration,
     pub(super) retention: Retention,
 }
@@ -46,6 +52,7 @@ impl Housekeeping {
             Ok(None) => {}
             Ok(Some(shared)) => {
                 let difference = Difference::of(before, shared, self.clock.now());
+                self.clock_ahead.set(difference.seconds_ahead());
                 if difference.is_remarkable() {
                     tracing::warn!(
                         "the clock of this machine is {difference} the database's: set them by the same source (NTP)"
@@ -57,6 +64,21 @@ impl Housekeeping {
     }
 
     async fn round(&self) -> Result<(), Error> {
+        let span = |tracer: &Arc<Tracer>| tracer.open("housekeeping", Kind::Internal, None);
+        let span = self.tracer.as_ref().map(span);
+        let done = self.work().await;
+        if let Some(mut span) = span {
+            if let Ok(expired) = &done {
+                span.note("oyez.expired", *expired);
+            }
+            span.end(done.is_err());
+        }
+        done.map(drop)
+    }
+
+    /// Says how many events expired.
+    async fn work(&self) -> Result<u64, Error> {
+        let mut in_all = 0;
         loop {
             let now = self.clock.now();
             let before = now - self.unacknowledged_for;
@@ -64,13 +86,15 @@ impl Housekeeping {
             if expired == 0 {
                 break;
             }
+            in_all += expired;
+            self.metrics.expired(expired);
             tracing::warn!(expired, "events expired unacknowledged");
             sleep(PAUSE).await;
         }
         while self.store.sweep(self.retention, self.clock.now()).await? != Swept::default() {
             sleep(PAUSE).await;
         }
-        Ok(())
+        Ok(in_all)
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Outward<'a> {
 /// Whom a client is for.
 enum Peers {
     AuthorisationServer,
+    Collector,
     Tpps,
 }
 
@@ -138,12 +139,26 @@ impl<'a> Outward<'a> {
         self.proxy.clone()
     }
 
+    /// The operator's own collector.
+    pub(super) fn collector(&self) -> Result<Arc<Client>, Failure> {
+        self.client(&Peers::Collector, Limits::default())
+    }
+
     fn client(&self, peers: &Peers, limits: Limits) -> Result<Arc<Client>, Failure> {
+        let telemetry = &self.config.telemetry;
+        let (mut own_anchors, mut proxy) = (None, self.proxy.clone());
         let (identity, addresses, plain_http) = match peers {
             Peers::AuthorisationServer => {
                 let tokens = &self.config.tokens;
                 let identity = identity(tokens.certificate.as_deref(), tokens.key.as_deref())?;
                 (identity, anywhere(), PlainHttp::OnLoopback)
+            }
+            Peers::Collector => {
+                if let Some(path) = &telemetry.otlp_trust_anchors {
+                    own_anchors = Some(anchors(Some(path))?);
+                }
+                proxy = proxy.filter(|_| telemetry.otlp_through_proxy);
+                (None, anywhere(), PlainHttp::OnLoopback)
             }
             Peers::Tpps => {
                 let addresses = self.tpp_addresses();
@@ -156,12 +171,13 @@ impl<'a> Outward<'a> {
                 (None, addresses, plain_http)
             }
         };
-        let tls = Tls::new(&self.anchors, identity, Arc::new(DefaultTimeProvider));
+        let believed = own_anchors.as_ref().unwrap_or(&self.anchors);
+        let tls = Tls::new(believed, identity, Arc::new(DefaultTimeProvider));
         let setup = Setup {
             tls: tls.map_err(|error| no_tls(&error))?,
             addresses,
             plain_http,
-            proxy: self.proxy.clone(),
+            proxy,
             limits: Limits {
                 connect: self.config.outbound.connect_timeout,
                 total: self.config.outbound.total_timeout,

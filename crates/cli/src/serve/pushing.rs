@@ -1,17 +1,21 @@
 //! Delivery as this server runs it: the ledger, the issuer, HTTPS, the clocks, and who hears what comes of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use oyez_delivery::post::{self, Postman};
 use oyez_delivery::{Chance, Delivery, LEASE_TTL, Observe, Options, Parts, Steady, Trouble};
-use oyez_domain::ids::{ClientId, NodeId};
+use oyez_domain::ids::{ClientId, InteractionId, Jti, NodeId};
 use oyez_domain::ledger::lanes::Health;
 use oyez_domain::ledger::push::{Answer, Attempt};
+use oyez_domain::time::Clock;
+use oyez_domain::trace::TraceContext;
 use oyez_domain::versions::FinancialId;
 use oyez_outbound::{HeaderValue, SystemResolver};
+use oyez_telemetry::{Kind, Step, Tracer, Value};
 use oyez_web::Bank;
-use oyez_web::metrics::{Metrics, Pushed};
+use oyez_web::metrics::{Delivered, Metrics, Pushed};
 use tokio_util::task::TaskTracker;
 
 use super::material::Material;
@@ -24,6 +28,7 @@ pub(super) fn delivery(
     config: &Config,
     bank: &Bank,
     node_id: NodeId,
+    leased: Leased,
     material: &mut Material,
     tasks: &TaskTracker,
 ) -> Result<Arc<Delivery>, Failure> {
@@ -36,7 +41,7 @@ pub(super) fn delivery(
         clock: Arc::clone(&bank.clock),
         steady: Arc::new(RunsThroughSleep),
         chance,
-        observe: Arc::new(Watch(Arc::clone(&bank.metrics))),
+        observe: Arc::new(Watch::of(config, bank, leased)),
     };
     let delivery = Delivery::new(parts, options(config, node_id));
     bank.store.listen(Arc::downgrade(&delivery) as _);
@@ -105,17 +110,106 @@ impl Steady for RunsThroughSleep {
     }
 }
 
-/// Tells log and metrics.
-struct Watch(Arc<Metrics>);
+/// Tells log, metrics and traces.
+struct Watch {
+    metrics: Arc<Metrics>,
+    tracer: Option<Arc<Tracer>>,
+    /// Says to TPPs where in a trace a push is.
+    to_tpps: Option<Arc<Tracer>>,
+    clock: Arc<dyn Clock>,
+    leased: Leased,
+}
+
+/// Whether this node holds its lease.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Leased(Arc<AtomicBool>);
+
+impl Leased {
+    pub(super) fn is_held(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Watch {
+    fn of(config: &Config, bank: &Bank, leased: Leased) -> Self {
+        let tracer = bank.tracer.clone();
+        Self {
+            metrics: Arc::clone(&bank.metrics),
+            to_tpps: tracer
+                .clone()
+                .filter(|_| config.telemetry.traceparent_to_tpps),
+            tracer,
+            clock: Arc::clone(&bank.clock),
+            leased,
+        }
+    }
+
+    /// The span of a push that has ended, where its event is traced.
+    fn trace(&self, tracer: &Tracer, client_id: &ClientId, attempt: &Attempt, pushed: Pushed) {
+        let (jti, is_acknowledged) = (attempt.jti, pushed == Pushed::Acknowledged);
+        let trace = if is_acknowledged {
+            tracer.last_of(jti)
+        } else {
+            tracer.trace_of(jti)
+        };
+        if trace.is_none() {
+            return;
+        }
+        let id = Value::from(attempt.interaction_id.as_str());
+        let mut attributes = vec![("oyez.interaction_id", id)];
+        attributes.push(match &attempt.answer {
+            Answer::Response { status, .. } => ("http.response.status_code", (*status).into()),
+            Answer::Error { class, .. } => ("error.type", class.to_string().into()),
+        });
+        tracer.step(Step {
+            kind: Kind::Client,
+            span_id: Some(span_of(&attempt.interaction_id)),
+            is_error: !is_acknowledged,
+            attributes,
+            ..Step::new("push", (client_id, jti), trace.as_ref(), attempt.latency)
+        });
+    }
+}
+
+/// The span of an attempt, which is told to the TPP before the span is there: the end of its interaction id, which is drawn.
+fn span_of(interaction_id: &InteractionId) -> [u8; 8] {
+    let digits: String = interaction_id
+        .as_str()
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .collect();
+    let tail = digits.get(digits.len().saturating_sub(16)..);
+    let number = tail.and_then(|tail| u64::from_str_radix(tail, 16).ok());
+    let mut span_id = number.unwrap_or_default().to_be_bytes();
+    // All zero would mean "none".
+    span_id[0] |= 1;
+    span_id
+}
 
 impl Observe for Watch {
     fn attempt_ended(&self, client_id: &ClientId, attempt: &Attempt) {
         let pushed = Pushed::from(&attempt.verdict);
-        self.0.push(pushed, attempt.latency);
+        self.metrics.push(client_id, pushed, attempt.latency);
+        if pushed == Pushed::Acknowledged {
+            let after = self.clock.now().since(attempt.jti.moment());
+            self.metrics.delivered(client_id, Delivered::ByPush, after);
+        }
+        if let Some(tracer) = &self.tracer {
+            self.trace(tracer, client_id, attempt, pushed);
+        }
         if pushed != Pushed::Acknowledged {
             let (jti, why) = (attempt.jti, why(&attempt.answer));
             tracing::info!(%client_id, %jti, outcome = ?pushed, why, "a push was not acknowledged");
         }
+    }
+
+    fn traceparent(&self, jti: Jti, interaction_id: &InteractionId) -> Option<String> {
+        let trace = self.to_tpps.as_ref()?.trace_of(jti)?;
+        let context = TraceContext {
+            span_id: span_of(interaction_id),
+            ..trace
+        };
+        Some(context.to_string())
     }
 
     fn health_changed(&self, client_id: &ClientId, from: &Health, to: &Health) {
@@ -137,14 +231,19 @@ impl Observe for Watch {
     }
 
     fn lanes_owned(&self, lanes: usize) {
-        self.0.lanes_owned(lanes);
+        self.metrics.lanes_owned(lanes);
     }
 
     fn in_flight(&self, attempts: usize) {
-        self.0.pushes_in_flight(attempts);
+        self.metrics.pushes_in_flight(attempts);
+    }
+
+    fn lease_held(&self) {
+        self.leased.0.store(true, Ordering::Relaxed);
     }
 
     fn lease_lost(&self) {
+        self.leased.0.store(false, Ordering::Relaxed);
         tracing::warn!("the lease on delivery is over: nothing is pushed until there is another");
     }
 

@@ -86,6 +86,9 @@ impl Server {
         if let Some(attending) = self.attending.take() {
             crew.start("attending", attending.run(self.draining.clone()));
         }
+        if let Some(exporter) = self.exporter.take() {
+            crew.start("telemetry", exporter.run(no_more.clone()));
+        }
         let hang_up = signals::on(SignalKind::hangup())?;
         let sources = std::mem::take(&mut self.sources);
         let bank = &self.bank;

@@ -26,6 +26,7 @@ mod serve;
 mod shared;
 mod storage;
 mod store;
+mod telemetry;
 mod tpp;
 mod tpps;
 mod verify;

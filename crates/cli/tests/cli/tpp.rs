@@ -3,7 +3,7 @@
 
 mod config;
 mod examples;
-mod interop;
+pub(crate) mod interop;
 mod kill;
 mod listen;
 mod poll;

@@ -226,12 +226,13 @@ impl<'a> Lane<'a> {
         let started_at = parts.clock.now();
         let [random @ .., _, _, _, _, _, _] = (parts.chance)();
         let interaction_id = InteractionId::new_at(started_at, random);
+        let event = ready.event;
         let letter = Letter {
             addressee,
             set: ready.set,
+            traceparent: parts.observe.traceparent(event.jti, &interaction_id),
             interaction_id: interaction_id.clone(),
         };
-        let event = ready.event;
         let limit = self.node.options.attempt_time_max + GRACE;
         let in_flight = InFlight::begin(self.node);
         let post = &*parts.post;

@@ -51,6 +51,7 @@ impl Node<'_> {
         match (answer, &self.tenure) {
             (Ok(Some(lease)), None) => {
                 self.tenure = Some(Arc::new(Tenure::new(lease, holds_until)));
+                self.shared.parts.observe.lease_held();
                 self.sweep_at = now;
             }
             (Ok(Some(lease)), Some(tenure)) => {

@@ -65,6 +65,10 @@ impl Route {
         let id = HeaderValue::from_bytes(letter.interaction_id.as_str().as_bytes());
         let id = id.expect("an id has no control characters");
         headers.insert(INTERACTION_ID, id);
+        if let Some(parent) = letter.traceparent {
+            let parent = HeaderValue::try_from(parent);
+            headers.insert(TRACE_PARENT, parent.expect("hexadecimal digits and dashes"));
+        }
         let request = Request {
             method: Method::POST,
             target: self.target.clone(),
@@ -110,4 +114,5 @@ fn unable(class: Class, detail: String) -> Failure {
 }
 
 pub(super) const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const FINANCIAL_ID: HeaderName = HeaderName::from_static("x-fapi-financial-id");

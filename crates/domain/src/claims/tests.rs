@@ -38,6 +38,7 @@ fn notice(types: &[&str]) -> Notice {
         toe: Timestamp::from_unix_seconds(1_516_239_022),
         txn: Some(TransactionId::new("dfc51628-3479-4b81-ad60-210b43d02306").unwrap()),
         test: false,
+        trace: None,
     }
 }
 

@@ -215,6 +215,8 @@ pub struct LaneTotals {
     pub paused: u64,
     /// Events of all TPPs that nobody has settled, those that are not pushed included.
     pub outstanding: u64,
+    /// When the first of them was accepted, by the order in which each TPP's were.
+    pub oldest_accepted_at: Option<Timestamp>,
 }
 
 impl LaneTotals {

@@ -259,6 +259,11 @@ impl Ledger {
             .values()
             .filter(|event| event.outstanding.is_some());
         totals.outstanding = outstanding.count() as u64;
+        let oldest = self.tpps.keys().filter_map(|client_id| {
+            let first = *self.outstanding_of(client_id).first()?;
+            Some(self.events[&first].accepted_at)
+        });
+        totals.oldest_accepted_at = oldest.min();
         totals
     }
 

@@ -25,6 +25,7 @@ fn notice(types: &[&str]) -> Notice {
         toe: Timestamp::from_unix_seconds(1),
         txn: None,
         test: false,
+        trace: None,
     }
 }
 

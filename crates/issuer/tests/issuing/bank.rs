@@ -76,6 +76,7 @@ impl Bank {
                 base_url: "https://api.bank.example".parse().unwrap(),
             },
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            observe: None,
         };
         Arc::new(Issuer::start(parts, options, &Handle::current()).unwrap())
     }

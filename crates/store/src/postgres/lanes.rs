@@ -198,6 +198,8 @@ pub(super) async fn totals(db: &Held) -> Result<LaneTotals, Error> {
         *totals.of(health::state(state.into())?) = natural(&row, 1)?;
     }
     totals.outstanding = natural(&outstanding, 0)?;
+    let oldest: Option<i64> = outstanding.try_get(1)?;
+    totals.oldest_accepted_at = oldest.map(Timestamp::from_unix_ms);
     Ok(totals)
 }
 
@@ -394,7 +396,10 @@ const LIST_LANES: &str = "
 const LANE_TOTALS: &str = "SELECT health, count(*) FROM lanes GROUP BY health";
 
 const OUTSTANDING: &str = "
-    SELECT coalesce(sum(accepted - acknowledged - failed - expired - withdrawn), 0)::bigint FROM queues";
+    SELECT coalesce(sum(accepted - acknowledged - failed - expired - withdrawn), 0)::bigint,
+        min((SELECT accepted_at FROM outstanding o
+            WHERE o.tpp = queues.tpp AND o.position >= queues.first_position ORDER BY o.position LIMIT 1))
+    FROM queues";
 
 const FREE_LANE: &str =
     "UPDATE lanes SET owner = NULL, epoch = NULL WHERE tpp = $1 AND owner IS NOT NULL";

@@ -4,6 +4,7 @@
 //! once: nobody waits for what is known to be away, and nobody hammers it.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +25,21 @@ pub(super) struct Pool {
     options: Options,
     tasks: Tasks,
     places: Arc<Semaphore>,
+    awaited: AtomicUsize,
     state: Mutex<State>,
+}
+
+/// How the sessions of a ledger are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sessions {
+    /// How many there may be.
+    pub max: usize,
+    /// How many somebody has.
+    pub busy: usize,
+    /// How many are open and nobody's.
+    pub idle: usize,
+    /// How many requests wait for one.
+    pub awaited: usize,
 }
 
 #[derive(Default)]
@@ -54,7 +69,19 @@ impl Pool {
             options,
             tasks,
             places: Arc::new(Semaphore::new(options.sessions.max(1))),
+            awaited: AtomicUsize::new(0),
             state: Mutex::default(),
+        }
+    }
+
+    /// How they are used.
+    pub(super) fn sessions(&self) -> Sessions {
+        let max = self.options.sessions.max(1);
+        Sessions {
+            max,
+            busy: max.saturating_sub(self.places.available_permits()),
+            idle: self.state().idle.len(),
+            awaited: self.awaited.load(Ordering::Relaxed),
         }
     }
 
@@ -64,7 +91,10 @@ impl Pool {
             self.options.wait_max,
             Arc::clone(&self.places).acquire_owned(),
         );
-        let place = place.await.map_err(|_| Error::Busy {
+        let awaiting = Awaiting::one(&self.awaited);
+        let place = place.await;
+        drop(awaiting);
+        let place = place.map_err(|_| Error::Busy {
             detail: format!(
                 "no session was free within {} ms",
                 self.options.wait_max.as_millis()
@@ -155,6 +185,22 @@ impl Pool {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who waits for a session, counted for as long.
+struct Awaiting<'a>(&'a AtomicUsize);
+
+impl<'a> Awaiting<'a> {
+    fn one(awaited: &'a AtomicUsize) -> Self {
+        awaited.fetch_add(1, Ordering::Relaxed);
+        Self(awaited)
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

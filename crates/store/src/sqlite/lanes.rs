@@ -152,7 +152,10 @@ pub(super) fn totals(db: &Connection) -> Result<LaneTotals, Error> {
         *totals.of(health::state(row.get(0)?)?) = row.get(1)?;
     }
     let mut outstanding = db.prepare_cached(OUTSTANDING)?;
-    totals.outstanding = outstanding.query_row([], |row| row.get(0))?;
+    (totals.outstanding, totals.oldest_accepted_at) = outstanding.query_row([], |row| {
+        let oldest: Option<i64> = row.get(1)?;
+        Ok((row.get(0)?, oldest.map(Timestamp::from_unix_ms)))
+    })?;
     Ok(totals)
 }
 
@@ -277,7 +280,9 @@ pub(super) const LIST_LANES: &str = "
 const LANE_TOTALS: &str = "SELECT health, count(*) FROM lanes GROUP BY health";
 
 const OUTSTANDING: &str = "
-    SELECT coalesce(sum(accepted - acknowledged - failed - expired - withdrawn), 0) FROM queues";
+    SELECT coalesce(sum(accepted - acknowledged - failed - expired - withdrawn), 0),
+        min((SELECT accepted_at FROM outstanding o WHERE o.tpp = queues.tpp ORDER BY position LIMIT 1))
+    FROM queues";
 
 const FREE_LANE: &str =
     "UPDATE lanes SET owner = NULL, epoch = NULL WHERE tpp = ?1 AND owner IS NOT NULL";

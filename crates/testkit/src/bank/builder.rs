@@ -7,7 +7,9 @@ use std::sync::Arc;
 use oyez_domain::rules::Rules;
 use oyez_jose::key_set::{KeyEntry, KeySet, Manifest};
 use oyez_jose::{LocalKey, Sign, UnixTime};
+use oyez_telemetry::Tracer;
 use oyez_web::internal::{self, TestResource};
+use oyez_web::metrics::Tpps;
 use oyez_web::tokens::ValidateTokens;
 use oyez_web::tpp::Options;
 use oyez_web::tpp::options::JWKS_MAX_AGE;
@@ -65,6 +67,8 @@ impl Builder {
                 base_url: BASE_URL.to_owned(),
                 rsa_certificate: false,
                 seed: 1,
+                tpps: Tpps::Together,
+                tracer: None,
             },
             clock: ManualClock::still(DAWN),
             signs: Signs::Ps256,
@@ -147,6 +151,18 @@ impl Builder {
     /// Other chance.
     pub fn seed(mut self, seed: u64) -> Self {
         self.plan.seed = seed;
+        self
+    }
+
+    /// Metrics of each TPP.
+    pub fn tpps(mut self, tpps: Tpps) -> Self {
+        self.plan.tpps = tpps;
+        self
+    }
+
+    /// With traces.
+    pub fn tracer(mut self, tracer: Arc<Tracer>) -> Self {
+        self.plan.tracer = Some(tracer);
         self
     }
 

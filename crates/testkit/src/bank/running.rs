@@ -12,11 +12,13 @@ use oyez_jose::Signatory;
 use oyez_jose::key_set::KeySet;
 use oyez_outbound::{Anchors, Client, DefaultTimeProvider, PlainHttp};
 use oyez_store::Store;
+use oyez_telemetry::Tracer;
+use oyez_web::Signing;
 use oyez_web::developer;
 use oyez_web::internal::operators::Operators;
 use oyez_web::internal::{self, Readiness};
 use oyez_web::listener::{self, Listener};
-use oyez_web::metrics::{self, Metrics};
+use oyez_web::metrics::{self, Figures, Metrics, Tpps};
 use oyez_web::polling::{self, Waiters};
 use oyez_web::remote_keys::{self, RemoteKeys};
 use oyez_web::tokens::{ValidateTokens, jwt};
@@ -48,6 +50,8 @@ pub struct Plan {
     pub(super) base_url: String,
     pub(super) rsa_certificate: bool,
     pub(super) seed: u64,
+    pub(super) tpps: Tpps,
+    pub(super) tracer: Option<Arc<Tracer>>,
 }
 
 pub(super) struct Running {
@@ -89,6 +93,7 @@ impl Running {
             bank: Arc::clone(&web),
             operators: watch::Sender::new(Arc::new(Operators::new(staff()))).subscribe(),
             readiness: Readiness::default(),
+            figures: Figures::default(),
             options: plan.internal.clone(),
             tasks: tasks.clone(),
         });
@@ -152,12 +157,17 @@ impl Plan {
             },
             base_url: self.base_url.parse().unwrap(),
         };
+        let metrics = Arc::new(Metrics::new(self.tpps));
         let parts = Parts {
             store: Arc::clone(&store),
             rules: Arc::clone(&rules),
             keys: keys.clone(),
             identity: identity.clone(),
             clock: Arc::clone(&clock),
+            observe: Some(Arc::new(Signing::new(
+                Arc::clone(&metrics),
+                self.tracer.clone(),
+            ))),
         };
         let issuer = Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current());
         oyez_web::Bank {
@@ -169,7 +179,8 @@ impl Plan {
             clock,
             random: Dice::new(self.seed).random(),
             waiters: Arc::new(Waiters::new(self.waiters)),
-            metrics: Arc::new(Metrics::default()),
+            metrics,
+            tracer: self.tracer.clone(),
         }
     }
 

@@ -12,6 +12,7 @@ use oyez_domain::ids::ClientId;
 use oyez_domain::retry;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::Tpp;
+use oyez_domain::trace::TraceContext;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
@@ -24,12 +25,14 @@ use super::routes::{Access, Operation, Route};
 use super::{Options, Readiness, Setup, TestResource};
 use crate::Bank;
 use crate::listener::Peer;
+use crate::metrics::Gatherer;
 use crate::panics::{caught, text_of};
 
 /// Everything that requests are answered with.
 pub(super) struct Api {
     pub(super) bank: Arc<Bank>,
     pub(super) readiness: Readiness,
+    pub(super) gatherer: Gatherer,
     pub(super) retry: retry::Policy,
     pub(super) test_resource: Option<TestResource>,
     operators: watch::Receiver<Arc<Operators>>,
@@ -56,6 +59,8 @@ pub(super) struct Call {
     pub(super) head: Parts,
     /// When it came.
     pub(super) now: Timestamp,
+    /// Below what it is done, where somebody traces it.
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl Api {
@@ -65,6 +70,7 @@ impl Api {
             test_resource,
         } = setup.options;
         Self {
+            gatherer: Gatherer::new(Arc::clone(&setup.bank), setup.figures),
             bank: setup.bank,
             readiness: setup.readiness,
             retry,
@@ -110,6 +116,7 @@ impl Api {
             parameter,
             head,
             now,
+            trace: record.trace().cloned(),
         };
         // Probes and scrapers add what they like.
         if route.access != Access::Anyone && route.operation.parameters().is_empty() {
@@ -143,7 +150,7 @@ impl Api {
             Operation::ListAuditHeads => self.list_audit_heads(&call).await,
             Operation::TellLive => Ok(Answer::ok(&serde_json::json!({"status": "live"}))),
             Operation::TellReady => Ok(self.tell_ready(call.now).await),
-            Operation::ReadMetrics => Ok(self.read_metrics().await),
+            Operation::ReadMetrics => Ok(self.read_metrics(&call.head.headers).await),
         }
     }
 

@@ -2,25 +2,28 @@
 //! event, and what asks them (a balancer, a scraper) seldom carries a token.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::StatusCode;
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, StatusCode};
 use oyez_domain::error_chain::chain;
-use oyez_domain::ledger::lanes::LaneTotals;
 use oyez_domain::time::Timestamp;
 use oyez_jose::UnixTime;
 use serde_json::json;
 
 use super::api::Api;
 use super::leaving::Answer;
-use crate::metrics::{CONTENT_TYPE, Levels};
+use crate::metrics::Format;
 
 /// How a part of the process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
     /// It works.
     Ready,
+    /// It works, and somebody should look at it before it does not: why, in a few words for people.
+    ReadyBut(String),
     /// It does not, in a few words for people. They go outside.
     NotReady(String),
 }
@@ -55,7 +58,12 @@ impl fmt::Debug for Readiness {
 impl Api {
     /// `GET /health/ready`.
     pub(super) async fn tell_ready(&self, now: Timestamp) -> Answer {
-        let mut parts = vec![("ledger", self.ledger().await), ("keys", self.keys(now))];
+        let (ledger, clock) = tokio::join!(self.ledger(), self.clock());
+        let mut parts = vec![
+            ("ledger", ledger),
+            ("keys", self.keys(now)),
+            ("clock", clock),
+        ];
         parts.extend(
             self.readiness
                 .0
@@ -64,7 +72,7 @@ impl Api {
         );
         let is_ready = parts
             .iter()
-            .all(|(_, condition)| *condition == Condition::Ready);
+            .all(|(_, condition)| !matches!(condition, Condition::NotReady(_)));
         let (status, word) = if is_ready {
             (StatusCode::OK, "ready")
         } else {
@@ -74,6 +82,7 @@ impl Api {
             .iter()
             .map(|(name, condition)| match condition {
                 Condition::Ready => json!({"name": name, "ready": true}),
+                Condition::ReadyBut(why) => json!({"name": name, "ready": true, "detail": why}),
                 Condition::NotReady(why) => json!({"name": name, "ready": false, "detail": why}),
             })
             .collect();
@@ -82,30 +91,13 @@ impl Api {
     }
 
     /// `GET /metrics`.
-    pub(super) async fn read_metrics(&self) -> Answer {
-        let bank = &self.bank;
-        let text = bank.metrics.text(Levels {
-            sets_to_sign: bank.issuer.queued(),
-            polls_waiting: bank.waiters.counts().waiting,
-            endpoints: self.endpoints().await,
-        });
+    pub(super) async fn read_metrics(&self, headers: &HeaderMap) -> Answer {
+        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+        let format = Format::accepted(accept);
         Answer {
             status: StatusCode::OK,
-            content_type: CONTENT_TYPE,
-            body: Bytes::from(text),
-        }
-    }
-
-    /// How many endpoints there are in each state; `None` when the ledger does not say: the scrape has all the rest.
-    async fn endpoints(&self) -> Option<LaneTotals> {
-        let asked = self.bank.store.lane_totals();
-        match tokio::time::timeout(ANSWER_WAIT_MAX, asked).await {
-            Ok(Ok(totals)) => Some(totals),
-            Ok(Err(error)) => {
-                tracing::warn!(cause = chain(&error), "endpoints are not counted");
-                None
-            }
-            Err(_) => None,
+            content_type: format.content_type(),
+            body: Bytes::from(self.gatherer.text(format).await),
         }
     }
 
@@ -129,11 +121,38 @@ impl Api {
     }
 
     fn keys(&self, now: Timestamp) -> Condition {
-        let now = UnixTime::from_milliseconds(now.unix_ms());
-        if self.bank.keys.borrow().signing_at(now).is_some() {
-            Condition::Ready
-        } else {
+        let keys = Arc::clone(&self.bank.keys.borrow());
+        let may_sign = |at: Timestamp| {
+            let second = UnixTime::from_milliseconds(at.unix_ms());
+            keys.signing_at(second).is_some()
+        };
+        if !may_sign(now) {
             Condition::NotReady("no key may sign now".to_owned())
+        } else if !may_sign(now + FORESEEN) {
+            Condition::ReadyBut("within a day no key will be left that may sign".to_owned())
+        } else {
+            Condition::Ready
+        }
+    }
+
+    /// Whether this machine and the database mean the same moment. A ledger that does not answer says so in its own part.
+    async fn clock(&self) -> Condition {
+        let before = self.bank.clock.now();
+        let asked = self.bank.store.shared_clock();
+        let Ok(Ok(Some(shared))) = tokio::time::timeout(ANSWER_WAIT_MAX, asked).await else {
+            return Condition::Ready;
+        };
+        // What the question took is no difference.
+        let apart = before
+            .since(shared)
+            .max(shared.since(self.bank.clock.now()));
+        let text = || format!("it is {:.1} s from the database's", apart.as_secs_f64());
+        if apart > APART_MAX {
+            Condition::NotReady(text())
+        } else if apart > APART_REMARKABLE {
+            Condition::ReadyBut(text())
+        } else {
+            Condition::Ready
         }
     }
 }
@@ -142,3 +161,9 @@ const UNREADABLE: &str = "it does not answer";
 const UNWRITABLE: &str = "it cannot be written to";
 /// Balancers and scrapers wait for some seconds; the answer must come before.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Time enough to make a key and publish it before it signs.
+const FORESEEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// Tokens have leeways of some seconds; beyond, what is judged here is judged wrongly.
+const APART_MAX: Duration = Duration::from_secs(10);
+/// As the log warns from.
+const APART_REMARKABLE: Duration = Duration::from_secs(2);

@@ -2,6 +2,7 @@
 //! token, never a body. Requests that only look, and those of publishers, which the ledger itself remembers, are told at
 //! debug level; acts at info, refusals of somebody unknown or not allowed at warn, our own faults at error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -10,6 +11,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use oyez_domain::ids::InteractionId;
+use oyez_domain::trace::TraceContext;
+use oyez_telemetry::{Kind, Open, Tracer};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -34,6 +37,16 @@ pub(super) struct Record {
     operator: Option<String>,
     begun: Instant,
     is_told: bool,
+    trace: Trace,
+}
+
+/// Where in a trace a request is.
+#[derive(Default)]
+pub(super) struct Trace {
+    /// What the caller said.
+    said: Option<TraceContext>,
+    /// Ours, of a publisher's request, where a collector is named.
+    span: Option<Open>,
 }
 
 impl Answer {
@@ -65,7 +78,13 @@ impl Record {
             operator: None,
             begun: Instant::now(),
             is_told: false,
+            trace: Trace::of(bank, matched, head),
         }
+    }
+
+    /// Below what the work for this request is done.
+    pub(super) fn trace(&self) -> Option<&TraceContext> {
+        self.trace.place()
     }
 
     /// Notes who calls.
@@ -89,6 +108,11 @@ impl Record {
         };
         let took = self.begun.elapsed();
         self.tell(answer.status, problem.as_ref(), took);
+        if let Some(mut span) = self.trace.span.take() {
+            span.note("oyez.interaction_id", self.id.as_str());
+            span.note("http.response.status_code", answer.status.as_u16());
+            span.end(answer.status.is_server_error());
+        }
         bank.metrics.request(
             Listener::Internal,
             self.operation(),
@@ -120,6 +144,7 @@ impl Record {
 
     fn tell(&self, status: StatusCode, problem: Option<&Problem>, took: Duration) {
         let cause = problem.and_then(Problem::cause);
+        let trace_id = self.trace().map(TraceContext::trace_id_text);
         macro_rules! tell {
             ($level:ident, $text:literal) => {
                 tracing::$level!(
@@ -128,6 +153,7 @@ impl Record {
                     operation = self.operation(),
                     status = status.as_u16(),
                     duration_ms = millis(took),
+                    trace.id = trace_id,
                     cause,
                     $text
                 )
@@ -152,6 +178,26 @@ impl Record {
 
     fn operation(&self) -> &'static str {
         self.route.map_or(NO_OPERATION, |route| route.id)
+    }
+}
+
+impl Trace {
+    fn of(bank: &Bank, matched: Matched, head: &Parts) -> Self {
+        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let parent = header("traceparent");
+        let said = parent.and_then(|parent| TraceContext::read(parent, header("tracestate")));
+        let publishes = matches!(matched, Matched::Route(route) if route.access == Access::Publish);
+        let tracer = bank.tracer.as_ref().filter(|_| publishes);
+        let open = |tracer: &Arc<Tracer>| tracer.open("publish", Kind::Server, said.as_ref());
+        let span = tracer.map(open);
+        Self { said, span }
+    }
+
+    fn place(&self) -> Option<&TraceContext> {
+        match &self.span {
+            Some(span) => span.place(),
+            None => self.said.as_ref(),
+        }
     }
 }
 

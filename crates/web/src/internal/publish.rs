@@ -17,8 +17,11 @@ use oyez_domain::json::{self, DEPTH_MAX};
 use oyez_domain::ledger::acceptance::Acceptance;
 use oyez_domain::notice;
 use oyez_domain::time::Timestamp;
+use oyez_domain::trace::TraceContext;
 use oyez_jose::sha256;
-use serde_json::Value;
+use oyez_telemetry::Value;
+use serde_json::Value as Json;
+use tokio::time::Instant;
 
 use super::api::{Api, Call, panicked};
 use super::input;
@@ -37,6 +40,8 @@ pub(super) struct Batch {
     pub(super) submissions: Vec<Submission>,
     /// The items that are not fit to be, by their place among all.
     pub(super) rejected: Vec<(usize, Vec<Fault>)>,
+    /// Where in a trace items are accepted that do not say where they belong.
+    trace: Option<Box<TraceContext>>,
 }
 
 impl Api {
@@ -44,31 +49,41 @@ impl Api {
     pub(super) async fn publish_events(&self, call: &Call, body: Body) -> Result<Answer, Problem> {
         let bytes = input::bytes(body, &call.head.headers, BODY_BYTES_MAX).await?;
         let (bank, now) = (Arc::clone(&self.bank), call.now);
+        let batch = Batch::of(&bank, call);
         let batch = if bytes.len() <= INLINE_BYTES_MAX {
-            read(&bank, &bytes, now)?
+            read(&bank, &bytes, now, batch)?
         } else {
             let room = Arc::clone(&self.long_reads).acquire_owned().await;
             let room = room.expect("the semaphore is never closed");
             let reading = self.tasks.spawn_blocking(move || {
                 let _room = room;
-                read(&bank, &bytes, now)
+                read(&bank, &bytes, now, batch)
             });
             let read = reading.await;
             read.unwrap_or_else(|error| Err(Problem::Broken(panicked(error))))?
         };
-        self.accept(batch, call.now).await
+        self.accept(batch, call).await
     }
 
     /// Makes what was read durable, and answers an outcome for each item.
-    pub(super) async fn accept(&self, batch: Batch, now: Timestamp) -> Result<Answer, Problem> {
+    pub(super) async fn accept(&self, batch: Batch, call: &Call) -> Result<Answer, Problem> {
         let Batch {
             submissions,
             rejected,
+            trace,
         } = batch;
         let acceptances = if submissions.is_empty() {
             Vec::new()
         } else {
-            self.bank.store.accept(submissions, now).await?
+            let (items, asked_at) = (submissions.len(), Instant::now());
+            let accepted = self.bank.store.accept(submissions, call.now).await;
+            if let (Some(tracer), Some(parent), Some(at)) = (&self.bank.tracer, &call.trace, trace)
+            {
+                let how = (asked_at.elapsed(), accepted.is_err());
+                let attributes = vec![("oyez.items", Value::from(items))];
+                tracer.ended("accept", (*at, parent), how, attributes);
+            }
+            accepted?
         };
         let body = write(&self.bank, &acceptances, &rejected);
         Ok(Answer::json(StatusCode::OK, body))
@@ -76,6 +91,18 @@ impl Api {
 }
 
 impl Batch {
+    /// Of a request.
+    pub(super) fn of(bank: &Bank, call: &Call) -> Self {
+        let trace = call.trace.as_ref().map(|trace| match &bank.tracer {
+            Some(tracer) => tracer.below(Some(trace)),
+            None => trace.clone(),
+        });
+        Self {
+            trace: trace.map(Box::new),
+            ..Self::default()
+        }
+    }
+
     /// With one item more.
     pub(super) fn add(
         &mut self,
@@ -84,7 +111,12 @@ impl Batch {
         now: Timestamp,
     ) {
         match item {
-            Ok(item) => self.submissions.push(submission(bank, item, now)),
+            Ok(mut item) => {
+                if item.notice.trace.is_none() {
+                    item.notice.trace.clone_from(&self.trace);
+                }
+                self.submissions.push(submission(bank, item, now));
+            }
             Err(faults) => {
                 let place = self.submissions.len() + self.rejected.len();
                 self.rejected.push((place, faults));
@@ -93,13 +125,10 @@ impl Batch {
     }
 }
 
-fn read(bank: &Bank, bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
+fn read(bank: &Bank, bytes: &Bytes, now: Timestamp, mut batch: Batch) -> Result<Batch, Problem> {
     let document = json::parse(bytes, DEPTH_MAX)?;
     let items = items(&document)?;
-    let mut batch = Batch {
-        submissions: Vec::with_capacity(items.len()),
-        rejected: Vec::new(),
-    };
+    batch.submissions.reserve_exact(items.len());
     for item in items {
         batch.add(bank, notice::read(&bank.rules, item, now), now);
     }
@@ -107,7 +136,7 @@ fn read(bank: &Bank, bytes: &Bytes, now: Timestamp) -> Result<Batch, Problem> {
 }
 
 /// The items of a body. What has `items` is a batch, everything else is an item itself.
-fn items(document: &Value) -> Result<&[Value], Problem> {
+fn items(document: &Json) -> Result<&[Json], Problem> {
     if document.get(ITEMS).is_none() {
         return Ok(std::slice::from_ref(document));
     }

@@ -43,9 +43,9 @@ impl Api {
             item.notice.test = true;
             item
         });
-        let mut batch = Batch::default();
+        let mut batch = Batch::of(&self.bank, call);
         batch.add(&self.bank, item, call.now);
-        self.accept(batch, call.now).await
+        self.accept(batch, call).await
     }
 }
 

@@ -56,6 +56,15 @@ pub enum Pushed {
     EndpointFailed,
 }
 
+/// How a TPP said that it has an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Delivered {
+    /// It answered a push (D-02).
+    ByPush,
+    /// It said so in a poll (P-04).
+    ByPoll,
+}
+
 /// What was found of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenFound {
@@ -111,6 +120,17 @@ impl Pushed {
             Self::Acknowledged => "acknowledged",
             Self::Refused => "refused",
             Self::EndpointFailed => "endpoint-failed",
+        }
+    }
+}
+
+impl Delivered {
+    pub(super) const ALL: [Self; 2] = [Self::ByPush, Self::ByPoll];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::ByPush => "push",
+            Self::ByPoll => "poll",
         }
     }
 }

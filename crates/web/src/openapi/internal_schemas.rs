@@ -88,6 +88,8 @@ fn publishing() -> Value {
             "txn": at_most(128),
             "test": { "type": "boolean", "description": "It tells of nothing that happened; the ledger marks it, the SET does not." },
             "idempotency_key": at_most(128),
+            "traceparent": { "type": "string", "pattern": "^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$", "description": "Where in a trace it belongs, if that is not where the request is (W3C Trace Context)." },
+            "tracestate": { "type": "string", "description": "Goes with `traceparent`." },
         })),
         "TestEvent": closed(&["tpp"], json!({ "tpp": reference("ClientId") })),
         "Happening": closed(&["type"], json!({

@@ -1,16 +1,19 @@
 //! The desk: one poll from its acknowledgements to its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use oyez_domain::event::Family;
 use oyez_domain::ids::{ClientId, InteractionId, Jti};
 use oyez_domain::ledger::poll::{Limits, NothingToPoll, Patience, Poll, Polled, SetError};
 use oyez_domain::ledger::sets::Purpose;
 use oyez_domain::polling::{Plan, Reply, Response};
-use oyez_domain::time::Clock;
+use oyez_domain::time::{Clock, Timestamp};
 use oyez_domain::tpp::{DeliveryOrder, HeaderProfile};
+use oyez_domain::trace::TraceContext;
 use oyez_issuer::{self as issuer, Issued, Issuer, Order, Outcome, Urgency};
 use oyez_store::Store;
+use oyez_telemetry::{Step, Tracer, Value};
 use tokio::time::Instant;
 
 use super::hand::Hand;
@@ -18,7 +21,7 @@ use super::line::View;
 use super::room::Learned;
 use super::waiters::{Waiters, Woken};
 use crate::Bank;
-use crate::metrics::{Answered, Metrics};
+use crate::metrics::{Answered, Delivered, Metrics};
 
 /// Where polls are answered.
 pub struct Desk {
@@ -32,6 +35,8 @@ pub struct Desk {
     pub waiters: Arc<Waiters>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Traces, where a collector is named.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 /// A poll that was read and admitted.
@@ -53,6 +58,8 @@ pub struct Ask {
     pub limits: Limits,
     /// For the record of the hand-outs.
     pub interaction_id: InteractionId,
+    /// Where in a trace its request is, if that is recorded.
+    pub trace: Option<TraceContext>,
 }
 
 /// What a poll is answered with.
@@ -95,6 +102,7 @@ impl From<&Bank> for Desk {
             clock: Arc::clone(&bank.clock),
             waiters: Arc::clone(&bank.waiters),
             metrics: Arc::clone(&bank.metrics),
+            tracer: bank.tracer.clone(),
         }
     }
 }
@@ -111,6 +119,7 @@ impl Desk {
             families,
             limits,
             interaction_id,
+            trace,
         } = ask;
         let poller = Poller {
             desk: self,
@@ -121,6 +130,7 @@ impl Desk {
             families,
             limits,
             interaction_id,
+            trace: trace.map(Box::new),
         };
         let question = Poll {
             acks,
@@ -132,6 +142,7 @@ impl Desk {
             Reply::WhenDue(wait) => poller.wait(question, Instant::now() + wait).await?,
         };
         self.metrics.poll(answered, answer.sets.len());
+        poller.tell_handed_out(&answer);
         Ok(answer)
     }
 }
@@ -146,6 +157,7 @@ struct Poller<'a> {
     families: Vec<Family>,
     limits: Limits,
     interaction_id: InteractionId,
+    trace: Option<Box<TraceContext>>,
 }
 
 impl Poller<'_> {
@@ -252,7 +264,11 @@ impl Poller<'_> {
             ..
         } = self.desk;
         let at = clock.now();
+        let failing = failing(&question);
         let polled = store.poll(question, at).await?;
+        for jti in &polled.settled {
+            self.tell_settled(*jti, failing.contains(jti), at);
+        }
         let learned = Learned {
             at,
             next_due_at: polled.next_due_at,
@@ -260,6 +276,42 @@ impl Poller<'_> {
         };
         waiters.learn(&self.client_id, self.view, learned);
         Ok(polled)
+    }
+
+    /// An event ended by what this poll said of it.
+    fn tell_settled(&self, jti: Jti, is_failure: bool, at: Timestamp) {
+        let metrics = &self.desk.metrics;
+        if is_failure {
+            metrics.failed();
+        } else {
+            let after = at.since(jti.moment());
+            metrics.delivered(&self.client_id, Delivered::ByPoll, after);
+        }
+        if let Some(tracer) = &self.desk.tracer {
+            let name = if is_failure { "fail" } else { "acknowledge" };
+            self.tell(tracer, name, jti, tracer.last_of(jti).as_ref());
+        }
+    }
+
+    fn tell_handed_out(&self, answer: &Answer) {
+        if let Some(tracer) = &self.desk.tracer {
+            for (jti, _) in &answer.sets {
+                self.tell(tracer, "hand out", *jti, tracer.trace_of(*jti).as_ref());
+            }
+        }
+    }
+
+    /// In the event's trace, linked to the poll's.
+    fn tell(&self, tracer: &Tracer, name: &'static str, jti: Jti, trace: Option<&TraceContext>) {
+        if trace.is_none() {
+            return;
+        }
+        let interaction_id = Value::from(self.interaction_id.as_str());
+        tracer.step(Step {
+            attributes: vec![("oyez.interaction_id", interaction_id)],
+            links: self.trace.iter().map(|trace| (**trace).clone()).collect(),
+            ..Step::new(name, (&self.client_id, jti), trace, Duration::ZERO)
+        });
     }
 
     fn question(&self, patience: Patience, events_max: u32) -> Poll {
@@ -290,6 +342,14 @@ impl Poller<'_> {
     fn settles_as_it_goes(&self) -> bool {
         self.limits.order == DeliveryOrder::Strict && self.limits.hand_out_cap.is_some()
     }
+}
+
+/// Those that a poll reports and does not have: what is settled of them has failed.
+fn failing(poll: &Poll) -> Vec<Jti> {
+    let reported = poll.errors.iter();
+    let reported = reported.filter(|(_, error)| !error.is_duplicate_notice());
+    let jtis = reported.map(|(jti, _)| *jti);
+    jtis.filter(|jti| !poll.acks.contains(jti)).collect()
 }
 
 /// A poll that ends without an answer may have been handed what others now wait for: they look themselves.

@@ -157,7 +157,7 @@ impl Api {
             Operation::Register(kind, Act::Replace) => self.replace(kind, change).await,
             Operation::Register(kind, Act::Delete) => self.delete(kind, change).await,
             Operation::PollEvents => {
-                let ask = self.ask(row, &caller, &body, &record.interaction_id)?;
+                let ask = self.ask(row, &caller, &body, record)?;
                 // A poll may wait, and thousands do: what it was made of is given back first.
                 drop((head, caller, body));
                 self.poll(row, ask).await

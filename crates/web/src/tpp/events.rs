@@ -2,7 +2,6 @@
 //! due.
 
 use oyez_domain::error_chain::chain;
-use oyez_domain::ids::InteractionId;
 use oyez_domain::ledger::poll::{Limits, NothingToPoll};
 use oyez_domain::polling::read;
 use oyez_domain::versions::Row;
@@ -10,6 +9,7 @@ use oyez_domain::versions::Row;
 use super::answer::Answer;
 use super::api::Api;
 use super::caller::Caller;
+use super::record::Record;
 use super::refusal::{Forbidden, Refusal};
 use crate::polling::Ask;
 
@@ -20,7 +20,7 @@ impl Api {
         row: &Row,
         caller: &Caller,
         body: &[u8],
-        interaction_id: &InteractionId,
+        record: &Record,
     ) -> Result<Ask, Refusal> {
         let request = read(row, body).map_err(Refusal::Faulty)?;
         let policy = &self.options.polling;
@@ -34,7 +34,8 @@ impl Api {
             acks: request.acks,
             errors: request.errors,
             limits: self.limits_of(caller),
-            interaction_id: interaction_id.clone(),
+            interaction_id: record.interaction_id.clone(),
+            trace: record.trace().cloned(),
         })
     }
 

@@ -7,7 +7,9 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use oyez_domain::fault::Fault;
 use oyez_domain::ids::{ClientId, InteractionId};
+use oyez_domain::trace::TraceContext;
 use oyez_jose::Form;
+use oyez_telemetry::{Kind, Open};
 use tokio::time::Instant;
 
 use super::refusal::Refusal;
@@ -27,6 +29,8 @@ pub(super) struct Record {
     method: Method,
     begun: Instant,
     is_told: bool,
+    /// A trace begins here: what TPPs say of theirs is another organisation's.
+    span: Option<Open>,
 }
 
 /// How a request ended.
@@ -52,7 +56,16 @@ impl Record {
             metrics: Arc::clone(&bank.metrics),
             begun: Instant::now(),
             is_told: false,
+            span: bank
+                .tracer
+                .as_ref()
+                .map(|tracer| tracer.open(operation, Kind::Server, None)),
         }
+    }
+
+    /// Where in a trace it is, if that is recorded.
+    pub(super) fn trace(&self) -> Option<&TraceContext> {
+        self.span.as_ref().and_then(Open::place)
     }
 
     /// Headers that are malformed and mean nothing (G-03).
@@ -91,6 +104,10 @@ impl Record {
             end.status,
             took,
         );
+        if let Some(client_id) = &self.client_id {
+            self.metrics.request_of(client_id, end.status);
+        }
+        let trace_id = self.trace().map(TraceContext::trace_id_text);
         if end.status.is_server_error() {
             tracing::error!(
                 interaction.id = id,
@@ -99,6 +116,7 @@ impl Record {
                 status,
                 duration_ms = ms,
                 error.id = error_id,
+                trace.id = trace_id,
                 reason,
                 "request failed"
             );
@@ -110,9 +128,22 @@ impl Record {
                 status,
                 duration_ms = ms,
                 error.id = error_id,
+                trace.id = trace_id,
                 reason,
                 "request answered"
             );
+        }
+        self.end_span(status, end.status.is_server_error());
+    }
+
+    fn end_span(&mut self, status: u16, is_error: bool) {
+        if let Some(mut span) = self.span.take() {
+            span.note("oyez.interaction_id", self.interaction_id.as_str());
+            if let Some(client_id) = &self.client_id {
+                span.note("oyez.tpp", client_id.as_str());
+            }
+            span.note("http.response.status_code", status);
+            span.end(is_error);
         }
     }
 

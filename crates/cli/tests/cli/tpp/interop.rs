@@ -139,7 +139,7 @@ fn script(name: &str) -> PathBuf {
     clippy::disallowed_methods,
     reason = "a test is told where its tools are"
 )]
-pub(super) fn installed(variable: &str, default: &str) -> PathBuf {
+pub(crate) fn installed(variable: &str, default: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let default = target.join(default);
     let path = std::env::var_os(variable).map_or(default, PathBuf::from);

@@ -114,6 +114,7 @@ pub(crate) fn letter(addressee: Addressee) -> Letter {
         addressee: Arc::new(addressee),
         set: SET.to_owned(),
         interaction_id: InteractionId::new(INTERACTION_ID).unwrap(),
+        traceparent: None,
     }
 }
 

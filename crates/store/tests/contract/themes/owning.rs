@@ -257,6 +257,7 @@ async fn a_health_is_kept_with_its_reason_and_the_reason_is_bounded() {
 #[tokio::test]
 async fn lanes_are_listed_by_client_with_what_is_known_of_each() {
     let ledger = ledger().await;
+    let began_at = ledger.now();
     let mut tpps = Vec::new();
     for name in ["acme", "bolt", "cord"] {
         tpps.push(pushed(&ledger, name).await);
@@ -319,6 +320,7 @@ async fn lanes_are_listed_by_client_with_what_is_known_of_each() {
         unresponsive: 0,
         paused: 1,
         outstanding: 3,
+        oldest_accepted_at: Some(began_at),
     };
     assert_eq!(ledger.lane_totals().await.unwrap(), totals);
 }

@@ -32,7 +32,7 @@ async fn readiness_names_every_part_and_what_is_wrong_with_it() {
     assert_eq!(reply.status, 200, "{reply:?}");
     let ready = reply.json();
     assert_eq!(ready["status"], "ready");
-    for name in ["ledger", "keys", "tpp-listener"] {
+    for name in ["ledger", "keys", "clock", "tpp-listener"] {
         assert_eq!(part(&ready, name)["ready"], true, "{name}");
     }
 
@@ -53,6 +53,23 @@ async fn readiness_names_every_part_and_what_is_wrong_with_it() {
     let live = world.get("/health/live").await;
     assert_eq!((live.status, live.json()), (200, json!({"status": "live"})));
     world.bank.store().mend();
+}
+
+// I-05, M-06
+#[tokio::test]
+async fn a_part_that_works_may_say_what_is_to_be_looked_at() {
+    let warns = || Condition::ReadyBut("500 MiB are free".to_owned());
+    let world = World::of(
+        Bank::start().await,
+        Readiness::default().with("disk", warns),
+    );
+    let reply = world.get("/health/ready").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let ready = reply.json();
+    assert_eq!(
+        part(&ready, "disk"),
+        &json!({"name": "disk", "ready": true, "detail": "500 MiB are free"})
+    );
 }
 
 // D-08, I-05
@@ -107,10 +124,12 @@ async fn metrics_are_well_formed_and_no_label_holds_what_a_caller_said() {
         assert!(value.parse::<f64>().is_ok(), "{line}");
         if let Some((_, labels)) = labels(series) {
             let label = |pair: &str| pair.split_once('=').unwrap().0.to_owned();
-            names.extend(labels.split(',').map(label));
+            let labels = labels.split(',').filter(|label| !label.is_empty());
+            names.extend(labels.map(label));
         }
     }
     let bounded = [
+        "by",
         "le",
         "listener",
         "method",

@@ -15,6 +15,7 @@ use oyez_testkit::making;
 use oyez_testkit::tpp::Caller;
 use oyez_web::internal::operators::{Operator, Operators, Role};
 use oyez_web::internal::{Readiness, Setup, router};
+use oyez_web::metrics::Figures;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -49,6 +50,7 @@ impl World {
             bank: Arc::clone(bank.web()),
             operators: operators.subscribe(),
             readiness,
+            figures: Figures::default(),
             options: bank.internal_options(),
             tasks: tasks.clone(),
         });
@@ -63,6 +65,12 @@ impl World {
     /// Asks as an admin.
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.ask(Role::Admin, Method::GET, path, None).await
+    }
+
+    /// Asks without a token, for something of this media type.
+    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Reply {
+        let request = Request::get(path).header("accept", accept);
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {

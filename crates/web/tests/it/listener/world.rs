@@ -104,7 +104,7 @@ impl World {
     pub(crate) fn counts(&self, name: &str, value: usize) -> bool {
         let line = format!("oyez_{name}{{listener=\"tpp\"}} {value}");
         self.metrics
-            .text(Levels::default())
+            .text(&Levels::default())
             .lines()
             .any(|found| found == line)
     }

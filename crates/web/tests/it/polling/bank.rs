@@ -113,6 +113,7 @@ impl Bank {
                 base_url: "https://api.bank.example".parse().unwrap(),
             },
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            observe: None,
         };
         let issuer =
             Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current()).unwrap();
@@ -129,6 +130,7 @@ impl Bank {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             waiters: Arc::clone(&waiters),
             metrics: Arc::clone(&metrics),
+            tracer: None,
         };
         Self {
             store,
@@ -262,7 +264,7 @@ impl Bank {
     pub(crate) fn counts(&self, answered: &str, polls: usize) -> bool {
         let line = format!("oyez_polls_total{{answered=\"{answered}\"}} {polls}");
         self.metrics
-            .text(Levels::default())
+            .text(&Levels::default())
             .lines()
             .any(|found| found == line)
     }
@@ -339,6 +341,7 @@ pub(crate) fn at_once(client_id: &ClientId) -> Ask {
         families: Family::ALL.to_vec(),
         limits: limits(),
         interaction_id: interaction("a-poll"),
+        trace: None,
     }
 }
 

@@ -360,6 +360,7 @@ fn bank(
         keys: keys.subscribe(),
         identity: identity.clone(),
         clock: Arc::clone(&clock),
+        observe: None,
     };
     let issuer = Issuer::start(parts, oyez_issuer::Options::default(), &Handle::current());
     Arc::new(Bank {
@@ -372,6 +373,7 @@ fn bank(
         random: Dice::new(1).random(),
         waiters: Arc::new(Waiters::default()),
         metrics: Arc::new(Metrics::default()),
+        tracer: None,
     })
 }
 
