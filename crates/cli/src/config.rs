@@ -11,6 +11,7 @@ mod access;
 mod catalogue;
 mod contradictions;
 mod delivery;
+mod developer;
 mod fault;
 pub(crate) mod form;
 mod identity;
@@ -34,6 +35,7 @@ use toml::de::{DeTable, DeValue};
 pub(crate) use access::{Registration, Tokens, Validation};
 pub(crate) use catalogue::{EventTypes, Resources, TestEvent};
 pub(crate) use delivery::{Polling, Push, Retry};
+pub(crate) use developer::Developer;
 pub(crate) use fault::Fault;
 pub(crate) use form::Place as KeysAt;
 pub(crate) use identity::{Bank, Features, Headers, Signatures, Versions};
@@ -45,6 +47,8 @@ pub(crate) use running::{Log, LogFormat, LogLevel, Shutdown};
 
 pub(crate) use section::Secret;
 pub(crate) use template::render;
+#[cfg(test)]
+pub(crate) use variables::variable_of;
 pub(crate) use variables::{Calling, Variables};
 
 use fault::{Place, nearest};
@@ -102,6 +106,7 @@ config! {
     event_types: EventTypes,
     resources: Resources,
     test_event: TestEvent,
+    developer: Developer,
     outbound: Outbound,
     limits: Limits,
     internal: Internal,
@@ -131,6 +136,13 @@ impl Outline {
         let names = self.keys.iter().flat_map(Key::names);
         names.map(|name| format!("{}.{name}", self.name))
     }
+}
+
+/// Every key, as `section.key`.
+#[cfg(test)]
+pub(crate) fn every_key() -> Vec<String> {
+    let keys = outlines();
+    keys.iter().flat_map(Outline::paths).collect()
 }
 
 impl Config {

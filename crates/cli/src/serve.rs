@@ -13,8 +13,11 @@ mod disown;
 mod doors;
 mod housekeeping;
 mod log;
+mod looks;
 mod material;
 mod outward;
+#[cfg(test)]
+mod published;
 mod pushing;
 mod reload;
 mod run;
@@ -27,6 +30,7 @@ use crate::{open_files, runtime};
 pub(crate) use build::{Server, build, rules};
 pub(crate) use choices::features;
 pub(crate) use doors::{Door, Doors};
+pub(crate) use looks::logo;
 pub(crate) use run::Ends;
 
 /// Which parts of oyez this process is.

@@ -127,6 +127,11 @@ impl VersionTable {
         self.rows.iter().find(|row| row.api == api)
     }
 
+    /// Paths that were served once.
+    pub fn retired(&self) -> &[ApiVersion] {
+        &self.retired
+    }
+
     /// Was this path served once? (G-01: 503)
     pub fn is_retired(&self, api: ApiVersion) -> bool {
         self.retired.contains(&api)

@@ -56,6 +56,8 @@ struct World<'b> {
     subscription_id: String,
     callback_url_id: String,
     jti: Jti,
+    /// Something that the developer page is made with.
+    asset: String,
 }
 
 /// Walks these routes, and answers each offence in a line. The bank must be fresh: TPPs are made here.
@@ -150,6 +152,10 @@ impl<'b> World<'b> {
         let body = json!({ "Data": { "Url": url, "Version": "3.1" } });
         let callback_url_id = create("callback-urls", "CallbackUrlId", body).await;
         let jti = bank.tell(&victim, 1).await[0];
+        let page = victim.get("/developer").send().await;
+        let page = String::from_utf8_lossy(&page.body).into_owned();
+        let asset = page.split("developer/assets/").nth(1).unwrap();
+        let asset = asset.split('"').next().unwrap().to_owned();
         let disabled = bank.tpp("tpp-disabled").await;
         bank.disable(&disabled).await;
         Self {
@@ -161,6 +167,7 @@ impl<'b> World<'b> {
             subscription_id,
             callback_url_id,
             jti,
+            asset,
         }
     }
 

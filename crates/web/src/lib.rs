@@ -7,11 +7,13 @@
 //! Absent here: SQL, sockets that leave (those are `oyez_outbound`'s), files, signals, the environment, and the clock.
 
 mod bank;
+pub mod developer;
 mod flight;
 pub mod internal;
 pub mod listener;
 pub mod metrics;
 pub mod openapi;
+pub mod pages;
 mod panics;
 pub mod polling;
 mod recent;

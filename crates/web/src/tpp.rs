@@ -12,7 +12,7 @@
 //! | `caller`, `rates` | who calls, what it may, how often |
 //! | `headers`, `body` | what may come in |
 //! | `signatures`, `signer` | the TPP's signatures and the bank's |
-//! | `registrations`, `addresses`, `events`, `key_set` | what each operation does |
+//! | `registrations`, `addresses`, `events`, `key_set`, `developer` | what each operation does |
 //! | `refusal`, `leaving`, `record` | what goes out and what is noted of it |
 //!
 //! Absent here: what a token is worth (`tokens`), what a body may say and how it is answered (`oyez_domain`), waiting
@@ -23,6 +23,7 @@ mod answer;
 mod api;
 mod body;
 mod caller;
+mod developer;
 mod events;
 mod headers;
 mod key_set;
@@ -61,6 +62,8 @@ pub struct Setup {
     pub resolver: Arc<dyn Resolve>,
     /// Where the standard or the bank has a choice.
     pub options: Options,
+    /// What the developer pages say besides (W-01).
+    pub developer: crate::developer::Options,
     /// This node's part of what TPPs may ask for (G-09).
     pub share: Arc<Share>,
 }

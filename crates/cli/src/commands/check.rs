@@ -50,6 +50,15 @@ fn outside(draft: &Draft, now: UnixTime) -> Vec<Finding> {
     if let Some(signing) = &draft.signing {
         findings.extend(keys::findings(signing, now));
     }
+    if let Some(path) = draft
+        .developer
+        .as_ref()
+        .and_then(|pages| pages.logo.as_ref())
+        && let Err(failure) = crate::serve::logo(path)
+    {
+        let (what, mend) = failure.into_what_and_mend();
+        findings.push(Finding::error("developer.logo", what, mend));
+    }
     if let Some(store) = &draft.store {
         findings.extend(ledger::findings(store));
     }

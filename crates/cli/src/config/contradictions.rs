@@ -23,6 +23,7 @@ pub(super) fn judge(draft: &Draft, sink: &mut Sink<'_>) {
     keeping(draft, sink);
     tokens(draft, sink);
     pushing(draft, sink);
+    developer(draft, sink);
 }
 
 fn keeping(draft: &Draft, sink: &mut Sink<'_>) {
@@ -263,6 +264,20 @@ fn tokens(draft: &Draft, sink: &mut Sink<'_>) {
         let what = "tokens must be bound to a certificate, and no TPP could show one";
         let mend = "set [listener] client_anchors or [gateway] certificate_header";
         sink.fault("tokens.binding", what, mend);
+    }
+}
+
+/// A colour that nobody can read is found by whoever chose it (W-01).
+fn developer(draft: &Draft, sink: &mut Sink<'_>) {
+    let Some(developer) = &draft.developer else {
+        return;
+    };
+    for (key, unreadable) in developer.unreadable() {
+        let mend = format!(
+            "set it to {}, or another that can be read",
+            unreadable.nearest
+        );
+        sink.fault(&format!("developer.{key}"), unreadable.to_string(), mend);
     }
 }
 

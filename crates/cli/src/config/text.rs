@@ -70,6 +70,17 @@ text!(
     |text| Target::parse(text).is_ok() && (text.starts_with("https://") || is_on_this_machine(text))
 );
 text!(
+    /// What something is called, on one line.
+    DisplayName,
+    |text| (1..=64).contains(&text.trim().chars().count()) && !text.chars().any(char::is_control)
+);
+text!(
+    /// Where people are asked.
+    ContactUrl,
+    |text| text.len() <= URI_BYTES_MAX
+        && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "mailto"))
+);
+text!(
     /// The URL of an egress proxy.
     ProxyUrl,
     |text| Url::parse(text).is_ok_and(|url| is_origin(&url))

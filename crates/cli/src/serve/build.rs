@@ -25,7 +25,7 @@ use super::housekeeping::{BATCH_MAX, Housekeeping};
 use super::material::{Latest, Material, TlsFiles};
 use super::outward::Outward;
 use super::reload::Source;
-use super::{Roles, attending, choices, pushing};
+use super::{Roles, attending, choices, looks, pushing};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -161,6 +161,7 @@ fn tpp_face(
         tpp_keys: outward.tpp_keys()?,
         resolver: Arc::new(SystemResolver),
         options: choices::tpp_options(config),
+        developer: looks::developer(config)?,
         share,
     });
     let listener = &config.listener;

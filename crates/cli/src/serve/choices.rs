@@ -7,7 +7,8 @@ use oyez_domain::polling::Policy;
 use oyez_issuer::Identity;
 use oyez_jose::Signatory;
 use oyez_web::listener::{Bounds, Gateway};
-use oyez_web::{internal, polling, tpp};
+use oyez_web::pages::{Brand, Logo};
+use oyez_web::{developer, internal, polling, tpp};
 
 use crate::config::{Config, Registration};
 
@@ -23,7 +24,7 @@ pub(crate) fn features(config: &Config) -> tpp::Features {
 }
 
 /// The choices of the API for TPPs.
-pub(super) fn tpp_options(config: &Config) -> tpp::Options {
+pub(crate) fn tpp_options(config: &Config) -> tpp::Options {
     let tokens = &config.tokens;
     tpp::Options {
         features: features(config),
@@ -54,6 +55,55 @@ pub(super) fn tpp_options(config: &Config) -> tpp::Options {
     }
 }
 
+/// What the developer pages say besides (W-01). The system's own anchors have no names worth listing.
+pub(crate) fn developer(
+    config: &Config,
+    brand: Brand,
+    anchors: developer::Anchors,
+) -> developer::Options {
+    let (push, tokens, pages) = (&config.push, &config.tokens, &config.developer);
+    developer::Options {
+        brand,
+        contact: pages.contact.as_ref().map(ToString::to_string),
+        token_url: pages.token_url.as_ref().map(ToString::to_string),
+        token_issuer: tokens.issuer.as_ref().map(ToString::to_string),
+        token_audiences: tokens.audiences.clone(),
+        push: developer::Push {
+            retry: config.retry.policy(),
+            slow_probe: push.slow_probe,
+            connect_timeout: push.connect_timeout,
+            total_timeout: push.total_timeout,
+            at_once_max: push.at_once_max.get(),
+            acknowledgement: push.acknowledgement,
+            trust_anchors: anchors,
+            client_certificate: push.certificate.is_some(),
+        },
+        retention: developer::Retention {
+            unacknowledged: config.retention.unacknowledged,
+            settled: config.retention.settled,
+        },
+        waiting_per_tpp_max: config.limits.waiting_per_tpp_max,
+        connections_per_address_max: config.listener.connections_per_address_max,
+        retirement_margin: config.signing.retirement_margin,
+    }
+}
+
+/// How the bank presents itself. Without a name it goes by its host.
+pub(crate) fn brand(config: &Config, logo: Option<Logo>) -> Brand {
+    let base_url = config.bank.base_url.as_str();
+    let host = base_url.split("://").nth(1).unwrap_or(base_url);
+    let host = host.split(['/', ':']).next().unwrap_or(host);
+    Brand {
+        name: config
+            .developer
+            .name
+            .as_ref()
+            .map_or_else(|| host.to_owned(), ToString::to_string),
+        logo,
+        accent: config.developer.accent(),
+    }
+}
+
 /// The choices of the internal API.
 pub(super) fn internal_options(config: &Config) -> internal::Options {
     let resource = config.test_event.resource.as_ref();
@@ -70,7 +120,7 @@ pub(super) fn internal_options(config: &Config) -> internal::Options {
 }
 
 /// In whose name SETs are made.
-pub(super) fn identity(config: &Config) -> Identity {
+pub(crate) fn identity(config: &Config) -> Identity {
     let bank = &config.bank;
     Identity {
         iss: bank.issuer.to_string(),

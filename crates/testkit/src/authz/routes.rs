@@ -16,7 +16,11 @@ pub(super) fn has_entry(route: &Route) -> bool {
     known
         && match route.operation {
             Operation::Register(..) | Operation::PollEvents => route.api.is_some(),
-            Operation::ReadKeySet => route.api.is_none(),
+            Operation::ReadDescription => route.api.is_some(),
+            Operation::ReadKeySet
+            | Operation::ReadDeveloperPage
+            | Operation::ReadPolicy
+            | Operation::ReadAsset => route.api.is_none(),
         }
 }
 
@@ -32,7 +36,10 @@ impl World<'_> {
             Operation::Register(Kind::CallbackUrl, _) => &self.callback_url_id,
             _ => &self.subscription_id,
         };
-        let path = route.path.replace("{id}", id);
+        let path = route
+            .path
+            .replace("{id}", id)
+            .replace("{name}", &self.asset);
         let request = caller.request(route.operation.method(), &path);
         match self.body(route) {
             Some(body) => request.json(&body),
@@ -44,7 +51,6 @@ impl World<'_> {
         let version = route.api.map(|api| format!("{}.{}", api.major, api.minor));
         let url = |version: &str| format!("https://thief.example/v{version}/event-notifications");
         match route.operation {
-            Operation::Register(_, Act::List | Act::Delete) | Operation::ReadKeySet => None,
             Operation::Register(Kind::Subscription, Act::Create | Act::Replace) => {
                 version.map(|it| json!({ "Data": { "CallbackUrl": url(&it), "Version": it } }))
             }
@@ -52,6 +58,7 @@ impl World<'_> {
                 version.map(|it| json!({ "Data": { "Url": url(&it), "Version": it } }))
             }
             Operation::PollEvents => Some(json!({ "ack": [self.jti] })),
+            _ => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use oyez_web::internal::{self, TestResource};
 use oyez_web::tokens::ValidateTokens;
 use oyez_web::tpp::Options;
 use oyez_web::tpp::options::JWKS_MAX_AGE;
-use oyez_web::{listener, polling};
+use oyez_web::{developer, listener, polling};
 use tokio::sync::watch;
 
 use super::home::Home;
@@ -50,6 +50,7 @@ impl Builder {
                     requests_per_second: NO_RATE,
                     ..Options::default()
                 },
+                developer: developer::Options::default(),
                 bounds: listener::Bounds::default(),
                 gateway: None,
                 waiters: polling::Options::default(),
@@ -80,6 +81,12 @@ impl Builder {
     /// Other choices of the TPP API. Unlike in production, a TPP may call as often as it likes unless this says otherwise.
     pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.plan.options);
+        self
+    }
+
+    /// Other developer pages.
+    pub fn developer(mut self, change: impl FnOnce(&mut developer::Options)) -> Self {
+        change(&mut self.plan.developer);
         self
     }
 

@@ -12,6 +12,7 @@ use oyez_jose::Signatory;
 use oyez_jose::key_set::KeySet;
 use oyez_outbound::{Anchors, Client, DefaultTimeProvider, PlainHttp};
 use oyez_store::Store;
+use oyez_web::developer;
 use oyez_web::internal::operators::Operators;
 use oyez_web::internal::{self, Readiness};
 use oyez_web::listener::{self, Listener};
@@ -38,6 +39,7 @@ use crate::tpp::{Site, TRUST_ANCHOR};
 pub struct Plan {
     pub(super) rules: Rules,
     pub(super) options: Options,
+    pub(super) developer: developer::Options,
     pub(super) bounds: listener::Bounds,
     pub(super) gateway: Option<listener::Gateway>,
     pub(super) waiters: polling::Options,
@@ -78,6 +80,7 @@ impl Running {
             share: Arc::default(),
             resolver: Arc::clone(names) as _,
             options: plan.options.clone(),
+            developer: plan.developer.clone(),
         });
         let listener = plan.listener(site, &web.metrics).await;
         site.moved_to(listener.socket.local_addr().unwrap());

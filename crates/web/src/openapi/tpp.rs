@@ -16,8 +16,8 @@ pub struct Facts<'a> {
     pub row: &'a Row,
     /// Where it is served.
     pub base_url: &'a BaseUrl,
-    /// Where TPPs get their tokens.
-    pub token_url: &'a str,
+    /// Where TPPs get their tokens, if the bank says so.
+    pub token_url: Option<&'a str>,
     /// Whether requests that change registrations must be signed (M-01).
     pub signatures: Signatures,
 }
@@ -104,7 +104,7 @@ impl Facts<'_> {
         let statuses = self.row.successes;
         let (kind, act) = match operation {
             Operation::Register(kind, act) => (kind, act),
-            Operation::PollEvents | Operation::ReadKeySet => {
+            _ => {
                 return Shape {
                     summary: "Acknowledge events and be handed others",
                     tag: "Events",
@@ -219,7 +219,15 @@ impl Facts<'_> {
         one_of.collect()
     }
 
+    /// A token, and where to get it; where that is not said, just a token.
     fn security_scheme(&self) -> Value {
+        let Some(token_url) = self.token_url else {
+            return json!({
+                "type": "http",
+                "scheme": "bearer",
+                "description": "By client credentials, bound to the client certificate",
+            });
+        };
         let scopes = self.row.scopes.iter().flat_map(|scope| {
             let families: Vec<String> = scope
                 .families
@@ -236,7 +244,7 @@ impl Facts<'_> {
             "type": "oauth2",
             "description": "Client credentials, bound to the client certificate",
             "flows": { "clientCredentials": {
-                "tokenUrl": self.token_url,
+                "tokenUrl": token_url,
                 "scopes": scopes.collect::<Map<_, _>>(),
             } },
         })

@@ -13,6 +13,7 @@ use oyez_outbound::{Bytes, Resolve};
 
 use super::answer::Answer;
 use super::caller::Caller;
+use super::developer::Developer;
 use super::rates::{Rates, Share};
 use super::record::Record;
 use super::refusal::Refusal;
@@ -40,6 +41,7 @@ pub(super) struct Api {
     pub(super) stored_keys: StoredKeys,
     pub(super) signer: Signer,
     pub(super) desk: Desk,
+    pub(super) developer: Developer,
     /// Where event types are explained (S-09).
     pub(super) catalogue_url: String,
     /// Of the base URL: versions are looked for below it as well (G-01).
@@ -68,6 +70,7 @@ impl Api {
             stored_keys: StoredKeys::new(),
             signer: Signer::new(Arc::clone(&setup.bank)),
             desk: Desk::from(&*setup.bank),
+            developer: Developer::new(&setup.bank, &setup.options, setup.developer),
             bank: setup.bank,
             tokens: setup.tokens,
             resolver: setup.resolver,
@@ -115,8 +118,8 @@ impl Api {
         body: Body,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
-        let operation = match matched {
-            Matched::Route(route) => route.operation,
+        let route = match matched {
+            Matched::Route(route) => route,
             Matched::OtherMethod { allowed, .. } => {
                 let allowed = allowed.clone();
                 return Err(Refusal::MethodNotAllowed { allowed });
@@ -124,8 +127,9 @@ impl Api {
             Matched::Nothing if self.is_retired(head.uri.path()) => return Err(Refusal::Retired),
             Matched::Nothing => return Err(Refusal::NotFound),
         };
+        let operation = route.operation;
         let (Some(opens), Some(row)) = (operation.opens(), self.row(matched)) else {
-            return Ok(self.key_set(&head.headers));
+            return self.public(route, &head).await;
         };
         let caller = self.identify(row, opens, &head, record).await?;
         let wanted = caller.tpp.profile.overrides.signature_form;
@@ -150,7 +154,19 @@ impl Api {
                 drop((head, caller, body));
                 self.poll(row, ask).await
             }
+            _ => self.public(route, &head).await,
+        }
+    }
+
+    /// What is open to all.
+    async fn public(&self, route: &Route, head: &Parts) -> Result<Answer, Refusal> {
+        match route.operation {
             Operation::ReadKeySet => Ok(self.key_set(&head.headers)),
+            Operation::ReadDeveloperPage => Ok(self.developer_page(&head.headers).await),
+            Operation::ReadPolicy => Ok(self.policy(&head.headers).await),
+            Operation::ReadDescription => self.description(route.api, &head.headers),
+            Operation::ReadAsset => self.asset(head.uri.path()),
+            Operation::Register(..) | Operation::PollEvents => Err(Refusal::NotFound),
         }
     }
 

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use oyez_domain::fault::{Code, Fault};
 use oyez_outbound::Bytes;
 
+use super::options::BODY_BYTES_MAX;
 use super::refusal::Refusal;
 use crate::listener::BodyTooSlow;
 
@@ -43,6 +44,3 @@ fn broken(error: &(dyn Error + 'static)) -> Refusal {
         "the body broke off",
     ))
 }
-
-/// The standard's requests stay under 200 KiB with every list at its longest.
-const BODY_BYTES_MAX: usize = 1024 * 1024;

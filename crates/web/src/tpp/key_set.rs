@@ -32,7 +32,7 @@ impl Api {
 }
 
 /// Weak and strong tags are alike here (RFC 9110).
-fn is_known(request: &HeaderMap, tag: &str) -> bool {
+pub(super) fn is_known(request: &HeaderMap, tag: &str) -> bool {
     let values = request.get_all(IF_NONE_MATCH).iter();
     values
         .filter_map(|value| value.to_str().ok())

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use oyez_domain::error_chain::chain;
-use oyez_domain::fault;
+use oyez_domain::fault::{self, Fault};
 use oyez_domain::ids::InteractionId;
 use oyez_domain::time::Timestamp;
 
@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::api::{Api, Matched};
 use super::record::{End, INTERACTION_ID, Record};
 use super::refusal::Refusal;
+use crate::developer::error_anchor;
 use oyez_jose::Form;
 use oyez_jose::detached::HTTP_HEADER;
 
@@ -93,7 +94,12 @@ impl Api {
         };
         let status = refusal.status();
         let id = self.bank.random.interaction_id();
-        let body = row.and_then(|row| fault::render(row, status.as_u16(), &id, &refusal.faults()));
+        let faults = refusal
+            .faults()
+            .into_iter()
+            .map(|fault| self.explained(fault))
+            .collect::<Vec<_>>();
+        let body = row.and_then(|row| fault::render(row, status.as_u16(), &id, &faults));
         let id = body.is_some().then_some(id);
         let mut answer = Answer::new(status.as_u16(), body.unwrap_or_default());
         let realm = &row.unwrap_or(versions.newest()).market.path_prefix;
@@ -113,6 +119,15 @@ impl Api {
         (answer, id)
     }
 
+    /// With the place on the developer page where it is explained, unless it has one (W-03).
+    fn explained(&self, fault: Fault) -> Fault {
+        if fault.url.is_some() {
+            return fault;
+        }
+        let (base_url, anchor) = (&self.bank.identity.base_url, error_anchor(fault.code));
+        fault.see(format!("{base_url}/developer#{anchor}"))
+    }
+
     /// What every answer has.
     fn dress(&self, headers: &mut HeaderMap, interaction_id: &InteractionId, has_body: bool) {
         let id = HeaderName::from_static(INTERACTION_ID);
@@ -122,10 +137,9 @@ impl Api {
             .entry(CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
         if has_body {
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/json; charset=utf-8"),
-            );
+            headers
+                .entry(CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static("application/json; charset=utf-8"));
         }
     }
 }

@@ -124,6 +124,9 @@ pub const ERROR_CAP: NonZeroU32 = NonZeroU32::new(10).expect("it is not zero");
 /// Requests of a TPP per second (G-09): some hundred times what a polling TPP needs, and far below what the ledger bears.
 pub const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("it is not zero");
 
+/// The largest body that is read (G-07): the standard's requests stay under 200 KiB with every list at its longest.
+pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+
 /// For how long others may keep the bank's public keys (M-06): a new key signs after twice this time.
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(3600);
 

@@ -21,7 +21,7 @@ use super::api::{Api, Matched};
 pub struct Route {
     /// What it does.
     pub operation: Operation,
-    /// In which version; the bank's keys are of none.
+    /// In which version; keys and pages are of none.
     pub api: Option<ApiVersion>,
     /// Where, without the path of the base URL: `/open-banking/v4.0/event-subscriptions/{id}`.
     pub path: String,
@@ -36,6 +36,14 @@ pub enum Operation {
     PollEvents,
     /// The bank's public keys (M-06).
     ReadKeySet,
+    /// The developer page (W-01).
+    ReadDeveloperPage,
+    /// The same facts for programs (W-02).
+    ReadPolicy,
+    /// A version in OpenAPI (W-02).
+    ReadDescription,
+    /// What the developer page is made with.
+    ReadAsset,
 }
 
 /// What is done with a registration.
@@ -65,6 +73,10 @@ impl Operation {
             Self::Register(Kind::CallbackUrl, Act::Delete) => "delete_callback_url",
             Self::PollEvents => "poll_events",
             Self::ReadKeySet => "read_key_set",
+            Self::ReadDeveloperPage => "read_developer_page",
+            Self::ReadPolicy => "read_policy",
+            Self::ReadDescription => "read_description",
+            Self::ReadAsset => "read_asset",
         }
     }
 
@@ -72,9 +84,9 @@ impl Operation {
     pub const fn method(self) -> Method {
         match self {
             Self::Register(_, Act::Create) | Self::PollEvents => Method::POST,
-            Self::Register(_, Act::List) | Self::ReadKeySet => Method::GET,
             Self::Register(_, Act::Replace) => Method::PUT,
             Self::Register(_, Act::Delete) => Method::DELETE,
+            _ => Method::GET,
         }
     }
 
@@ -83,7 +95,7 @@ impl Operation {
         match self {
             Self::Register(..) => Some(Opens::Everything),
             Self::PollEvents => Some(Opens::Polling),
-            Self::ReadKeySet => None,
+            _ => None,
         }
     }
 
@@ -91,7 +103,7 @@ impl Operation {
     pub const fn reads_a_body(self) -> bool {
         match self {
             Self::Register(_, Act::Create | Act::Replace) | Self::PollEvents => true,
-            Self::Register(_, Act::List | Act::Delete) | Self::ReadKeySet => false,
+            _ => false,
         }
     }
 
@@ -115,11 +127,22 @@ pub fn routes(rules: &Rules, features: Features) -> Vec<Route> {
     let mut routes: Vec<Route> = versions
         .flat_map(|row| routes_of(rules, features, row))
         .collect();
-    routes.push(Route {
-        operation: Operation::ReadKeySet,
+    routes.extend(rules.versions.rows().iter().map(|row| Route {
+        operation: Operation::ReadDescription,
+        api: Some(row.api),
+        path: format!("/developer/openapi/{}.json", row.api),
+    }));
+    let of_no_version = [
+        (Operation::ReadKeySet, "/jwks"),
+        (Operation::ReadDeveloperPage, "/developer"),
+        (Operation::ReadPolicy, "/developer/policy.json"),
+        (Operation::ReadAsset, "/developer/assets/{name}"),
+    ];
+    routes.extend(of_no_version.map(|(operation, path)| Route {
+        operation,
         api: None,
-        path: "/jwks".to_owned(),
-    });
+        path: path.to_owned(),
+    }));
     routes
 }
 
@@ -192,10 +215,6 @@ fn methods(api: &Arc<Api>, routes: Vec<Route>) -> MethodRouter {
                 allowed.push("POST");
                 MethodFilter::POST
             }
-            Operation::Register(_, Act::List) | Operation::ReadKeySet => {
-                allowed.extend(["GET", "HEAD"]);
-                MethodFilter::GET
-            }
             Operation::Register(_, Act::Replace) => {
                 allowed.push("PUT");
                 MethodFilter::PUT
@@ -203,6 +222,10 @@ fn methods(api: &Arc<Api>, routes: Vec<Route>) -> MethodRouter {
             Operation::Register(_, Act::Delete) => {
                 allowed.push("DELETE");
                 MethodFilter::DELETE
+            }
+            _ => {
+                allowed.extend(["GET", "HEAD"]);
+                MethodFilter::GET
             }
         };
         methods = methods.on(filter, handler(Arc::clone(api), Matched::Route(route)));

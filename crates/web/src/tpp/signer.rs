@@ -1,12 +1,13 @@
-//! The bank's signatures over answers (M-04). A signature with a key in memory is a millisecond of computing, which is done
+//! The bank's signatures over answers (M-04), and samples. A signature with a key in memory is a millisecond of computing, which is done
 //! off the threads that serve everybody; with a key in a device it is waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use oyez_domain::tpp::HeaderProfile;
 use oyez_jose::key_set::BankKey;
-use oyez_jose::{Form, SignError, UnixTime};
+use oyez_jose::{Form, HeaderTemplate, SignError, UnixTime};
 use oyez_outbound::Bytes;
 use tokio::sync::Semaphore;
 
@@ -50,10 +51,32 @@ impl Signer {
 
     /// The value of `x-jws-signature` for a body.
     pub(super) async fn sign(&self, body: Bytes, form: Form) -> Result<HeaderValue, Unsigned> {
-        let signing = self.signed(self.key()?, body, form);
-        let signed = tokio::time::timeout(SIGNING_MAX, signing).await;
-        let text = signed.unwrap_or(Err(Unsigned::TooSlow))?;
+        let key = self.key()?;
+        let header = key.detached_header(form, &self.bank.identity.signatory);
+        let text = self.in_time(key, header, body).await?;
         Ok(HeaderValue::try_from(text).expect("base64url and dots are ASCII"))
+    }
+
+    /// A SET that the ledger knows nothing of: a sample.
+    pub(super) async fn sign_set(
+        &self,
+        claims: Bytes,
+        profile: HeaderProfile,
+    ) -> Result<String, Unsigned> {
+        let key = self.key()?;
+        let header = key.set_header(profile, &self.bank.identity.signatory);
+        self.in_time(key, header, claims).await
+    }
+
+    async fn in_time(
+        &self,
+        key: Arc<BankKey>,
+        header: HeaderTemplate,
+        payload: Bytes,
+    ) -> Result<String, Unsigned> {
+        let signing = self.signed(key, header, payload);
+        let signed = tokio::time::timeout(SIGNING_MAX, signing).await;
+        signed.unwrap_or(Err(Unsigned::TooSlow))
     }
 
     fn key(&self) -> Result<Arc<BankKey>, Unsigned> {
@@ -62,19 +85,23 @@ impl Signer {
         key.map(Arc::clone).ok_or(Unsigned::NoKey)
     }
 
-    async fn signed(&self, key: Arc<BankKey>, body: Bytes, form: Form) -> Result<String, Unsigned> {
+    async fn signed(
+        &self,
+        key: Arc<BankKey>,
+        header: HeaderTemplate,
+        payload: Bytes,
+    ) -> Result<String, Unsigned> {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|_| Unsigned::BrokenOff)?;
-        let header = key.detached_header(form, &self.bank.identity.signatory);
         let now = self.now();
         if key.signer().local().is_none() {
-            let input = header.signing_input(&body, now);
+            let input = header.signing_input(&payload, now);
             return Ok(input.sign(key.signer()).await?);
         }
         // The place is given back when the thread is done, also where nobody waits for it any more.
         let work = move || {
             let _place = place;
-            let input = header.signing_input(&body, now);
+            let input = header.signing_input(&payload, now);
             match key.signer().local() {
                 Some(local) => input.sign_now(local).map_err(Unsigned::from),
                 None => Err(Unsigned::BrokenOff),

@@ -78,7 +78,7 @@ fn document(rules: &Rules, row: &Row) -> Value {
     let facts = Facts {
         row,
         base_url: &base_url,
-        token_url: "https://auth.bank.example/token",
+        token_url: Some("https://auth.bank.example/token"),
         signatures: Signatures::Required,
     };
     openapi::tpp(facts, &routes(rules, Features::default()))

@@ -2,6 +2,7 @@
 
 mod asking;
 mod callers;
+mod developer;
 mod every_request;
 mod leaving;
 mod order;

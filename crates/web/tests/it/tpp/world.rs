@@ -35,6 +35,7 @@ use oyez_testkit::keys;
 use oyez_testkit::tokens::AuthorisationServer;
 use oyez_testkit::tpp::{Caller, Site};
 use oyez_web::Bank;
+use oyez_web::developer;
 use oyez_web::listener::{ClientCertificate, Peer};
 use oyez_web::metrics::Metrics;
 use oyez_web::polling::Waiters;
@@ -65,6 +66,7 @@ pub(crate) struct World {
 /// What a test may choose of a bank.
 pub(crate) struct Choices {
     pub(crate) options: Options,
+    pub(crate) developer: developer::Options,
     pub(crate) rules: Rules,
     pub(crate) base_url: &'static str,
 }
@@ -97,6 +99,7 @@ impl World {
                 requests_per_second: NonZeroU32::MAX,
                 ..Options::default()
             },
+            developer: developer::Options::default(),
             rules: Rules::default(),
             base_url: "https://api.bank.example",
         };
@@ -124,6 +127,7 @@ impl World {
             share: Arc::default(),
             resolver: Arc::clone(&names) as _,
             options: choices.options,
+            developer: choices.developer,
         };
         let site = Site::new(
             Authority::new("Nobody asks"),
@@ -169,6 +173,18 @@ impl World {
             headers: head.headers,
             body: body.collect().await.unwrap().to_bytes(),
         }
+    }
+
+    /// As a browser asks for a page.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.call(("GET", path), None, &[], Vec::new()).await
+    }
+
+    /// The name of something that the developer page is made with.
+    pub(crate) async fn asset(&self) -> String {
+        let page = self.get("/developer").await.text();
+        let name = page.split("developer/assets/").nth(1).unwrap();
+        name.split('"').next().unwrap().to_owned()
     }
 
     /// A TPP that the bank knows, with its keys stored.
@@ -258,6 +274,10 @@ impl World {
 impl Reply {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         Some(self.headers.get(name)?.to_str().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).unwrap()
     }
 
     pub(crate) fn json(&self) -> Value {
