@@ -25,7 +25,7 @@ use super::housekeeping::{BATCH_MAX, Housekeeping};
 use super::material::{Latest, Material, TlsFiles};
 use super::outward::Outward;
 use super::reload::Source;
-use super::{Roles, attending, choices, looks, pushing};
+use super::{Roles, attending, choices, console, looks, pushing};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -57,7 +57,7 @@ pub(super) struct Face {
 }
 
 /// Where chance comes from.
-type Chance = fn() -> Result<[u8; 32], Failure>;
+pub(super) type Chance = fn() -> Result<[u8; 32], Failure>;
 
 /// Makes the server of a configuration, with a side for each door.
 pub(crate) async fn build(
@@ -105,6 +105,7 @@ pub(crate) async fn build(
             operators: material.operators(config)?,
             readiness: readiness(&draining),
             options: choices::internal_options(config),
+            console: console::setup(config, &draining, chance)?,
             tasks: tasks.clone(),
         };
         internal = Some(internal_face(config, door, setup, &mut material)?);

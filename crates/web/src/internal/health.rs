@@ -55,13 +55,7 @@ impl fmt::Debug for Readiness {
 impl Api {
     /// `GET /health/ready`.
     pub(super) async fn tell_ready(&self, now: Timestamp) -> Answer {
-        let mut parts = vec![("ledger", self.ledger().await), ("keys", self.keys(now))];
-        parts.extend(
-            self.readiness
-                .0
-                .iter()
-                .map(|(part, judge)| (*part, judge())),
-        );
+        let parts = self.parts(now).await;
         let is_ready = parts
             .iter()
             .all(|(_, condition)| *condition == Condition::Ready);
@@ -79,6 +73,14 @@ impl Api {
             .collect();
         let document = json!({"status": word, "parts": parts});
         Answer::json(status, document.to_string())
+    }
+
+    /// How each part of the process is.
+    pub(super) async fn parts(&self, now: Timestamp) -> Vec<(&'static str, Condition)> {
+        let mut parts = vec![("ledger", self.ledger().await), ("keys", self.keys(now))];
+        let others = self.readiness.0.iter();
+        parts.extend(others.map(|(part, judge)| (*part, judge())));
+        parts
     }
 
     /// `GET /metrics`.

@@ -50,6 +50,7 @@ impl World {
             operators: operators.subscribe(),
             readiness,
             options: bank.internal_options(),
+            console: None,
             tasks: tasks.clone(),
         });
         Self {
