@@ -1,8 +1,12 @@
 //! Why a TPP gets no events, in words, each with what to press.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 use oyez_domain::ids::ClientId;
+use oyez_domain::ledger::history::{EventFilter, Minute, StateFilter};
 use oyez_domain::silence::{Asked, Known, Reader, Reason, Weight, reasons};
+use oyez_domain::time::Timestamp;
 
 use super::Console;
 use super::leaving::sentence;
@@ -16,6 +20,7 @@ impl Console {
         &self,
         visit: &Visit,
         client_id: &ClientId,
+        hour: &[Minute],
     ) -> Result<Markup, Trouble> {
         let store = &self.bank.store;
         let Some(tpp) = store.find_tpp(client_id.clone()).await? else {
@@ -24,6 +29,8 @@ impl Console {
         let registrations = store.registrations(client_id.clone()).await?;
         let lane = store.find_lane(client_id.clone()).await?;
         let counts = store.counts(client_id.clone()).await?;
+        let was_handed_out = hour.iter().any(|minute| minute.handed_out > 0);
+        let polls = was_handed_out || !self.waits_long(client_id, visit.now).await?;
         let found = reasons(&Known {
             rules: &self.bank.rules,
             tpp: &tpp,
@@ -31,13 +38,24 @@ impl Console {
             health: &lane.map(|lane| lane.health).unwrap_or_default(),
             counts,
             poll_only: 0,
-            // What it asked for is not known here, and gives no reason.
             asked: Asked {
-                polled_at: Some(visit.now),
+                polled_at: polls.then_some(visit.now),
                 ..Asked::default()
             },
         });
         Ok(render(&found, client_id, visit))
+    }
+
+    /// Whether something has waited for longer than who polls leaves it. With no hand-out in the last hour, nobody polls.
+    async fn waits_long(&self, client_id: &ClientId, now: Timestamp) -> Result<bool, Trouble> {
+        let old = EventFilter {
+            client_id: Some(client_id.clone()),
+            state: Some(StateFilter::Outstanding),
+            accepted_before: Some(now - POLLED_WITHIN),
+            ..EventFilter::default()
+        };
+        let page = self.bank.store.list_events(old, None, 1).await?;
+        Ok(!page.rows.is_empty())
     }
 }
 
@@ -88,3 +106,6 @@ const fn remedy(reason: &Reason) -> Option<(Act, &'static str)> {
         _ => None,
     }
 }
+
+/// TPPs poll every few minutes, or wait at the bank.
+const POLLED_WITHIN: Duration = Duration::from_secs(15 * 60);

@@ -73,7 +73,11 @@ impl Console {
                 }
                 ", kept " (moment(&kept["kept_at"], now))
             }
-            @if let Some(header) = header { (code_block("Header of the SET", &pretty(&header))) }
+            @if let Some(header) = header {
+                h3 { "Header" }
+                (code_block("Header of the SET", &pretty(&header)))
+            }
+            h3 { "Claims" }
             (code_block("Claims of the SET", &pretty(&kept["claims"])))
             details {
                 summary { "The token as it is sent" }

@@ -23,7 +23,7 @@ impl Console {
             assets: &self.assets,
             assets_at: "/console/assets/",
             home: "/console",
-            place: "oyez console",
+            place: "Console",
             links: &[],
             tools,
             contents: None,
@@ -45,7 +45,7 @@ fn tools(session: &Session, path: &str) -> Markup {
         }
         form.find role="search" action="/console/find" {
             label.unseen for="find" { "Find a TPP, event, resource or transaction" }
-            input #find type="search" name="q" placeholder="client_id, jti, payment, transaction…" required;
+            input #find type="search" name="q" placeholder="client_id, payment, jti…" required;
             button.plain type="submit" { "Find" }
         }
         form.who method="post" action="/console/logout" {

@@ -36,11 +36,6 @@ impl Console {
         let watches = window.word == "hour";
         let main = html! {
             h1 { "Overview" }
-            nav.tabs aria-label="Time" {
-                @for one in WINDOWS {
-                    a href=(format!("/console?window={}", one.word)) aria-current=[(one == window).then_some("page")] { (one.name) }
-                }
-            }
             div #live data-watch=[watches.then_some("/console/watch")] { (inside) }
             p.quiet { a href=(format!("/console?window={}", window.word)) { "Reload" } " " span #watching {} }
         };
@@ -57,7 +52,12 @@ impl Console {
         Ok(html! {
             (attention(&sight, now))
             (totals(&sight))
-            h2 { (window.name) }
+            h2 { "What flows" }
+            nav.tabs aria-label="Time" {
+                @for one in WINDOWS {
+                    a href=(format!("/console?window={}", one.word)) aria-current=[(one == *window).then_some("page")] { (one.name) }
+                }
+            }
             (charts(&minutes, now, window))
             h2 { "This process" }
             ul.figures {
@@ -155,10 +155,19 @@ fn totals(sight: &Sight) -> Markup {
             } }
             @for health in HealthState::ALL {
                 li { a href=(format!("/console/tpps?state={health}")) {
-                    span.figure { (number(*totals.of(health))) } span { "endpoints " (health) }
+                    span class=(colour(health, *totals.of(health))) { (number(*totals.of(health))) } span { "endpoints " (health) }
                 } }
             }
         }
+    }
+}
+
+/// A number that should be none stands out.
+const fn colour(health: HealthState, many: u64) -> &'static str {
+    match (health, many) {
+        (HealthState::Unresponsive, 1..) => "figure bad",
+        (HealthState::Failing | HealthState::Paused, 1..) => "figure warn-text",
+        _ => "figure",
     }
 }
 

@@ -21,14 +21,14 @@ impl Console {
         let endpoint = self.ask_here(visit, Operation::ReadEndpoint).await?;
         let name = text(&tpp["client_id"]).to_owned();
         let client_id: ClientId = name.parse().map_err(|_| Trouble::Nothing)?;
-        let causes = self.causes(visit, &client_id).await?;
         let last = [("tpp", name.as_str()), ("limit", "10")];
         let events = Ask::of(Operation::ListEvents, "").query(last);
         let events = self.ask(visit, events).await?;
         let audit = Ask::of(Operation::ListAudit, "").query(last);
         let audit = self.ask(visit, audit).await?;
         let hour = visit.now.minute() - HOUR.span..visit.now;
-        let minutes = self.bank.store.minutes(Some(client_id), hour).await?;
+        let minutes = self.bank.store.minutes(Some(client_id.clone()), hour).await?;
+        let causes = self.causes(visit, &client_id, &minutes).await?;
         let main = html! {
             p.crumbs { a href="/console/tpps" { "TPPs" } }
             h1 { (text(&tpp["name"])) }

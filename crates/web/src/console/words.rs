@@ -122,7 +122,7 @@ pub(super) fn table(columns: &[&str], rows: &[Markup], empty: &str) -> Markup {
         return html! { p.quiet { (empty) } };
     }
     html! {
-        div.scrolls tabindex="0" role="region" aria-label="Table" {
+        div.scrolls tabindex="0" role="region" aria-label=(columns[0]) {
             table {
                 thead { tr { @for column in columns { th scope="col" { (column) } } } }
                 tbody { @for row in rows { (row) } }
