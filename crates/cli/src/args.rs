@@ -1,5 +1,6 @@
 //! The command line. What each command does is in `commands`.
 
+mod audit;
 mod bench;
 mod dev;
 mod remote;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oyez_jose::{KeyKind, UnixTime};
 
+pub(crate) use audit::{Audit, ExportAudit, ListAudit, VerifyAudit};
 pub(crate) use bench::{
     Accept, Bench, Common as BenchCommon, DATABASE as BENCH_DATABASE, Drain, Fill,
     Http as BenchHttp, LongPoll, Poll, Push, Receive, Receiver, Seen as BenchSeen, Steady,
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     /// Where a running server pushes to, and how that goes.
     #[command(subcommand)]
     Endpoints(Endpoints),
+    /// Who changed what at a running server, and whether that was tampered with.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Bring the ledger's schema up to date.
     #[command(after_help = MIGRATE_HELP)]
     Migrate(Migrate),

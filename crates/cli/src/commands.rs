@@ -1,5 +1,6 @@
 //! The commands: each takes what the command line says and the surroundings, does one thing and answers.
 
+pub(crate) mod audit;
 mod call;
 pub(crate) mod check;
 pub(crate) mod dev;

@@ -87,6 +87,7 @@ enum Did {
 /// Does what was asked.
 fn run(command: &Command, format: Format, around: &Surroundings) -> Result<Did, Failure> {
     let reply = match command {
+        Command::Audit(command) => commands::audit::run(command, around),
         Command::Bench(args) => bench::run(args, around),
         Command::Check(args) => commands::check::run(args, around),
         Command::ConfigDoc(args) => {

@@ -1,6 +1,7 @@
 //! Who did it. Every change that a person or a party causes is kept with its actor (I-05).
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,24 @@ pub enum Actor {
     Operator(String),
     /// oyez itself: expiry, retention, delivery.
     System,
+}
+
+/// A text that names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`system`, `operator:NAME` or `tpp:CLIENT` is expected")]
+pub struct NotAnActor;
+
+impl FromStr for Actor {
+    type Err = NotAnActor;
+
+    fn from_str(text: &str) -> Result<Self, NotAnActor> {
+        match text.split_once(':') {
+            None if text == "system" => Ok(Self::System),
+            Some(("operator", name)) => Ok(Self::Operator(name.to_owned())),
+            Some(("tpp", client)) => client.parse().map(Self::Tpp).map_err(|_| NotAnActor),
+            _ => Err(NotAnActor),
+        }
+    }
 }
 
 impl fmt::Display for Actor {

@@ -15,3 +15,4 @@ pub mod registering;
 pub mod set_back;
 pub mod sets;
 pub mod sharing;
+pub mod trail;

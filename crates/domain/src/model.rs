@@ -259,7 +259,7 @@ impl Ledger {
     }
 
     fn note(&mut self, entry: Note<'_>, now: Timestamp) {
-        self.audit.push(AuditEntry {
+        let mut entry = AuditEntry {
             sequence: self.audit.len() as u64 + 1,
             at: now,
             actor: entry.actor,
@@ -267,7 +267,10 @@ impl Ledger {
             client_id: entry.client_id.cloned(),
             before: entry.before,
             after: entry.after,
-        });
+            link: None,
+        };
+        entry.link = Some(entry.link_after(self.head(entry.client_id.as_ref())));
+        self.audit.push(entry);
     }
 }
 

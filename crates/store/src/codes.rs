@@ -95,12 +95,7 @@ pub(crate) const fn outcome_range(ending: Ending) -> (i64, i64) {
 
 /// An actor in a column: `system`, `operator:NAME`, `tpp:CLIENT`.
 pub(crate) fn actor(text: &str) -> Result<Actor, Error> {
-    match text.split_once(':') {
-        None if text == "system" => Ok(Actor::System),
-        Some(("operator", name)) => Ok(Actor::Operator(name.to_owned())),
-        Some(("tpp", client_id)) => Ok(Actor::Tpp(parse(client_id, "client_id")?)),
-        _ => Err(contradiction(format!("actor {text:?}"))),
-    }
+    parse(text, "actor")
 }
 
 /// A settlement's actor for its column: almost always the TPP itself, and then NULL.

@@ -19,6 +19,7 @@ pub mod postgres;
 pub mod rehearsal;
 pub mod sqlite;
 mod tally;
+mod trail;
 
 use std::future::Future;
 use std::num::NonZeroU32;
@@ -40,6 +41,7 @@ use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
+use oyez_domain::ledger::trail::Heads;
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
@@ -324,6 +326,18 @@ pub trait Store: Send + Sync + 'static {
         before: Option<u64>,
         rows_max: u32,
     ) -> Answer<'_, Page<AuditEntry, u64>>;
+
+    /// One chain of the audit trail, oldest first, entries after `after`: a TPP's own, or without one the operators'. Entries of
+    /// one chain become visible in their order, so nobody who goes on behind the last he saw misses one (I-05).
+    fn read_chain(
+        &self,
+        client_id: Option<ClientId>,
+        after: u64,
+        rows_max: u32,
+    ) -> Answer<'_, Page<AuditEntry, u64>>;
+
+    /// Where the chains of the audit trail end: the operators', and those of TPPs by client_id, those after `after` (I-05).
+    fn chain_heads(&self, after: Option<ClientId>, rows_max: u32) -> Answer<'_, Heads>;
 
     // --- how it is
 

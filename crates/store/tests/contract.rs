@@ -12,6 +12,8 @@
     reason = "what a fixture cannot do fails its test"
 )]
 
+#[path = "contract/chains.rs"]
+mod chains;
 #[path = "contract/fixture.rs"]
 mod fixture;
 #[path = "contract/migrated.rs"]

@@ -21,6 +21,7 @@ use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
+use oyez_domain::ledger::trail::Heads;
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
@@ -193,6 +194,8 @@ pass_on! {
     counts(client_id: ClientId) -> Counts;
     minutes(client_id: Option<ClientId>, range: Range<Timestamp>) -> Vec<Minute>;
     list_audit(client_id: Option<ClientId>, before: Option<u64>, rows_max: u32) -> Page<AuditEntry, u64>;
+    read_chain(client_id: Option<ClientId>, after: u64, rows_max: u32) -> Page<AuditEntry, u64>;
+    chain_heads(after: Option<ClientId>, rows_max: u32) -> Heads;
     prove_writable() -> ();
     shared_clock() -> Option<Timestamp>;
     expire(accepted_before: Timestamp, events_max: u32, now: Timestamp) -> u64;

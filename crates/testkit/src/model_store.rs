@@ -20,6 +20,7 @@ use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
+use oyez_domain::ledger::trail::Heads;
 use oyez_domain::model::{Contradiction, Ledger};
 use oyez_domain::registration::Registrations;
 use oyez_domain::rules::Rules;
@@ -416,6 +417,22 @@ impl Store for ModelStore {
             self.ledger()
                 .list_audit(client_id.as_ref(), before, rows_max),
         )
+    }
+
+    fn read_chain(
+        &self,
+        client_id: Option<ClientId>,
+        after: u64,
+        rows_max: u32,
+    ) -> Answer<'_, Page<AuditEntry, u64>> {
+        answer(
+            self.ledger()
+                .read_chain(client_id.as_ref(), after, rows_max),
+        )
+    }
+
+    fn chain_heads(&self, after: Option<ClientId>, rows_max: u32) -> Answer<'_, Heads> {
+        answer(self.ledger().chain_heads(after.as_ref(), rows_max))
     }
 
     fn prove_writable(&self) -> Answer<'_, ()> {

@@ -7,6 +7,7 @@ use crate::event::{EventType, Notice};
 use crate::ids::{ClientId, InteractionId, Jti, ResourceId, TransactionId};
 use crate::ledger::poll::SetError;
 use crate::ledger::push::Attempt;
+use crate::ledger::trail::Link;
 use crate::life::{Ending, Settlement, State};
 use crate::time::Timestamp;
 
@@ -186,6 +187,8 @@ pub struct AuditEntry {
     pub before: Option<serde_json::Value>,
     /// The state after, as JSON.
     pub after: Option<serde_json::Value>,
+    /// Its place in its chain: that of its TPP, or the operators'. `None` if it was written before there were chains.
+    pub link: Option<Link>,
 }
 
 /// What one small batch of retention removed (I-06).

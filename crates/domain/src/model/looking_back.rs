@@ -9,6 +9,7 @@ use crate::ids::{ClientId, Jti};
 use crate::ledger::history::{
     AuditEntry, Counts, EventFile, EventFilter, EventSummary, Minute, Page, StateFilter,
 };
+use crate::ledger::trail::{Heads, Link};
 use crate::life::State;
 use crate::registration::Registrations;
 use crate::time::Timestamp;
@@ -124,6 +125,40 @@ impl Ledger {
             .filter(|entry| client_id.is_none_or(|id| entry.client_id.as_ref() == Some(id)))
             .cloned();
         page(rows.collect(), rows_max, |entry| entry.sequence)
+    }
+
+    /// One chain of the trail, oldest first, entries after `after`: a TPP's, or the operators'.
+    pub fn read_chain(
+        &self,
+        client_id: Option<&ClientId>,
+        after: u64,
+        rows_max: u32,
+    ) -> Page<AuditEntry, u64> {
+        let rows = self.audit.iter();
+        let rows = rows
+            .filter(|entry| entry.client_id.as_ref() == client_id && entry.sequence > after)
+            .cloned();
+        page(rows.collect(), rows_max, |entry| entry.sequence)
+    }
+
+    /// Where the chains of the trail end, those of TPPs after `after`.
+    pub fn chain_heads(&self, after: Option<&ClientId>, rows_max: u32) -> Heads {
+        let tpps = self.tpps.keys();
+        let tpps = tpps
+            .filter(|tpp| after.is_none_or(|after| *tpp > after))
+            .map(|tpp| (tpp.clone(), self.head(Some(tpp))));
+        Heads {
+            operators: self.head(None),
+            tpps: page(tpps.collect(), rows_max, |(tpp, _)| tpp.clone()),
+        }
+    }
+
+    /// The last link of a chain.
+    pub(super) fn head(&self, client_id: Option<&ClientId>) -> Option<Link> {
+        let mut newest = self.audit.iter().rev();
+        newest
+            .find(|entry| entry.client_id.as_ref() == client_id)
+            .and_then(|entry| entry.link)
     }
 }
 

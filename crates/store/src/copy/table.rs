@@ -113,6 +113,7 @@ pub(crate) const TABLES: &[&Table] = &[
     &DISOWNED_KEYS,
     &MINUTES,
     &AUDIT,
+    &AUDIT_HEADS,
     &NODES,
     &LANES,
     &IDEMPOTENCY,
@@ -214,7 +215,15 @@ static AUDIT: Table = table(
         int("tpp"),
         text("before"),
         text("after"),
+        int("number"),
+        column("hash", Form::Bytes),
     ],
+);
+
+static AUDIT_HEADS: Table = table(
+    "audit_heads",
+    1,
+    &[int("chain"), int("number"), column("hash", Form::Bytes)],
 );
 
 /// Without their leases, which end: nobody works with a ledger that is copied. A node that comes back under its name goes on

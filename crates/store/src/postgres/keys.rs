@@ -11,6 +11,7 @@
 use oyez_domain::actor::Actor;
 use oyez_domain::ledger::sets::KeyUse;
 use oyez_domain::time::Timestamp;
+use serde_json::Value;
 
 use super::audit::{self, Change};
 use super::columns::{moment, natural};
@@ -22,6 +23,7 @@ use super::unit::Unit;
 use super::{Shared, Work};
 use crate::Error;
 use crate::codes;
+use crate::trail::key_disowned;
 
 /// See [`crate::Store::disown_key`].
 pub(super) async fn disown(
@@ -119,8 +121,9 @@ fn supersede_some<'a>(unit: &'a mut Unit, kid: &'a String) -> Work<'a, Step> {
         let (mut tpp, mut position): (i64, i64) = (walk.try_get(0)?, walk.try_get(1)?);
         let Some(next) = unit.row(NEXT, &[&tpp]).await? else {
             let (actor, at) = (codes::actor(walk.try_get(4)?)?, moment(&walk, 5)?);
-            finish(unit, kid, &actor, superseded, at).await?;
-            return Ok(Step::Over(u64::try_from(superseded).unwrap_or_default()));
+            let superseded = u64::try_from(superseded).unwrap_or_default();
+            finish(unit, key_disowned(&actor, kid, superseded), kid, at).await?;
+            return Ok(Step::Over(superseded));
         };
         let next: i64 = next.try_get(0)?;
         if next != tpp {
@@ -148,20 +151,12 @@ fn supersede_some<'a>(unit: &'a mut Unit, kid: &'a String) -> Work<'a, Step> {
 
 async fn finish(
     unit: &Unit,
+    change: Change<'_, Value, Value>,
     kid: &str,
-    actor: &Actor,
-    superseded: i64,
     at: Timestamp,
 ) -> Result<(), Error> {
     let over = unit.execute(FINISH, &[&kid]).await?;
     expect_rows(over, 1, "finishing with a key")?;
-    let change = Change {
-        actor,
-        action: "key.disowned",
-        tpp: None,
-        before: Some(serde_json::json!({"kid": kid, "sets": superseded})),
-        after: Some(serde_json::json!({"kid": kid, "sets": 0})),
-    };
     audit::note(unit, change, at).await
 }
 

@@ -55,12 +55,20 @@ pub(super) enum Manner {
 }
 
 /// The steps, oldest first; the number of a step is its place, from 1.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "ledger",
-    sql: include_str!("../../migrations/postgres/0001_ledger.sql"),
-    manner: Manner::Whole,
-    serves_from: 1,
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "ledger",
+        sql: include_str!("../../migrations/postgres/0001_ledger.sql"),
+        manner: Manner::Whole,
+        serves_from: 1,
+    },
+    Migration {
+        name: "chains",
+        sql: include_str!("../../migrations/postgres/0002_chains.sql"),
+        manner: Manner::Whole,
+        serves_from: 1,
+    },
+];
 
 /// Which schema a database has, and whom it serves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

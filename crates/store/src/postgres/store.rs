@@ -19,6 +19,7 @@ use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
+use oyez_domain::ledger::trail::Heads;
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
@@ -478,6 +479,23 @@ impl Store for Ledger {
     ) -> Answer<'_, Page<AuditEntry, u64>> {
         Box::pin(self.list(client_id, move |db, client_id| {
             Box::pin(audit::list(db, client_id.as_ref(), before, rows_max))
+        }))
+    }
+
+    fn read_chain(
+        &self,
+        client_id: Option<ClientId>,
+        after: u64,
+        rows_max: u32,
+    ) -> Answer<'_, Page<AuditEntry, u64>> {
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(audit::chain(db, client_id.as_ref(), after, rows_max))
+        }))
+    }
+
+    fn chain_heads(&self, after: Option<ClientId>, rows_max: u32) -> Answer<'_, Heads> {
+        Box::pin(self.read(after, move |db, after| {
+            Box::pin(audit::heads(db, after.as_ref(), rows_max))
         }))
     }
 

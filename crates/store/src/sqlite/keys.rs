@@ -9,11 +9,12 @@ use oyez_domain::ledger::sets::KeyUse;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::audit::{self, Change};
+use super::audit;
 use super::codes::moment;
 use super::errors::expect_rows;
 use super::writer::Unit;
 use crate::Error;
+use crate::trail::key_disowned;
 
 /// See [`crate::Store::disown_key`].
 pub(super) fn disown(unit: &Unit, actor: &Actor, kid: &str, now: Timestamp) -> Result<u64, Error> {
@@ -27,15 +28,9 @@ pub(super) fn disown(unit: &Unit, actor: &Actor, kid: &str, now: Timestamp) -> R
     let superseded = unit.db.prepare_cached(SUPERSEDE)?.execute([kid])?;
     let gone = unit.db.prepare_cached(NO_LONGER_SENT)?.execute([kid])?;
     expect_rows(gone, superseded, "superseding SETs")?;
-    let change = Change {
-        actor,
-        action: "key.disowned",
-        tpp: None,
-        before: Some(serde_json::json!({"kid": kid, "sets": superseded})),
-        after: Some(serde_json::json!({"kid": kid, "sets": 0})),
-    };
-    audit::note(unit, &change, now)?;
-    Ok(u64::try_from(superseded).unwrap_or(u64::MAX))
+    let superseded = u64::try_from(superseded).unwrap_or(u64::MAX);
+    audit::note(unit, &key_disowned(actor, kid, superseded), now)?;
+    Ok(superseded)
 }
 
 /// See [`crate::Store::keys_in_use`].

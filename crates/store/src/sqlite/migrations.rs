@@ -40,6 +40,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "claims",
         sql: include_str!("../../migrations/sqlite/0005_claims.sql"),
     },
+    Migration {
+        name: "chains",
+        sql: include_str!("../../migrations/sqlite/0006_chains.sql"),
+    },
 ];
 
 /// The schema this binary works with.

@@ -9,6 +9,7 @@ use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use rusqlite::params;
 
+use super::audit::note_events;
 use super::codes::jti;
 use super::errors::expect_rows;
 use super::kinds::{self, KindId};
@@ -17,7 +18,6 @@ use super::push;
 use super::registrations;
 use super::settle;
 use super::tpps::{TppId, know};
-use super::withdraw::note_events;
 use super::writer::Unit;
 use crate::Error;
 

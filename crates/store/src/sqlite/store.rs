@@ -20,6 +20,7 @@ use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
 use oyez_domain::ledger::sets::{Kept, KeyUse, Look, Signed};
+use oyez_domain::ledger::trail::Heads;
 use oyez_domain::registration::Registrations;
 use oyez_domain::time::Timestamp;
 use oyez_domain::tpp::{Profile, Standing, Tpp};
@@ -320,6 +321,19 @@ impl Store for Ledger {
         rows_max: u32,
     ) -> Answer<'_, Page<AuditEntry, u64>> {
         Box::pin(self.read(move |db| audit::list(db, client_id.as_ref(), before, rows_max)))
+    }
+
+    fn read_chain(
+        &self,
+        client_id: Option<ClientId>,
+        after: u64,
+        rows_max: u32,
+    ) -> Answer<'_, Page<AuditEntry, u64>> {
+        Box::pin(self.read(move |db| audit::chain(db, client_id.as_ref(), after, rows_max)))
+    }
+
+    fn chain_heads(&self, after: Option<ClientId>, rows_max: u32) -> Answer<'_, Heads> {
+        Box::pin(self.read(move |db| audit::heads(db, after.as_ref(), rows_max)))
     }
 
     fn prove_writable(&self) -> Answer<'_, ()> {

@@ -14,7 +14,7 @@ use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::audit::{self, Change};
+use super::audit::note_events;
 use super::codes::{self, moment, outcome_code, parse, settling_actor};
 use super::kinds::{self, Unwanted};
 use super::lanes;
@@ -145,27 +145,6 @@ pub(super) fn named(
         }
     }
     note_events(unit, (known.id, actor), "event.withdrawn", &taken_back, now)
-}
-
-/// One entry in the trail for all events of a request, none for none.
-pub(super) fn note_events(
-    unit: &Unit,
-    (tpp, actor): (TppId, &Actor),
-    action: &'static str,
-    jtis: &[Jti],
-    now: Timestamp,
-) -> Result<u64, Error> {
-    if !jtis.is_empty() {
-        let change = Change {
-            actor,
-            action,
-            tpp: Some(tpp),
-            before: None::<()>,
-            after: Some(jtis),
-        };
-        audit::note(unit, &change, now)?;
-    }
-    Ok(u64::try_from(jtis.len()).unwrap_or(u64::MAX))
 }
 
 /// These kinds are withdrawn, whatever is written of it.

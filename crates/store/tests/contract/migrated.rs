@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oyez_domain::event::Family;
-use oyez_domain::ledger::history::EventFilter;
+use oyez_domain::ledger::history::{AuditEntry, EventFilter};
 use oyez_domain::ledger::lanes::{Health, Hold, LaneFilter, LaneReport, Reason};
 use oyez_domain::ledger::push::Verdict;
 use oyez_domain::ledger::registering::Wish;
@@ -26,6 +26,7 @@ use oyez_testkit::making::{
 };
 use oyez_testkit::postgres::Database;
 
+use crate::chains;
 use crate::fixture::{Backend, Ledger, Tpp, ask, operator};
 
 /// A bank's first hour: each table gets rows, and each state of an event is reached.
@@ -139,10 +140,16 @@ async fn answers(ledger: &Ledger) -> String {
             ledger.find_event(event.jti).await.unwrap().unwrap()
         ));
     }
-    say(format!(
-        "{:#?}",
-        ledger.list_audit(None, None, 100).await.unwrap()
-    ));
+    for entry in ledger.list_audit(None, None, 100).await.unwrap().rows {
+        // What was written before there were chains is in none.
+        say(format!(
+            "{:#?}",
+            AuditEntry {
+                link: None,
+                ..entry
+            }
+        ));
+    }
     say(format!("{:#?}", ledger.keys_in_use().await.unwrap()));
     said
 }
@@ -159,6 +166,11 @@ async fn goes_on(ledger: &Ledger, moment: Timestamp) -> String {
         let settled = ledger.poll(acks, moment).await.unwrap().settled;
         assert_eq!(settled.len(), jtis.len());
         assert!(ledger.counts(tpp.client_id).await.unwrap().balance());
+    }
+    let key = ledger.disown_key(operator(), "key-2".to_owned(), moment);
+    key.await.unwrap();
+    for (chain, walked) in chains::walk_all(&**ledger).await {
+        assert!(walked.is_ok(), "{chain:?}: {walked:?}");
     }
     said
 }

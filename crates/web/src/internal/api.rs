@@ -111,14 +111,14 @@ impl Api {
             head,
             now,
         };
-        self.perform(route, &call, body).await
+        self.perform(route, call, body).await
     }
 
     /// Does what a caller may do that was let in.
     pub(super) async fn perform(
         &self,
         route: &Route,
-        call: &Call,
+        call: Call,
         body: Body,
     ) -> Result<Answer, Problem> {
         // Probes and scrapers add what they like.
@@ -126,29 +126,31 @@ impl Api {
             call.query().checked(())?;
         }
         match route.operation {
-            Operation::PublishEvents => self.publish_events(call, body).await,
-            Operation::ListEvents => self.list_events(call).await,
-            Operation::ReadEvent => self.read_event(call).await,
-            Operation::WithdrawEvent => self.withdraw_event(call).await,
-            Operation::PushEventAgain => self.push_event_again(call).await,
-            Operation::SendTestEvent => self.send_test_event(call, body).await,
-            Operation::ListEndpoints => self.list_endpoints(call).await,
-            Operation::ReadEndpoint => self.read_endpoint(call).await,
-            Operation::PauseEndpoint => self.pause_endpoint(call).await,
-            Operation::ResumeEndpoint => self.resume_endpoint(call).await,
-            Operation::RegisterTpp => self.register_tpp(call, body).await,
-            Operation::ListTpps => self.list_tpps(call).await,
-            Operation::ReadTpp => self.read_tpp(call).await,
-            Operation::ChangeTpp => self.change_tpp(call, body).await,
-            Operation::DisableTpp => self.disable_tpp(call, body).await,
-            Operation::EnableTpp => self.enable_tpp(call).await,
-            Operation::ReadCounts => self.read_counts(call).await,
-            Operation::ListMinutes => self.list_minutes(call).await,
-            Operation::RequeueFailedEvents => self.requeue_failed_events(call, body).await,
-            Operation::ReadRegistrations => self.read_registrations(call).await,
-            Operation::RemoveEventSubscription => self.remove_event_subscription(call).await,
-            Operation::RemoveCallbackUrl => self.remove_callback_url(call).await,
-            Operation::ListAudit => self.list_audit(call).await,
+            Operation::PublishEvents => self.publish_events(&call, body).await,
+            Operation::ListEvents => self.list_events(&call).await,
+            Operation::ReadEvent => self.read_event(&call).await,
+            Operation::WithdrawEvent => self.withdraw_event(&call).await,
+            Operation::PushEventAgain => self.push_event_again(&call).await,
+            Operation::SendTestEvent => self.send_test_event(&call, body).await,
+            Operation::ListEndpoints => self.list_endpoints(&call).await,
+            Operation::ReadEndpoint => self.read_endpoint(&call).await,
+            Operation::PauseEndpoint => self.pause_endpoint(&call).await,
+            Operation::ResumeEndpoint => self.resume_endpoint(&call).await,
+            Operation::RegisterTpp => self.register_tpp(&call, body).await,
+            Operation::ListTpps => self.list_tpps(&call).await,
+            Operation::ReadTpp => self.read_tpp(&call).await,
+            Operation::ChangeTpp => self.change_tpp(&call, body).await,
+            Operation::DisableTpp => self.disable_tpp(&call, body).await,
+            Operation::EnableTpp => self.enable_tpp(&call).await,
+            Operation::ReadCounts => self.read_counts(&call).await,
+            Operation::ListMinutes => self.list_minutes(&call).await,
+            Operation::RequeueFailedEvents => self.requeue_failed_events(&call, body).await,
+            Operation::ReadRegistrations => self.read_registrations(&call).await,
+            Operation::RemoveEventSubscription => self.remove_event_subscription(&call).await,
+            Operation::RemoveCallbackUrl => self.remove_callback_url(&call).await,
+            Operation::ListAudit => self.list_audit(&call).await,
+            Operation::ReadAuditChain => self.read_audit_chain(&call).await,
+            Operation::ListAuditHeads => self.list_audit_heads(&call).await,
             Operation::TellLive => Ok(Answer::ok(&serde_json::json!({"status": "live"}))),
             Operation::TellReady => Ok(self.tell_ready(call.now).await),
             Operation::ReadMetrics => Ok(self.read_metrics().await),

@@ -89,7 +89,7 @@ impl Desk {
         let body = ask
             .body
             .map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let answer = self.0.perform(route, &call, body).await?;
+        let answer = self.0.perform(route, call, body).await?;
         serde_json::from_slice(&answer.body).map_err(|error| Problem::Broken(error.to_string()))
     }
 

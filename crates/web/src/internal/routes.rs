@@ -54,6 +54,8 @@ pub enum Operation {
     RemoveEventSubscription,
     RemoveCallbackUrl,
     ListAudit,
+    ReadAuditChain,
+    ListAuditHeads,
     TellLive,
     TellReady,
     ReadMetrics,
@@ -78,7 +80,8 @@ impl Operation {
             Self::ListEndpoints => &["state", "cursor", "limit"],
             Self::ListTpps => &["cursor", "limit"],
             Self::ListMinutes => &["from", "before"],
-            Self::ListAudit => &["tpp", "cursor", "limit"],
+            Self::ListAudit | Self::ReadAuditChain => &["tpp", "cursor", "limit"],
+            Self::ListAuditHeads => &["cursor", "limit"],
             _ => &[],
         }
     }
@@ -164,7 +167,7 @@ const fn route(
 
 /// All of it.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 26] = {
+pub static ROUTES: [Route; 28] = {
     use Access::{Act, Administer, Anyone, Publish, View};
     use Operation as Op;
     const DELETE: Method = Method::DELETE;
@@ -195,6 +198,8 @@ pub static ROUTES: [Route; 26] = {
         route(Op::RemoveEventSubscription, "remove_event_subscription", DELETE, "/v1/tpps/{client_id}/event-subscription", Act),
         route(Op::RemoveCallbackUrl, "remove_callback_url", DELETE, "/v1/tpps/{client_id}/callback-url", Act),
         route(Op::ListAudit, "list_audit", GET, "/v1/audit", View),
+        route(Op::ReadAuditChain, "read_audit_chain", GET, "/v1/audit/chain", View),
+        route(Op::ListAuditHeads, "list_audit_heads", GET, "/v1/audit/heads", View),
         route(Op::TellLive, "tell_live", GET, "/health/live", Anyone),
         route(Op::TellReady, "tell_ready", GET, "/health/ready", Anyone),
         route(Op::ReadMetrics, "read_metrics", GET, "/metrics", Anyone),

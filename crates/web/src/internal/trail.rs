@@ -25,6 +25,38 @@ impl Api {
         Ok(Answer::ok(&json!({"entries": entries, "next": page.next})))
     }
 
+    /// `GET /v1/audit/chain`: a TPP's, or without one the operators', oldest first.
+    pub(super) async fn read_audit_chain(&self, call: &Call) -> Result<Answer, Problem> {
+        let mut query = call.query();
+        let client_id: Option<ClientId> = query.optional("tpp");
+        let after: Option<u64> = query.optional("cursor");
+        let rows_max = query.rows_max();
+        let (client_id, after, rows_max) = query.checked((client_id, after, rows_max))?;
+        let store = &self.bank.store;
+        let page = store.read_chain(client_id, after.unwrap_or(0), rows_max);
+        let page = page.await?;
+        let entries: Vec<Value> = page.rows.iter().map(render).collect();
+        Ok(Answer::ok(&json!({"entries": entries, "next": page.next})))
+    }
+
+    /// `GET /v1/audit/heads`: where each chain ends.
+    pub(super) async fn list_audit_heads(&self, call: &Call) -> Result<Answer, Problem> {
+        let mut query = call.query();
+        let after: Option<ClientId> = query.optional("cursor");
+        let rows_max = query.rows_max();
+        let (after, rows_max) = query.checked((after, rows_max))?;
+        let heads = self.bank.store.chain_heads(after, rows_max).await?;
+        let tpps = heads.tpps.rows.iter();
+        let tpps: Vec<Value> = tpps
+            .map(|(client_id, head)| json!({"tpp": client_id, "head": head}))
+            .collect();
+        Ok(Answer::ok(&json!({
+            "operators": heads.operators,
+            "heads": tpps,
+            "next": heads.tpps.next,
+        })))
+    }
+
     /// `GET /v1/tpps/{client_id}/minutes`: the last hour, or any range of up to a week.
     pub(super) async fn list_minutes(&self, call: &Call) -> Result<Answer, Problem> {
         let mut query = call.query();
@@ -58,6 +90,7 @@ fn render(entry: &AuditEntry) -> Value {
         "tpp": entry.client_id,
         "before": entry.before,
         "after": entry.after,
+        "link": entry.link,
     })
 }
 

@@ -111,6 +111,16 @@ fn shape(operation: Operation) -> Shape {
         Op::RemoveEventSubscription => ("Remove a TPP's event-subscription", Nothing, "Removal"),
         Op::RemoveCallbackUrl => ("Remove a TPP's callback-url", Nothing, "Removal"),
         Op::ListAudit => ("Who changed what, newest first", Nothing, "Audit"),
+        Op::ReadAuditChain => (
+            "One chain of the audit trail, oldest first: a TPP's, or without one the operators'",
+            Nothing,
+            "Audit",
+        ),
+        Op::ListAuditHeads => (
+            "Where the chains of the audit trail end, those of TPPs by client_id",
+            Nothing,
+            "AuditHeads",
+        ),
         Op::TellLive => ("Whether the process lives", Nothing, "Liveness"),
         Op::TellReady => ("Whether the process can work", Nothing, "Readiness"),
         Op::ReadMetrics => ("What was counted", Nothing, "Metrics"),
@@ -164,7 +174,9 @@ fn parameter(place: &str, name: &str, schema: Value) -> Value {
 fn of_parameter(operation: Operation, name: &str) -> Value {
     match (name, operation) {
         ("jti", _) | ("cursor", Operation::ListEvents) => reference("Jti"),
-        ("cursor", Operation::ListAudit) => json!({ "type": "integer", "minimum": 0 }),
+        ("cursor", Operation::ListAudit | Operation::ReadAuditChain) => {
+            json!({ "type": "integer", "minimum": 0 })
+        }
         ("client_id" | "tpp" | "cursor", _) => reference("ClientId"),
         ("limit", _) => json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }),
         ("state", Operation::ListEndpoints) => reference("EndpointState"),

@@ -352,6 +352,24 @@ fn rest() -> Value {
             "tpp": or_null(reference("ClientId")),
             "before": {},
             "after": {},
+            "link": or_null(reference("AuditLink")),
+        })),
+        "AuditLink": whole(json!({
+            "number": { "type": "integer", "minimum": 1, "description": "Its place in its chain." },
+            "hash": {
+                "type": "string",
+                "pattern": "^[0-9a-f]{64}$",
+                "description": "The SHA-256 over action, actor, after, at, before, chain (the TPP or null), number and previous \
+                    (the hash before it or null), as a JSON object with members by name and without white space.",
+            },
+        })),
+        "AuditHeads": whole(json!({
+            "operators": or_null(reference("AuditLink")),
+            "heads": { "type": "array", "items": whole(json!({
+                "tpp": reference("ClientId"),
+                "head": or_null(reference("AuditLink")),
+            })) },
+            "next": or_null(reference("ClientId")),
         })),
         "Liveness": whole(json!({ "status": { "const": "live" } })),
         "Readiness": whole(json!({

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authz;
+mod browser;
 mod end_to_end;
 mod generic;
 mod internal;

@@ -302,6 +302,50 @@ async fn the_trail_is_read_newest_first_of_all_or_of_one_tpp() {
     assert_eq!((numbers(&of_acme), of_acme.next), (vec![3, 1], None));
 }
 
+// I-05
+#[tokio::test]
+async fn every_entry_is_in_one_chain_its_tpps_or_the_operators_and_goes_on_where_it_ended() {
+    let ledger = ledger().await;
+    let acme = ledger.tpp("acme").await;
+    ledger.tpp("bolt").await;
+    acme.is_disabled().await;
+    for kid in ["key-1", "key-2"] {
+        let disowned = ledger.disown_key(operator(), kid.to_owned(), ledger.now());
+        disowned.await.unwrap();
+    }
+    for (chain, entries) in [(Some("acme"), 2), (Some("bolt"), 1), (None, 2)] {
+        let chain = chain.map(client);
+        let mut last = None;
+        let mut next = Some(0);
+        let mut walked = 0;
+        while let Some(after) = next {
+            let page = ledger.read_chain(chain.clone(), after, 1).await.unwrap();
+            for entry in &page.rows {
+                assert_eq!(entry.client_id, chain);
+                let link = entry.link_after(last);
+                assert_eq!(entry.link, Some(link));
+                last = Some(link);
+                walked += 1;
+            }
+            next = page.next;
+        }
+        assert_eq!(walked, entries, "{chain:?}");
+        let heads = ledger.chain_heads(None, 100).await.unwrap();
+        let head = match &chain {
+            None => heads.operators,
+            Some(chain) => heads.tpps.rows.iter().find(|it| it.0 == *chain).unwrap().1,
+        };
+        assert_eq!(head, last);
+    }
+    let first = ledger.chain_heads(None, 1).await.unwrap().tpps;
+    assert_eq!(
+        (first.rows[0].0.as_str(), &first.next),
+        ("acme", &Some(acme.id))
+    );
+    let rest = ledger.chain_heads(first.next, 1).await.unwrap().tpps;
+    assert_eq!((rest.rows[0].0.as_str(), rest.next), ("bolt", None));
+}
+
 // I-03
 #[tokio::test]
 async fn counts_balance_through_every_end_and_back() {

@@ -235,7 +235,7 @@ impl Facts<'_> {
             ),
             of(
                 "setErrs",
-                "What you could not take, by jti, with `err` and `description`. `dup` acknowledges.".to_owned(),
+                "What you could not take, by jti, with err and description. The err dup acknowledges.".to_owned(),
             ),
         ]
     }

@@ -37,6 +37,29 @@ async fn the_trail_is_read_newest_first_a_page_at_a_time() {
     assert_eq!(of_b["entries"][0]["after"]["client_id"], "b");
 }
 
+// I-05
+#[tokio::test]
+async fn each_chain_of_the_trail_is_read_from_its_beginning_to_its_head() {
+    let world = World::new().await;
+    for name in ["a", "b"] {
+        world.bank.tpp(name).await;
+    }
+    let first = world.get("/v1/audit/chain?tpp=b&limit=1").await.json();
+    let link = &first["entries"][0]["link"];
+    assert_eq!((&link["number"], &first["next"]), (&json!(1), &json!(null)));
+    let rest = world.get("/v1/audit/chain?tpp=b&cursor=2").await.json();
+    assert_eq!(rest["entries"], json!([]));
+    let heads = world.get("/v1/audit/heads?limit=1").await.json();
+    assert_eq!(
+        (&heads["operators"], &heads["next"]),
+        (&json!(null), &json!("a"))
+    );
+    let heads = world.get("/v1/audit/heads?cursor=a").await.json();
+    assert_eq!(heads["heads"], json!([{"tpp": "b", "head": link}]));
+    let operators = world.get("/v1/audit/chain").await.json();
+    assert_eq!(operators["entries"], json!([]));
+}
+
 // I-03
 #[tokio::test]
 async fn minutes_are_those_of_the_last_hour_or_of_a_range_up_to_a_week() {

@@ -1,0 +1,91 @@
+//! Pages in a real browser: what runs there is in `tests/browser`, and what it found wrong is told here. `./test` installs
+//! Chromium and what drives it.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use oyez_testkit::bank::Bank;
+use serde_json::{Value, json};
+
+// W-01
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_developer_page_is_quiet_accessible_and_fits_light_dark_and_narrow() {
+    developer("looks_right").await;
+}
+
+// W-01
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_developer_page_is_used_by_keyboard_alone() {
+    developer("keyboard").await;
+}
+
+// W-01, T-07
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_paste_box_believes_every_sample_and_tells_why_it_believes_nothing_else() {
+    developer("paste_box").await;
+}
+
+async fn developer(case: &str) {
+    // What signs and what checks must agree on the time.
+    let bank = Bank::builder()
+        .developer(|options| {
+            options.brand.name = "Hedge Bank".to_owned();
+            options.contact = Some("mailto:open-banking@hedgebank.example".to_owned());
+            options.token_url = Some("https://auth.hedgebank.example/token".to_owned());
+        })
+        .start()
+        .await;
+    let facts = json!({ "types": bank.web().rules.catalogue.types().len() });
+    browse("developer.mjs", case, &bank, &facts).await;
+}
+
+/// Lets a case of a script look at the TPPs' side of a bank.
+async fn browse(script: &str, case: &str, bank: &Bank, facts: &Value) {
+    let address = format!("https://localhost:{}", bank.site().address().port());
+    let mut command = Command::new("node");
+    command
+        .arg(in_tests("run.mjs"))
+        .args([script, case, &address])
+        .env("BROWSER_MODULES", modules())
+        .env("SCREENSHOTS", in_target("screenshots"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = command.spawn().expect("./test installs node");
+    let facts = facts.to_string();
+    let mut input = running.stdin.take().unwrap();
+    input.write_all(facts.as_bytes()).unwrap();
+    drop(input);
+    let output = tokio::task::spawn_blocking(move || running.wait_with_output()).await;
+    let output = output.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script} {case}: {said}");
+}
+
+fn in_tests(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/browser")
+        .join(name)
+}
+
+fn in_target(name: &str) -> PathBuf {
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    target.parent().unwrap().join(name)
+}
+
+/// Where the variable says, or where `./test` puts them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is told where its tools are"
+)]
+fn modules() -> PathBuf {
+    let installed = in_target("browser/node_modules");
+    let modules = std::env::var_os("OYEZ_TEST_BROWSER").map_or(installed, PathBuf::from);
+    assert!(
+        modules.join("playwright-core").exists(),
+        "{} is missing: ./test installs it",
+        modules.display()
+    );
+    modules
+}
