@@ -89,8 +89,8 @@ fn sent(answer: &Value) -> Result<&str, Problem> {
     let outcome = &answer["outcomes"][0];
     outcome["jti"].as_str().ok_or_else(|| {
         Problem::Conflict(match text(&outcome["outcome"]) {
-            "no_subscription" => "the TPP has registered nothing that could carry a test event",
-            "not_subscribed" => "the TPP's registration does not want resource updates, which a test event is",
+            "no-subscription" => "the TPP has registered nothing that could carry a test event",
+            "not-subscribed-to-type" => "the TPP's registration does not want resource updates, which a test event is",
             "disabled" => "the TPP is disabled: nothing is accepted for it",
             _ => "the configured resource of test events is refused: oyez check says why",
         })

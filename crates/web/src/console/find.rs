@@ -12,6 +12,9 @@ impl Console {
     /// `GET /console/find`: leads to the first thing that is called so.
     pub(super) async fn find(&self, visit: &Visit) -> Result<Reply, Trouble> {
         let wanted = visit.query.of_name("q");
+        if wanted.is_empty() {
+            return Ok(Reply::Redirect("/console/tpps".to_owned()));
+        }
         if let Ok(jti) = wanted.parse()
             && self.bank.store.find_event(jti).await?.is_some()
         {

@@ -40,7 +40,7 @@ impl Console {
             (table(&columns, &rows, "There is no key: nothing can be signed."))
             p.quiet {
                 "Keys are files of the server, and are changed there: " code { "oyez keys rotate" }
-                ", " code { "oyez keys revoke" } ". A key stays published as long as events that it signed are outstanding."
+                ". A key stays published as long as events that it signed are outstanding."
             }
         };
         Ok(Sheet {

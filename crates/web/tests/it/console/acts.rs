@@ -33,6 +33,7 @@ async fn an_endpoint_is_paused_and_resumed_in_the_operator_s_name() {
     let world = World::new().await;
     let wish = making::pushed_to("tpp.example", making::everything());
     world.subscriber("tpp-1", wish).await;
+    world.accepted("tpp-1").await;
     let page = done(&world, "pause", &[]).await;
     assert!(page.contains("Nothing is pushed to this TPP"), "{page}");
     assert!(page.contains("Resume pushes"), "{page}");
@@ -47,6 +48,7 @@ async fn an_endpoint_is_paused_and_resumed_in_the_operator_s_name() {
 async fn a_tpp_is_disabled_for_a_reason_and_enabled() {
     let world = World::new().await;
     world.subscriber("tpp-1", making::everything()).await;
+    world.accepted("tpp-1").await;
     let mut browser = world.logged_in(Role::Operator).await;
     let page = browser.press("/console/tpps/tpp-1/disable", &[("reason", " ")]).await;
     assert_eq!(page.status, 400, "without a reason it is not");

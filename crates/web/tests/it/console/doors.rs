@@ -36,7 +36,7 @@ async fn a_token_of_the_list_logs_in_and_leads_to_where_one_wanted_to_look() {
 async fn over_tls_the_cookie_is_of_this_host_and_for_tls_alone() {
     let world = World::new().await;
     let router = world.other_node(Transport::Tls);
-    let request = form("/console/login", &[]).header("sec-fetch-site", "same-origin");
+    let request = form("/console/login").header("sec-fetch-site", "same-origin");
     let body = Body::from("token=token-of-the-admin");
     let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
     let set = response.headers()["set-cookie"].to_str().unwrap();
@@ -185,7 +185,7 @@ async fn a_form_of_another_site_or_session_does_nothing() {
     let own = browser.open("/console").await.form_token();
     let path = "/console/tpps/tpp-1/pause";
     for said in ["", "form_token=", &format!("form_token={other}")] {
-        let request = form(path, &[]).header("sec-fetch-site", "same-origin");
+        let request = form(path).header("sec-fetch-site", "same-origin");
         let page = browser.send(request.body(Body::from(said.to_owned())).unwrap()).await;
         assert_eq!(page.status, 403, "{said}");
         page.says("Nothing was done");
@@ -197,15 +197,15 @@ async fn a_form_of_another_site_or_session_does_nothing() {
         ("origin", "null"),
         ("x-nothing", "said"),
     ] {
-        let request = form(path, &[]).header(name, value);
+        let request = form(path).header(name, value);
         let request = request.body(Body::from(format!("form_token={own}"))).unwrap();
         assert_eq!(browser.send(request).await.status, 403, "{name}: {value}");
-        let request = form("/console/login", &[]).header(name, value);
+        let request = form("/console/login").header(name, value);
         let request = request.body(Body::from("token=token-of-the-admin")).unwrap();
         assert_eq!(world.browser().send(request).await.status, 403, "login, {name}: {value}");
     }
     assert_eq!(world.bank.store().asked("pause_endpoint"), 0);
-    let request = form(path, &[]).header("origin", "http://127.0.0.1:8081");
+    let request = form(path).header("origin", "http://127.0.0.1:8081");
     let request = request.body(Body::from(format!("form_token={own}"))).unwrap();
     assert_eq!(browser.send(request).await.status, 303);
     assert_eq!(world.bank.store().asked("pause_endpoint"), 1);
@@ -237,7 +237,7 @@ async fn every_page_says_that_nothing_frames_it_and_nothing_foreign_runs_in_it()
 async fn a_form_is_bounded_and_is_a_form() {
     let world = World::new().await;
     let long = format!("token={}", "x".repeat(17 * 1024));
-    let request = form("/console/login", &[]).header("sec-fetch-site", "same-origin");
+    let request = form("/console/login").header("sec-fetch-site", "same-origin");
     let page = world.browser().send(request.body(Body::from(long)).unwrap()).await;
     assert_eq!(page.status, 400);
     let request = Request::post("/console/login")

@@ -168,7 +168,7 @@ impl Browser<'_> {
 
     /// Sends a form as one of our own pages does.
     pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let request = form(path, fields).header("sec-fetch-site", "same-origin");
+        let request = form(path).header("sec-fetch-site", "same-origin");
         let body = Serializer::new(String::new()).extend_pairs(fields).finish();
         self.send(request.body(Body::from(body)).unwrap()).await
     }
@@ -226,7 +226,7 @@ impl Page {
 }
 
 /// A request as a browser sends a form, but for what it says of its origin.
-pub(crate) fn form(path: &str, _fields: &[(&str, &str)]) -> axum::http::request::Builder {
+pub(crate) fn form(path: &str) -> axum::http::request::Builder {
     Request::post(path)
         .header("host", "127.0.0.1:8081")
         .header("content-type", "application/x-www-form-urlencoded")
