@@ -1,4 +1,4 @@
-//! The developer pages: what a TPP must know of this bank, rendered from what it runs by (W-01 … W-03).
+//! The developer pages: what a TPP must know of this bank, rendered from what it runs by (W-01 … W-04).
 //!
 //! One value, [`Policy`], is made of the rules, the choices of the API and those of this module. `/developer` shows it to people
 //! and `/developer/policy.json` to programs, so that neither can say what the other does not; and nothing on the page is written
@@ -10,6 +10,7 @@
 //! | `samples` | tokens to try a verifier with |
 //! | `page` | the page |
 //! | `shelf` | what was rendered, until a key changes |
+//! | `status` | how one TPP stands, by its own token |
 //!
 //! Absent here: the frame and the assets (`pages`), and routes, which are in the TPP API's list.
 
@@ -17,6 +18,7 @@ mod page;
 mod policy;
 mod samples;
 mod shelf;
+mod status;
 
 use std::time::Duration;
 
@@ -38,9 +40,11 @@ pub fn page(policy: &Policy, brand: &Brand) -> String {
     page::page(&view).into_string()
 }
 
+pub(crate) use page::{refused as refused_page, status as status_page};
 pub(crate) use policy::error_anchor;
 pub(crate) use samples::samples;
 pub(crate) use shelf::{Document, Found, Rendered, Shelf};
+pub(crate) use status::Status;
 
 /// What the developer pages say that the TPP API has no use for itself.
 #[derive(Debug, Clone)]

@@ -59,6 +59,7 @@ fn introduce(teller: &Teller, scene: &Scene, program: &Path) -> Result<(), Failu
 A bank for you to try, until Ctrl-C. Nothing of it is for production.
 
   TPPs call it at      https://{tpp}      (mutual TLS)
+  for developers       https://{tpp}/developer
   the bank's own side  http://{internal}
   a toy gives tokens   https://{toy}/token
   keys, certificates, tokens and bank/oyez.toml are in {shown}

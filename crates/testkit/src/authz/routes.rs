@@ -20,13 +20,14 @@ pub(super) fn has_entry(route: &Route) -> bool {
             Operation::ReadKeySet
             | Operation::ReadDeveloperPage
             | Operation::ReadPolicy
-            | Operation::ReadAsset => route.api.is_none(),
+            | Operation::ReadAsset
+            | Operation::ReadStatus => route.api.is_none(),
         }
 }
 
 /// Whether an expired token is told by a body (G-06).
 pub(super) fn tells_expiry(route: &Route) -> bool {
-    route.api == Some(ApiVersion::V4_0)
+    route.api == Some(ApiVersion::V4_0) || route.operation == Operation::ReadStatus
 }
 
 impl World<'_> {

@@ -6,9 +6,12 @@ mod polling;
 mod push;
 mod quick_start;
 mod signing;
+mod status;
 mod versions;
 
 use maud::{Markup, html};
+
+pub(crate) use status::{refused, status};
 
 use super::policy::Policy;
 use super::samples::Sample;
@@ -115,7 +118,7 @@ fn codes<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Markup {
 }
 
 /// A table that scrolls inside, and can be scrolled by keyboard.
-fn table(caption: &str, heads: &[&str], rows: Markup) -> Markup {
+fn table(caption: &str, heads: &[&str], rows: &Markup) -> Markup {
     html! {
         div.scrolls tabindex="0" role="group" aria-label=(caption) {
             table {

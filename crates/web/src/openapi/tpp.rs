@@ -102,18 +102,15 @@ impl Facts<'_> {
 
     fn shape(&self, operation: Operation) -> Shape {
         let statuses = self.row.successes;
-        let (kind, act) = match operation {
-            Operation::Register(kind, act) => (kind, act),
-            _ => {
-                return Shape {
-                    summary: "Acknowledge events and be handed others",
-                    tag: "Events",
-                    takes: Some("OBEventPolling1"),
-                    status: statuses.polled,
-                    gives: Some("OBEventPollingResponse1"),
-                    refuses: BODY,
-                };
-            }
+        let Operation::Register(kind, act) = operation else {
+            return Shape {
+                summary: "Acknowledge events and be handed others",
+                tag: "Events",
+                takes: Some("OBEventPolling1"),
+                status: statuses.polled,
+                gives: Some("OBEventPollingResponse1"),
+                refuses: BODY,
+            };
         };
         let names = match kind {
             Kind::Subscription => SUBSCRIPTION,

@@ -13,7 +13,7 @@ use oyez_outbound::{Bytes, Resolve};
 
 use super::answer::Answer;
 use super::caller::Caller;
-use super::developer::Developer;
+use super::developer::{Developer, wants_page};
 use super::rates::{Rates, Share};
 use super::record::Record;
 use super::refusal::Refusal;
@@ -83,6 +83,7 @@ impl Api {
         let (head, body) = request.into_parts();
         let mut record = Record::begin(&self.bank, matched.name(), &head);
         record.form = self.form(matched, &head, None);
+        record.shows_page = matched.is_status() && wants_page(&head.headers);
         let walked = self.walk(matched, head, body, &mut record);
         let walked = caught(walked).await;
         let outcome = walked.unwrap_or_else(|panic| Err(Refusal::Broken(panic)));
@@ -92,6 +93,10 @@ impl Api {
     /// The row whose error model answers; a retired version borrows that of the oldest served.
     pub(super) fn row(&self, matched: &Matched) -> Option<&Row> {
         let api = match matched {
+            // It is of no version, and speaks as the newest.
+            Matched::Route(route) if route.operation == Operation::ReadStatus => {
+                return Some(self.bank.rules.versions.newest());
+            }
             Matched::Route(route) => route.api,
             Matched::OtherMethod { api, .. } => *api,
             Matched::Nothing => None,
@@ -132,6 +137,9 @@ impl Api {
             return self.public(route, &head).await;
         };
         let caller = self.identify(row, opens, &head, record).await?;
+        if operation == Operation::ReadStatus {
+            return self.status(&caller, &head.headers).await;
+        }
         let wanted = caller.tpp.profile.overrides.signature_form;
         record.form = self.form(matched, &head, wanted);
         let body = self
@@ -166,7 +174,9 @@ impl Api {
             Operation::ReadPolicy => Ok(self.policy(&head.headers).await),
             Operation::ReadDescription => self.description(route.api, &head.headers),
             Operation::ReadAsset => self.asset(head.uri.path()),
-            Operation::Register(..) | Operation::PollEvents => Err(Refusal::NotFound),
+            Operation::Register(..) | Operation::PollEvents | Operation::ReadStatus => {
+                Err(Refusal::NotFound)
+            }
         }
     }
 
@@ -227,6 +237,10 @@ impl Api {
 }
 
 impl Matched {
+    fn is_status(&self) -> bool {
+        matches!(self, Self::Route(route) if route.operation == Operation::ReadStatus)
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Route(route) => route.operation.id(),

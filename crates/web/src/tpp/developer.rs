@@ -1,20 +1,21 @@
-//! The developer pages over HTTP (W-01 … W-03): what is rendered, with tags, so that whoever has it need not fetch it again.
+//! The developer pages over HTTP (W-01 … W-04): what is rendered, with tags, so that whoever has it need not fetch it again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, ETAG};
+use axum::http::header::{ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use oyez_domain::version::ApiVersion;
 use oyez_outbound::Bytes;
 
 use super::answer::Answer;
 use super::api::Api;
+use super::caller::Caller;
 use super::key_set::is_known;
 use super::refusal::Refusal;
 use super::{Options, SignaturePolicy, routes};
 use crate::Bank;
-use crate::developer::{self, Document, Facts, Found, Rendered, Shelf, samples};
+use crate::developer::{self, Document, Facts, Found, Rendered, Shelf, Status, samples};
 use crate::openapi::{self, Signatures};
 use crate::pages::{Assets, IMMUTABLE, page_headers};
 
@@ -57,7 +58,7 @@ impl Api {
     /// `/developer`.
     pub(super) async fn developer_page(&self, request: &HeaderMap) -> Answer {
         let rendered = self.rendered().await;
-        let headers = page_headers("text/html; charset=utf-8", REVALIDATED);
+        let headers = page_headers(PAGE, REVALIDATED);
         document(headers, request, &rendered.page)
     }
 
@@ -87,6 +88,45 @@ impl Api {
         Ok(answer)
     }
 
+    /// `/developer/status`: a page for browsers, JSON for everybody else.
+    pub(super) async fn status(
+        &self,
+        caller: &Caller,
+        request: &HeaderMap,
+    ) -> Result<Answer, Refusal> {
+        let status = Status::read(&self.bank, &caller.tpp, self.bank.clock.now()).await?;
+        let (text, content_type) = if wants_page(request) {
+            let (brand, assets) = (&self.developer.options.brand, &self.developer.assets);
+            (
+                developer::status_page(&status, brand, assets).into_string(),
+                PAGE,
+            )
+        } else {
+            (status.to_json(), DATA)
+        };
+        let mut answer = Answer::new(StatusCode::OK.as_u16(), text);
+        answer.headers = page_headers(content_type, NOT_KEPT);
+        answer
+            .headers
+            .insert(VARY, HeaderValue::from_static("Accept, Authorization"));
+        Ok(answer)
+    }
+
+    /// The same refusal, for people.
+    pub(super) fn refused_page(&self, mut answer: Answer, refusal: &Refusal) -> Answer {
+        let why = match refusal {
+            // Fixed texts, without anything that was sent.
+            Refusal::Unauthenticated(_) | Refusal::Forbidden(_) => refusal.to_string(),
+            Refusal::TooOften { .. } => "you ask too often".to_owned(),
+            _ => "it cannot be read now".to_owned(),
+        };
+        let (brand, assets) = (&self.developer.options.brand, &self.developer.assets);
+        let page = developer::refused_page(&why, brand, assets);
+        answer.body = Bytes::from(page.into_string());
+        answer.headers.extend(page_headers(PAGE, NOT_KEPT));
+        answer
+    }
+
     async fn rendered(&self) -> Arc<Rendered> {
         let facts = Facts {
             rules: &self.bank.rules,
@@ -111,7 +151,7 @@ impl Api {
 }
 
 fn data_headers() -> HeaderMap {
-    let mut headers = page_headers("application/json; charset=utf-8", REVALIDATED);
+    let mut headers = page_headers(DATA, REVALIDATED);
     let everybody = HeaderValue::from_static("*");
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, everybody);
     headers
@@ -132,5 +172,23 @@ fn document(mut headers: HeaderMap, request: &HeaderMap, document: &Document) ->
     answer
 }
 
+/// Whether a browser asks.
+pub(super) fn wants_page(request: &HeaderMap) -> bool {
+    let accepted = request.get_all(ACCEPT).iter();
+    let mut ranges = accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    ranges.any(|range| {
+        range
+            .split(';')
+            .next()
+            .is_some_and(|name| name.trim() == "text/html")
+    })
+}
+
+const PAGE: &str = "text/html; charset=utf-8";
+const DATA: &str = "application/json; charset=utf-8";
+/// It is one TPP's own.
+const NOT_KEPT: &str = "no-store";
 /// Kept, and asked for again each time: a key may have come.
 const REVALIDATED: &str = "no-cache";

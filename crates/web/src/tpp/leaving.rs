@@ -36,6 +36,11 @@ impl Api {
             Err(refusal) => {
                 let (answer, error_id) = self.refuse(matched, &refusal);
                 let answer = self.signed_if_possible(answer, form, &record).await;
+                let answer = if record.shows_page {
+                    self.refused_page(answer, &refusal)
+                } else {
+                    answer
+                };
                 (answer, Some((refusal, error_id)))
             }
         };

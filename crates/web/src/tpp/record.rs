@@ -21,6 +21,8 @@ pub(super) struct Record {
     pub(super) client_id: Option<ClientId>,
     /// How the answer is to be signed, if it is (M-04).
     pub(super) form: Option<Form>,
+    /// Whether a refusal is told to people, by a page (W-04).
+    pub(super) shows_page: bool,
     operation: &'static str,
     method: Method,
     begun: Instant,
@@ -44,6 +46,7 @@ impl Record {
             interaction_id: InteractionId::of_request(said, || bank.random.bytes()),
             client_id: None,
             form: None,
+            shows_page: false,
             operation,
             method: head.method.clone(),
             metrics: Arc::clone(&bank.metrics),

@@ -44,6 +44,8 @@ pub enum Operation {
     ReadDescription,
     /// What the developer page is made with.
     ReadAsset,
+    /// How the TPP stands that asks (W-04).
+    ReadStatus,
 }
 
 /// What is done with a registration.
@@ -77,6 +79,7 @@ impl Operation {
             Self::ReadPolicy => "read_policy",
             Self::ReadDescription => "read_description",
             Self::ReadAsset => "read_asset",
+            Self::ReadStatus => "read_status",
         }
     }
 
@@ -94,17 +97,17 @@ impl Operation {
     pub const fn opens(self) -> Option<Opens> {
         match self {
             Self::Register(..) => Some(Opens::Everything),
-            Self::PollEvents => Some(Opens::Polling),
+            Self::PollEvents | Self::ReadStatus => Some(Opens::Polling),
             _ => None,
         }
     }
 
     /// Whether it has a body that is read.
     pub const fn reads_a_body(self) -> bool {
-        match self {
-            Self::Register(_, Act::Create | Act::Replace) | Self::PollEvents => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Register(_, Act::Create | Act::Replace) | Self::PollEvents
+        )
     }
 
     /// Whether requests are signed by the TPP (M-01).
@@ -137,6 +140,7 @@ pub fn routes(rules: &Rules, features: Features) -> Vec<Route> {
         (Operation::ReadDeveloperPage, "/developer"),
         (Operation::ReadPolicy, "/developer/policy.json"),
         (Operation::ReadAsset, "/developer/assets/{name}"),
+        (Operation::ReadStatus, "/developer/status"),
     ];
     routes.extend(of_no_version.map(|(operation, path)| Route {
         operation,

@@ -104,3 +104,24 @@ export async function paste_box(visit, facts) {
     await at.picture("developer-checked");
   });
 }
+
+export async function status(visit, facts) {
+  for (const [name, size, scheme] of looks) {
+    // The page itself is a refusal until there is a token.
+    await visit({ size, scheme, expects: ["401"] }, async (at) => {
+      assert.equal((await at.open("/developer/status")).status(), 401);
+      await at.accessible();
+      await at.tabTo("#status-token");
+      await at.page.keyboard.insertText("wrong");
+      await at.page.keyboard.press("Enter");
+      await at.page.locator("#status-result #refused").waitFor();
+      await at.page.fill("#status-token", facts.token);
+      await at.page.click("#status-form button[type=submit]");
+      await at.page.getByText("Why events do not arrive").waitFor();
+      assert.ok((await at.page.innerText("#status-result")).includes("nobody polls"));
+      await at.accessible();
+      await at.fits();
+      await at.picture(`status-${name}`);
+    });
+  }
+}

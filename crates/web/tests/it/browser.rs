@@ -12,7 +12,10 @@ use oyez_store::Store as _;
 use oyez_testkit::bank::Bank;
 use oyez_testkit::making;
 use oyez_web::internal::operators::Role;
+use oyez_web::tpp::Binding;
 use serde_json::{Value, json};
+
+use crate::status::subscribe;
 
 // W-01
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,8 +35,22 @@ async fn the_paste_box_believes_every_sample_and_tells_why_it_believes_nothing_e
     developer("paste_box").await;
 }
 
+// W-04
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tpp_shows_its_token_and_sees_why_it_gets_no_events() {
+    // Whoever has the token, with any certificate or none: a browser here has none to show.
+    let bank = Bank::builder()
+        .options(|options| options.binding = Binding::Off)
+        .start()
+        .await;
+    let tpp = bank.tpp("tpp-1").await;
+    subscribe(&tpp, None).await;
+    bank.tell(&tpp, 3).await;
+    let facts = json!({ "token": tpp.token().mint() });
+    browse("developer.mjs", "status", &bank, &facts).await;
+}
+
 async fn developer(case: &str) {
-    // What signs and what checks must agree on the time.
     let bank = Bank::builder()
         .developer(|options| {
             options.brand.name = "Hedge Bank".to_owned();

@@ -14,5 +14,6 @@ mod origin;
 mod polling;
 mod python;
 mod remote_keys;
+mod status;
 mod tokens;
 mod tpp;

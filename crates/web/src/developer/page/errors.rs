@@ -42,7 +42,7 @@ pub(super) fn section(policy: &Policy) -> Markup {
                 (code("Url")) " that leads here. Say " (code("Id")) " and the " (code("x-fapi-interaction-id")) " when you ask the bank. "
                 "401, 403, 404, 405, 406, 413, 415 and 429 have headers instead of a body, unless it stands here."
             }
-            (table("Error codes", &heads, rows))
+            (table("Error codes", &heads, &rows))
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
                 (of_type(each, sample))
             }
             h3 id="resource-types" { "What events are about" }
-            (table("Resources, below the address of a version", &["rty", "Path", "Family", "In versions"], resources))
+            (table("Resources, below the address of a version", &["rty", "Path", "Family", "In versions"], &resources))
         }
     }
 }

@@ -90,7 +90,7 @@ fn retry(push: &Push) -> Markup {
                 ", and " @if retry.ends_by == "window" { "the window" } @else { "the number of retries" } " ends it"
             }))
         }
-        (table("When retries come, after the first failure", &["Retry", "Not before", "Not after"], rows))
+        (table("When retries come, after the first failure", &["Retry", "Not before", "Not after"], &rows))
         p {
             "Then your endpoint counts as unresponsive. Nothing is lost: its events wait for polls, and pushing goes on when you PUT your registration, when the bank's people resume it, "
             @match push.slow_probe_seconds {

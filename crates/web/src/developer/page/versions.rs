@@ -51,8 +51,8 @@ fn of_version(version: &VersionFacts) -> Markup {
     html! {
         h3 id=(version.version) { (version.version) }
         p { a href={ "developer/openapi/" (version.version) ".json" } { "OpenAPI of " (version.version) } }
-        (table(&caption, &["Method", "Path", "Request signed", "Answer signed", "Operation"], rows))
-        (table(&format!("Scopes of {}", version.version), &["Scope", "Opens", "Events of"], scopes))
+        (table(&caption, &["Method", "Path", "Request signed", "Answer signed", "Operation"], &rows))
+        (table(&format!("Scopes of {}", version.version), &["Scope", "Opens", "Events of"], &scopes))
         dl.facts {
             (fact("Forms of x-jws-signature", html! {
                 (codes(&version.signature_forms)) "; answers to GET are " (code(version.signature_form_of_answers))
@@ -91,7 +91,7 @@ pub(super) fn registrations(policy: &Policy) -> Markup {
                 "a second one, or one of the other kind, is answered with 409. What is registered in an older version is seen from a newer one, and not the other way round. "
                 "A change counts from its answer on: what was accepted before goes where the registration says now."
             }
-            (table("Fields that are optional or conditional", &["Request", "Field", "Here", "Meaning"], fields))
+            (table("Fields that are optional or conditional", &["Request", "Field", "Here", "Meaning"], &fields))
             h3 id="version" { "What Version means" }
             p {
                 @if policy.version_covers == "minimum" {
@@ -101,7 +101,7 @@ pub(super) fn registrations(policy: &Policy) -> Markup {
                 }
                 " It also says which event types you know. Without a patch number it stands for the newest that is served. It may not be newer than the version in the path."
             }
-            (table("Values of Version", &["Version", "Is told of"], html! { @for release in releases { (of_release(release)) } }))
+            (table("Values of Version", &["Version", "Is told of"], &html! { @for release in releases { (of_release(release)) } }))
         }
     }
 }

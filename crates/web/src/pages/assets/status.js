@@ -14,6 +14,7 @@ form.addEventListener("submit", async (event) => {
     const response = await fetch(location.pathname, { headers, credentials: "same-origin", cache: "no-store" });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const main = page.getElementById("status") ?? page.getElementById("refused");
+    if (main?.id === "status") document.querySelector("main > #refused")?.remove();
     result.replaceChildren(main ?? `The bank answered ${response.status}.`);
   } catch (error) {
     result.replaceChildren(`The bank could not be asked: ${error.message}.`);
