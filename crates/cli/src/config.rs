@@ -9,6 +9,7 @@
 
 mod access;
 mod catalogue;
+mod console;
 mod contradictions;
 mod delivery;
 mod developer;
@@ -35,6 +36,7 @@ use toml::de::{DeTable, DeValue};
 
 pub(crate) use access::{Registration, Tokens, Validation};
 pub(crate) use catalogue::{EventTypes, Resources, TestEvent};
+pub(crate) use console::Console;
 pub(crate) use delivery::{Polling, Push, Retry};
 pub(crate) use developer::Developer;
 pub(crate) use fault::Fault;
@@ -112,6 +114,7 @@ config! {
     outbound: Outbound,
     limits: Limits,
     internal: Internal,
+    console: Console,
     log: Log,
     telemetry: Telemetry,
     shutdown: Shutdown,

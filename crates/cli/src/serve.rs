@@ -8,6 +8,7 @@
 mod attending;
 mod build;
 mod choices;
+mod console;
 mod crew;
 mod disown;
 mod doors;

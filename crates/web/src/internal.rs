@@ -18,12 +18,14 @@
 //! | `tpps`, `profiles`, `registrations` | who is known, what it registered |
 //! | `events`, `files`, `trail` | looking back, and what can be done about an event |
 //! | `endpoints` | where pushes go, how that goes, and what can be done about it |
+//! | `desk` | the same from inside, for the console |
 //! | `health` | whether this process lives, and whether it can work |
 //! | `problem`, `leaving` | what goes out and what is noted of it |
 //!
 //! Absent here: the audit trail's writing (the ledger keeps it with the change).
 
 mod api;
+mod desk;
 mod endpoints;
 mod events;
 mod files;
@@ -47,11 +49,13 @@ use oyez_domain::retry;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use crate::Bank;
 use crate::metrics::Figures;
+use crate::{Bank, console};
 use operators::Operators;
 
+pub(crate) use desk::{Ask, Desk, access_of};
 pub use health::{Condition, Readiness};
+pub(crate) use problem::Problem;
 pub use publish::ITEMS_MAX;
 pub use routes::{Access, Operation, ROUTES, Route};
 pub use test_events::TestResource;
@@ -68,6 +72,8 @@ pub struct Setup {
     pub figures: Figures,
     /// What else it tells and does by.
     pub options: Options,
+    /// The pages for people, at `/console`; without it there are none.
+    pub console: Option<console::Setup>,
     /// Runs what must come to its end though its caller is gone.
     pub tasks: TaskTracker,
 }
@@ -81,7 +87,19 @@ pub struct Options {
     pub test_resource: Option<TestResource>,
 }
 
-/// The routes of the internal API. Requests carry [`crate::listener::Peer`] where certificates may let in.
-pub fn router(setup: Setup) -> Router {
-    routes::router(&Arc::new(api::Api::new(setup)))
+/// The routes of the internal API, and of the console over it. Requests carry [`crate::listener::Peer`] where certificates may
+/// let in.
+pub fn router(mut setup: Setup) -> Router {
+    let console = setup.console.take();
+    let (bank, operators) = (Arc::clone(&setup.bank), setup.operators.clone());
+    let tasks = setup.tasks.clone();
+    let api = Arc::new(api::Api::new(setup));
+    let router = routes::router(&api);
+    match console {
+        Some(pages) => {
+            let desk = Desk::new(api);
+            router.merge(console::router(pages, desk, bank, operators, tasks))
+        }
+        None => router,
+    }
 }

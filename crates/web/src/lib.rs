@@ -7,6 +7,7 @@
 //! Absent here: SQL, sockets that leave (those are `oyez_outbound`'s), files, signals, the environment, and the clock.
 
 mod bank;
+pub mod console;
 pub mod developer;
 mod flight;
 pub mod internal;

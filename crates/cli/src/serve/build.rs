@@ -29,7 +29,7 @@ use super::outward::Outward;
 use super::pushing::Leased;
 use super::reload::Source;
 use super::telemetry::{ClockAhead, Traces};
-use super::{Roles, attending, choices, looks, pushing, readiness, telemetry};
+use super::{Roles, attending, choices, console, looks, pushing, readiness, telemetry};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -63,7 +63,7 @@ pub(super) struct Face {
 }
 
 /// Where chance comes from.
-type Chance = fn() -> Result<[u8; 32], Failure>;
+pub(super) type Chance = fn() -> Result<[u8; 32], Failure>;
 
 /// Makes the server of a configuration, with a side for each door.
 pub(crate) async fn build(
@@ -105,6 +105,7 @@ pub(crate) async fn build(
             readiness: readiness::of(config, &draining, leased),
             figures,
             options: choices::internal_options(config),
+            console: console::setup(config, &draining, chance)?,
             tasks: tasks.clone(),
         };
         internal = Some(internal_face(config, door, setup, &mut material)?);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use oyez_web::developer::{Anchors, Options};
 use oyez_web::listener::ClientCertificate;
-use oyez_web::pages::Logo;
+use oyez_web::pages::{Brand, Logo};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -16,16 +16,17 @@ use crate::files::bytes;
 
 /// Everything that the pages are told.
 pub(super) fn developer(config: &Config) -> Result<Options, Failure> {
-    let logo = config.developer.logo.as_deref().map(logo).transpose()?;
     let anchors = match config.outbound.trust_anchors.as_deref() {
         Some(path) => Anchors::Named(subjects(&bytes(path)?)),
         None => Anchors::System,
     };
-    Ok(choices::developer(
-        config,
-        choices::brand(config, logo),
-        anchors,
-    ))
+    Ok(choices::developer(config, brand(config)?, anchors))
+}
+
+/// How the bank presents itself, there and in the console.
+pub(super) fn brand(config: &Config) -> Result<Brand, Failure> {
+    let logo = config.developer.logo.as_deref().map(logo).transpose()?;
+    Ok(choices::brand(config, logo))
 }
 
 /// A logo in a file.

@@ -14,11 +14,13 @@ use oyez_outbound::{Anchors, Client, DefaultTimeProvider, PlainHttp};
 use oyez_store::Store;
 use oyez_telemetry::Tracer;
 use oyez_web::Signing;
+use oyez_web::console;
 use oyez_web::developer;
 use oyez_web::internal::operators::Operators;
 use oyez_web::internal::{self, Readiness};
 use oyez_web::listener::{self, Listener};
 use oyez_web::metrics::{self, Figures, Metrics, Tpps};
+use oyez_web::pages::{Accent, Brand};
 use oyez_web::polling::{self, Waiters};
 use oyez_web::remote_keys::{self, RemoteKeys};
 use oyez_web::tokens::{ValidateTokens, jwt};
@@ -95,6 +97,7 @@ impl Running {
             readiness: Readiness::default(),
             figures: Figures::default(),
             options: plan.internal.clone(),
+            console: Some(console(&stop)),
             tasks: tasks.clone(),
         });
         let listener = plain_listener(&web.metrics).await;
@@ -219,6 +222,21 @@ async fn plain_listener(metrics: &Metrics) -> Listener {
 }
 
 /// Believes the site's authorisation server by its key.
+/// The pages for the bank's people.
+fn console(stop: &CancellationToken) -> console::Setup {
+    console::Setup {
+        key: console::SealKey::new(&[7; 32]),
+        lifetimes: console::Lifetimes::default(),
+        transport: console::Transport::Plain,
+        brand: Brand {
+            name: "Example Bank".to_owned(),
+            logo: None,
+            accent: Accent::default(),
+        },
+        stop: stop.clone(),
+    }
+}
+
 fn jwt_tokens(site: &Site) -> Arc<dyn ValidateTokens> {
     let options = jwt::Options::new(ISSUER, vec![AUDIENCE.to_owned()]);
     let jwks = Arc::new(site.authorisation_server.jwks());

@@ -42,8 +42,10 @@ pub(super) fn page(view: &View<'_>) -> Markup {
             ("Your status", "developer/status"),
             ("policy.json", "developer/policy.json"),
         ],
+        tools: None,
         contents: Some(contents),
         main: main(view),
+        styles: &[],
         scripts: &["copy.js", "check.js"],
     })
 }

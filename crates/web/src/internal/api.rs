@@ -118,6 +118,16 @@ impl Api {
             now,
             trace: record.trace().cloned(),
         };
+        self.perform(route, call, body).await
+    }
+
+    /// Does what a caller may do that was let in.
+    pub(super) async fn perform(
+        &self,
+        route: &Route,
+        call: Call,
+        body: Body,
+    ) -> Result<Answer, Problem> {
         // Probes and scrapers add what they like.
         if route.access != Access::Anyone && route.operation.parameters().is_empty() {
             call.query().checked(())?;

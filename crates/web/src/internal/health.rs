@@ -58,18 +58,7 @@ impl fmt::Debug for Readiness {
 impl Api {
     /// `GET /health/ready`.
     pub(super) async fn tell_ready(&self, now: Timestamp) -> Answer {
-        let (ledger, clock) = tokio::join!(self.ledger(), self.clock());
-        let mut parts = vec![
-            ("ledger", ledger),
-            ("keys", self.keys(now)),
-            ("clock", clock),
-        ];
-        parts.extend(
-            self.readiness
-                .0
-                .iter()
-                .map(|(part, judge)| (*part, judge())),
-        );
+        let parts = self.parts(now).await;
         let is_ready = parts
             .iter()
             .all(|(_, condition)| !matches!(condition, Condition::NotReady(_)));
@@ -88,6 +77,19 @@ impl Api {
             .collect();
         let document = json!({"status": word, "parts": parts});
         Answer::json(status, document.to_string())
+    }
+
+    /// How each part of the process is.
+    pub(super) async fn parts(&self, now: Timestamp) -> Vec<(&'static str, Condition)> {
+        let (ledger, clock) = tokio::join!(self.ledger(), self.clock());
+        let mut parts = vec![
+            ("ledger", ledger),
+            ("keys", self.keys(now)),
+            ("clock", clock),
+        ];
+        let others = self.readiness.0.iter();
+        parts.extend(others.map(|(part, judge)| (*part, judge())));
+        parts
     }
 
     /// `GET /metrics`.

@@ -91,7 +91,12 @@ impl Operators {
 
     /// Whose token this is.
     pub fn by_token(&self, token: &str) -> Option<&Arc<Operator>> {
-        self.0.get(&Proof::Token(sha256(token.as_bytes())))
+        self.by_token_hash(sha256(token.as_bytes()))
+    }
+
+    /// The same, by the SHA-256 of the token.
+    pub(crate) fn by_token_hash(&self, hash: [u8; 32]) -> Option<&Arc<Operator>> {
+        self.0.get(&Proof::Token(hash))
     }
 
     /// Whose certificate this is.
@@ -167,7 +172,8 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+/// The 32 bytes of 64 digits.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Why a request was not done.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// The body is not JSON as we take it; with the place.
     Malformed(String),
     /// All that is wrong with what was said.
@@ -67,7 +67,7 @@ struct Details<'a> {
 }
 
 impl Problem {
-    pub(super) const fn status(&self) -> StatusCode {
+    pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
@@ -84,12 +84,12 @@ impl Problem {
     }
 
     /// When to come back.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         matches!(self, Self::Unavailable(_) | Self::InDoubt(_)).then_some(RETRY_AFTER)
     }
 
     /// What nobody outside is told.
-    pub(super) fn cause(&self) -> Option<&str> {
+    pub(crate) fn cause(&self) -> Option<&str> {
         match self {
             Self::Unavailable(cause) | Self::InDoubt(cause) | Self::Broken(cause) => Some(cause),
             _ => None,
@@ -114,7 +114,8 @@ impl Problem {
         serde_json::to_vec(&details).expect("texts and numbers are JSON")
     }
 
-    const fn kind(&self) -> (&'static str, &'static str) {
+    /// Its name and its title.
+    pub(crate) const fn kind(&self) -> (&'static str, &'static str) {
         match self {
             Self::Malformed(_) => ("malformed", "The body cannot be read"),
             Self::Invalid(_) => ("invalid", "Something in the request may not stand there"),
@@ -132,7 +133,8 @@ impl Problem {
         }
     }
 
-    fn detail(&self) -> String {
+    /// What is said outside, in a sentence.
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::Malformed(detail) => detail.clone(),
             Self::Invalid(faults) => format!("what is wrong stands in errors: {}", faults.len()),

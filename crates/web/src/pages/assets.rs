@@ -90,7 +90,9 @@ fn colours(brand: &Brand) -> String {
     )
 }
 
-const OURS: [(&str, &[u8]); 5] = [
+const OURS: [(&str, &[u8]); 7] = [
+    ("console.css", include_bytes!("assets/console.css")),
+    ("live.js", include_bytes!("assets/live.js")),
     ("pages.css", include_bytes!("assets/pages.css")),
     ("copy.js", include_bytes!("assets/copy.js")),
     ("check.js", include_bytes!("assets/check.js")),

@@ -19,10 +19,14 @@ pub(crate) struct Frame<'a> {
     pub(crate) place: &'a str,
     /// Links of the header.
     pub(crate) links: &'a [(&'a str, &'a str)],
+    /// What stands in the header besides.
+    pub(crate) tools: Option<Markup>,
     /// The contents, beside the page.
     pub(crate) contents: Option<Markup>,
     /// The page.
     pub(crate) main: Markup,
+    /// Stylesheets beside those of all pages, by our names.
+    pub(crate) styles: &'a [&'a str],
     /// Scripts by our names.
     pub(crate) scripts: &'a [&'a str],
 }
@@ -48,6 +52,7 @@ pub(crate) fn frame(page: &Frame<'_>) -> Markup {
                 link rel="icon" href=(at("icon.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(at("pages.css"));
                 link rel="stylesheet" href=(at("brand.css"));
+                @for style in page.styles { link rel="stylesheet" href=(at(style)); }
                 @for script in page.scripts {
                     script src=(at(script)) defer {}
                 }
@@ -60,6 +65,7 @@ pub(crate) fn frame(page: &Frame<'_>) -> Markup {
                         span.bank { (page.brand.name) }
                         span.place { (page.place) }
                     }
+                    @if let Some(tools) = &page.tools { (tools) }
                     @if !page.links.is_empty() {
                         nav aria-label="Pages" {
                             @for (text, href) in page.links { a href=(href) { (text) } }

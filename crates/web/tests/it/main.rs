@@ -4,6 +4,7 @@
 
 mod authz;
 mod browser;
+mod console;
 mod end_to_end;
 mod generic;
 mod internal;

@@ -58,8 +58,10 @@ fn page(main: Markup, brand: &Brand, assets: &Assets) -> Markup {
             ("For developers", "../developer"),
             ("policy.json", "policy.json"),
         ],
+        tools: None,
         contents: None,
         main,
+        styles: &[],
         scripts: &["copy.js", "status.js"],
     })
 }

@@ -52,6 +52,7 @@ impl World {
             readiness,
             figures: Figures::default(),
             options: bank.internal_options(),
+            console: None,
             tasks: tasks.clone(),
         });
         Self {
