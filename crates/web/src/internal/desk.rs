@@ -85,6 +85,7 @@ impl Desk {
             parameter: ask.parameter.to_owned(),
             head: request.into_parts().0,
             now,
+            trace: None,
         };
         let body = ask
             .body
@@ -93,12 +94,12 @@ impl Desk {
         serde_json::from_slice(&answer.body).map_err(|error| Problem::Broken(error.to_string()))
     }
 
-    /// What keeps this process from being ready, part by part.
+    /// What keeps this process from being ready, or will, part by part.
     pub(crate) async fn troubles(&self, now: Timestamp) -> Vec<(&'static str, String)> {
         let parts = self.0.parts(now).await.into_iter();
         let troubles = parts.filter_map(|(part, condition)| match condition {
             Condition::Ready => None,
-            Condition::NotReady(why) => Some((part, why)),
+            Condition::ReadyBut(why) | Condition::NotReady(why) => Some((part, why)),
         });
         troubles.collect()
     }

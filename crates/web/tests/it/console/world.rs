@@ -21,6 +21,7 @@ use oyez_web::console::{self, Lifetimes, SealKey, Transport};
 use oyez_web::internal::operators::{Operator, Operators, Role};
 use oyez_web::internal::{Readiness, Setup, router};
 use oyez_web::listener::Peer;
+use oyez_web::metrics::Figures;
 use oyez_web::pages::{Accent, Brand};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -251,6 +252,7 @@ fn node(
         bank: Arc::clone(bank.web()),
         operators: operators.subscribe(),
         readiness: Readiness::default(),
+        figures: Figures::default(),
         options: bank.internal_options(),
         console: Some(console::Setup {
             key: SealKey::new(&[3; 32]),
