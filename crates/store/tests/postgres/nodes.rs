@@ -108,6 +108,7 @@ async fn without_news_between_nodes_each_still_sees_what_the_others_wrote() {
         tellings.iter().all(|news| news.client_id != acme),
         "{tellings:?}"
     );
+    assert_eq!(by_two.tellings(), Vec::<Vec<News>>::new());
 }
 
 // I-01, I-02, A-09
