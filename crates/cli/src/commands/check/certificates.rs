@@ -43,6 +43,7 @@ pub(super) fn findings(draft: &Draft, now: UnixTime) -> Vec<Finding> {
     let listener = draft.listener.as_ref();
     let internal = draft.internal.as_ref();
     let outbound = draft.outbound.as_ref();
+    let telemetry = draft.telemetry.as_ref();
     let authorities = [
         (
             "listener.client_anchors",
@@ -55,6 +56,10 @@ pub(super) fn findings(draft: &Draft, now: UnixTime) -> Vec<Finding> {
         (
             "outbound.trust_anchors",
             outbound.and_then(|one| one.trust_anchors.as_ref()),
+        ),
+        (
+            "telemetry.otlp_trust_anchors",
+            telemetry.and_then(|one| one.otlp_trust_anchors.as_ref()),
         ),
     ];
     for (key, path) in authorities {
