@@ -62,14 +62,22 @@ impl Console {
                 let reason = visit.form.of_name("reason");
                 Ask::of(operation, &visit.parameter).body(json!({ "reason": reason }))
             }
-            Act::Requeue => Ask::of(operation, &visit.parameter).body(json!({"limit": REQUEUED_MAX})),
+            Act::Requeue => {
+                Ask::of(operation, &visit.parameter).body(json!({"limit": REQUEUED_MAX}))
+            }
             _ => Ask::of(operation, &visit.parameter),
         };
         let answer = self.ask(visit, ask).await?;
         let (at, many) = match act {
             Act::SendTest => (event_at(sent(&answer)?), None),
-            Act::PushAgain => (event_at(&visit.parameter), Some(u64::from(answer["queued"] == true))),
-            Act::Withdraw => (event_at(&visit.parameter), Some(u64::from(answer["withdrawn"] == true))),
+            Act::PushAgain => (
+                event_at(&visit.parameter),
+                Some(u64::from(answer["queued"] == true)),
+            ),
+            Act::Withdraw => (
+                event_at(&visit.parameter),
+                Some(u64::from(answer["withdrawn"] == true)),
+            ),
             Act::Requeue => {
                 let many = answer["requeued"].as_array().map_or(0, Vec::len);
                 (tpp_at(&visit.parameter), Some(many as u64))
@@ -77,7 +85,9 @@ impl Console {
             Act::RemoveSubscription | Act::RemoveCallbackUrl => {
                 (tpp_at(&visit.parameter), answer["withdrawn"].as_u64())
             }
-            Act::Resume | Act::Pause | Act::Disable | Act::Enable => (tpp_at(&visit.parameter), None),
+            Act::Resume | Act::Pause | Act::Disable | Act::Enable => {
+                (tpp_at(&visit.parameter), None)
+            }
         };
         let many = many.map_or_else(String::new, |many| format!("&n={many}"));
         Ok(Reply::Redirect(format!("{at}?done={}{many}", act.word())))
@@ -90,7 +100,9 @@ fn sent(answer: &Value) -> Result<&str, Problem> {
     outcome["jti"].as_str().ok_or_else(|| {
         Problem::Conflict(match text(&outcome["outcome"]) {
             "no-subscription" => "the TPP has registered nothing that could carry a test event",
-            "not-subscribed-to-type" => "the TPP's registration does not want resource updates, which a test event is",
+            "not-subscribed-to-type" => {
+                "the TPP's registration does not want resource updates, which a test event is"
+            }
             "disabled" => "the TPP is disabled: nothing is accepted for it",
             _ => "the configured resource of test events is refused: oyez check says why",
         })
@@ -205,7 +217,8 @@ fn says(act: Act, about: &Value) -> Says {
 fn subject(act: Act, visit: &Visit, about: &Value) -> (String, Markup) {
     if act.is_about_an_event() {
         let event = &about["event"];
-        let subject = html! { "Event " code { (text(&event["jti"])) } " for " (text(&event["tpp"])) };
+        let subject =
+            html! { "Event " code { (text(&event["jti"])) } " for " (text(&event["tpp"])) };
         (event_at(&visit.parameter), subject)
     } else {
         let subject = html! { (text(&about["name"])) " " code { (text(&about["client_id"])) } };
