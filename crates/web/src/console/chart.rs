@@ -38,12 +38,15 @@ pub(super) const WEEK: Window = Window {
     bars: 84,
 };
 
+/// A name, a class, and what is counted.
+type Series = (&'static str, &'static str, fn(&Minute) -> u64);
+
 /// All that can be chosen.
 pub(super) const WINDOWS: [Window; 3] = [HOUR, DAY, WEEK];
 
 /// Accepted, acknowledged and failed, a chart each.
 pub(super) fn charts(minutes: &[Minute], now: Timestamp, window: &Window) -> Markup {
-    let series: [(&str, &str, fn(&Minute) -> u64); 3] = [
+    let series: [Series; 3] = [
         ("Accepted", "bars", |one| one.accepted),
         ("Acknowledged", "bars good", |one| one.acknowledged),
         ("Failed or expired", "bars bad", |one| {

@@ -102,7 +102,7 @@ async fn failed_events_are_counted_before_they_are_queued_again() {
         .await
         .says("Queue failed events again…");
     let page = browser.open("/console/tpps/tpp-1/queue-failed-again").await;
-    page.says("1 events are set aside as failed. The 1 oldest become outstanding again");
+    page.says("1 events are set aside as failed; this queues the 1 oldest.");
     let page = done(&world, "queue-failed-again", &[]).await;
     assert!(
         page.contains("Done: 1 events are outstanding again."),
