@@ -14,10 +14,8 @@ use crate::internal::{Ask, Operation, Problem};
 /// What a confirmation says.
 struct Says {
     title: &'static str,
-    /// What will happen, a sentence each.
-    what: Vec<String>,
-    /// What is to be filled in besides.
-    fields: Markup,
+    /// What will happen, a paragraph each.
+    what: &'static [&'static str],
     button: &'static str,
 }
 
@@ -29,16 +27,17 @@ impl Console {
         } else {
             self.ask_here(visit, Operation::ReadTpp).await?
         };
-        let says = says(act, &about);
+        let says = says(act);
         let (back, subject) = subject(act, visit, &about);
         let main = html! {
             h1 { (says.title) }
             p.lead { (subject) }
             div.card {
-                @for sentence in &says.what { p { (sentence) } }
+                @for paragraph in says.what { p { (paragraph) } }
+                @if let Some(many) = concerns(act, &about) { p { strong { (many) } } }
                 form method="post" action=(format!("{back}/{}", act.word())) {
                     (form_token(&visit.session))
-                    (says.fields)
+                    (fields(act))
                     p.quiet { "It will stand in the audit trail as done by " strong { (visit.session.operator.name) } "." }
                     div.actions {
                         button type="submit" { (says.button) }
@@ -62,14 +61,22 @@ impl Console {
                 let reason = visit.form.of_name("reason");
                 Ask::of(operation, &visit.parameter).body(json!({ "reason": reason }))
             }
-            Act::Requeue => Ask::of(operation, &visit.parameter).body(json!({"limit": REQUEUED_MAX})),
+            Act::Requeue => {
+                Ask::of(operation, &visit.parameter).body(json!({"limit": REQUEUED_MAX}))
+            }
             _ => Ask::of(operation, &visit.parameter),
         };
         let answer = self.ask(visit, ask).await?;
         let (at, many) = match act {
             Act::SendTest => (event_at(sent(&answer)?), None),
-            Act::PushAgain => (event_at(&visit.parameter), Some(u64::from(answer["queued"] == true))),
-            Act::Withdraw => (event_at(&visit.parameter), Some(u64::from(answer["withdrawn"] == true))),
+            Act::PushAgain => (
+                event_at(&visit.parameter),
+                Some(u64::from(answer["queued"] == true)),
+            ),
+            Act::Withdraw => (
+                event_at(&visit.parameter),
+                Some(u64::from(answer["withdrawn"] == true)),
+            ),
             Act::Requeue => {
                 let many = answer["requeued"].as_array().map_or(0, Vec::len);
                 (tpp_at(&visit.parameter), Some(many as u64))
@@ -77,7 +84,9 @@ impl Console {
             Act::RemoveSubscription | Act::RemoveCallbackUrl => {
                 (tpp_at(&visit.parameter), answer["withdrawn"].as_u64())
             }
-            Act::Resume | Act::Pause | Act::Disable | Act::Enable => (tpp_at(&visit.parameter), None),
+            Act::Resume | Act::Pause | Act::Disable | Act::Enable => {
+                (tpp_at(&visit.parameter), None)
+            }
         };
         let many = many.map_or_else(String::new, |many| format!("&n={many}"));
         Ok(Reply::Redirect(format!("{at}?done={}{many}", act.word())))
@@ -90,24 +99,19 @@ fn sent(answer: &Value) -> Result<&str, Problem> {
     outcome["jti"].as_str().ok_or_else(|| {
         Problem::Conflict(match text(&outcome["outcome"]) {
             "no-subscription" => "the TPP has registered nothing that could carry a test event",
-            "not-subscribed-to-type" => "the TPP's registration does not want resource updates, which a test event is",
+            "not-subscribed-to-type" => {
+                "the TPP's registration does not want resource updates, which a test event is"
+            }
             "disabled" => "the TPP is disabled: nothing is accepted for it",
             _ => "the configured resource of test events is refused: oyez check says why",
         })
     })
 }
 
-fn says(act: Act, about: &Value) -> Says {
-    let none = html! {};
-    let outstanding = || count(&about["counts"]["outstanding"]);
-    let plain = |title, what: &[&str], button| Says {
-        title,
-        what: what.iter().map(|&one| one.to_owned()).collect(),
-        fields: html! {},
-        button,
-    };
-    match act {
-        Act::SendTest => plain(
+/// What will happen, in words that hold for all.
+const fn says(act: Act) -> Says {
+    let (title, what, button): (_, &[&str], _) = match act {
+        Act::SendTest => (
             "Send a test event",
             &[
                 "An event about a resource that the configuration names for tests goes to this TPP, the way of every other: signed, pushed or polled, and acknowledged.",
@@ -115,16 +119,15 @@ fn says(act: Act, about: &Value) -> Says {
             ],
             "Send it",
         ),
-        Act::Resume => Says {
-            title: "Resume pushes",
-            what: vec![
-                "Its endpoint is tried again at once, whatever it answered before. A pause or an outage is over with it.".to_owned(),
-                format!("{} outstanding events are pushed anew, those too that were left to polls.", outstanding()),
+        Act::Resume => (
+            "Resume pushes",
+            &[
+                "Its endpoint is tried again at once, whatever it answered before. A pause or an outage is over with it.",
+                "What is outstanding is pushed anew, also what was left to polls.",
             ],
-            fields: none,
-            button: "Resume",
-        },
-        Act::Pause => plain(
+            "Resume",
+        ),
+        Act::Pause => (
             "Pause pushes",
             &[
                 "Nothing is pushed to this TPP until somebody resumes it. What is on its way now still arrives.",
@@ -132,60 +135,32 @@ fn says(act: Act, about: &Value) -> Says {
             ],
             "Pause",
         ),
-        Act::Disable => Says {
-            title: "Disable the TPP",
-            what: vec![
-                "The TPP is not served any more: its requests are refused, nothing is pushed to it, and what publishers send for it is not accepted.".to_owned(),
-                format!("{} outstanding events stay where they are until it is enabled again or their time is over.", outstanding()),
+        Act::Disable => (
+            "Disable the TPP",
+            &[
+                "The TPP is not served any more: its requests are refused, nothing is pushed to it, and what publishers send for it is not accepted.",
+                "What is outstanding stays where it is until the TPP is enabled again, or its time is over.",
             ],
-            fields: html! {
-                label for="reason" { "Reason" span.hint { "It stands in the audit trail and on the TPP's page." } }
-                input #reason type="text" name="reason" required maxlength="500";
-            },
-            button: "Disable",
-        },
-        Act::Enable => plain(
+            "Disable",
+        ),
+        Act::Enable => (
             "Enable the TPP",
-            &["The TPP is served again: it may call, events for it are accepted, and what is outstanding goes out."],
+            &[
+                "The TPP is served again: it may call, events for it are accepted, and what is outstanding goes out.",
+            ],
             "Enable",
         ),
-        Act::RemoveSubscription => Says {
-            title: "Remove the event-subscription",
-            what: vec![
-                "The registration is removed as if the TPP had deleted it. Events that only it wanted are withdrawn, and do not come back.".to_owned(),
-                format!("{} events are outstanding now.", outstanding()),
-                "The TPP hears of it when it asks for its registration. It can register anew.".to_owned(),
+        Act::RemoveSubscription => ("Remove the event-subscription", REMOVAL, "Remove"),
+        Act::RemoveCallbackUrl => ("Remove the callback-url", REMOVAL, "Remove"),
+        Act::Requeue => (
+            "Queue failed events again",
+            &[
+                "They become outstanding again at their old places, with their counts begun anew.",
+                "The TPP had reported errors against them: mend the cause first, or they fail again.",
             ],
-            fields: none,
-            button: "Remove",
-        },
-        Act::RemoveCallbackUrl => Says {
-            title: "Remove the callback-url",
-            what: vec![
-                "The registration is removed as if the TPP had deleted it. Events that only it wanted are withdrawn, and do not come back.".to_owned(),
-                format!("{} events are outstanding now.", outstanding()),
-            ],
-            fields: none,
-            button: "Remove",
-        },
-        Act::Requeue => {
-            let failed = about["counts"]["failed"].as_u64().unwrap_or(0);
-            let now = failed.min(u64::from(REQUEUED_MAX));
-            let what = format!(
-                "{} events are set aside as failed. The {} oldest become outstanding again at their old places, with their counts begun anew.",
-                number(failed), number(now)
-            );
-            Says {
-                title: "Queue failed events again",
-                what: vec![
-                    what,
-                    "The TPP had reported errors against them: mend the cause first, or they fail again.".to_owned(),
-                ],
-                fields: none,
-                button: "Queue them again",
-            }
-        }
-        Act::PushAgain => plain(
+            "Queue them again",
+        ),
+        Act::PushAgain => (
             "Push the event again",
             &[
                 "The event is pushed at once in its old turn, also if it was left to polls, with its attempts counted anew.",
@@ -193,11 +168,50 @@ fn says(act: Act, about: &Value) -> Says {
             ],
             "Push again",
         ),
-        Act::Withdraw => plain(
+        Act::Withdraw => (
             "Withdraw the event",
-            &["The event is handed out no more. This cannot be taken back; what the TPP already has, it has."],
+            &[
+                "The event is handed out no more. This cannot be taken back; what the TPP already has, it has.",
+            ],
             "Withdraw",
         ),
+    };
+    Says {
+        title,
+        what,
+        button,
+    }
+}
+
+/// How many events it concerns.
+fn concerns(act: Act, about: &Value) -> Option<String> {
+    let counts = &about["counts"];
+    match act {
+        Act::Resume | Act::Disable | Act::RemoveSubscription | Act::RemoveCallbackUrl => {
+            Some(format!(
+                "{} events are outstanding now.",
+                count(&counts["outstanding"])
+            ))
+        }
+        Act::Requeue => {
+            let failed = counts["failed"].as_u64().unwrap_or(0);
+            let now = failed.min(u64::from(REQUEUED_MAX));
+            let (failed, now) = (number(failed), number(now));
+            Some(format!(
+                "{failed} events are set aside as failed; this queues the {now} oldest."
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// What is to be filled in besides.
+fn fields(act: Act) -> Markup {
+    html! {
+        @if act == Act::Disable {
+            label for="reason" { "Reason" span.hint { "It stands in the audit trail and on the TPP's page." } }
+            input #reason type="text" name="reason" required maxlength="500";
+        }
     }
 }
 
@@ -205,7 +219,8 @@ fn says(act: Act, about: &Value) -> Says {
 fn subject(act: Act, visit: &Visit, about: &Value) -> (String, Markup) {
     if act.is_about_an_event() {
         let event = &about["event"];
-        let subject = html! { "Event " code { (text(&event["jti"])) } " for " (text(&event["tpp"])) };
+        let subject =
+            html! { "Event " code { (text(&event["jti"])) } " for " (text(&event["tpp"])) };
         (event_at(&visit.parameter), subject)
     } else {
         let subject = html! { (text(&about["name"])) " " code { (text(&about["client_id"])) } };
@@ -219,3 +234,8 @@ fn event_at(jti: &str) -> String {
 
 /// As many as the ledger moves in one unit without holding others up.
 const REQUEUED_MAX: u32 = 1000;
+
+const REMOVAL: &[&str] = &[
+    "The registration is removed as if the TPP had deleted it. Events that only it wanted are withdrawn, and do not come back.",
+    "The TPP hears of it when it asks for its registration. It can register anew.",
+];

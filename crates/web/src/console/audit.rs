@@ -13,7 +13,11 @@ impl Console {
     /// `GET /console/audit`.
     pub(super) async fn audit(&self, visit: &Visit) -> Result<Sheet, Trouble> {
         let tpp = visit.query.of_name("tpp");
-        let said = [("tpp", tpp), ("cursor", visit.query.of_name("cursor")), ("limit", "50")];
+        let said = [
+            ("tpp", tpp),
+            ("cursor", visit.query.of_name("cursor")),
+            ("limit", "50"),
+        ];
         let ask = Ask::of(Operation::ListAudit, "").query(said);
         let page = self.ask(visit, ask).await?;
         let main = html! {

@@ -38,15 +38,20 @@ pub(super) const WEEK: Window = Window {
     bars: 84,
 };
 
+/// A name, a class, and what is counted.
+type Series = (&'static str, &'static str, fn(&Minute) -> u64);
+
 /// All that can be chosen.
 pub(super) const WINDOWS: [Window; 3] = [HOUR, DAY, WEEK];
 
 /// Accepted, acknowledged and failed, a chart each.
 pub(super) fn charts(minutes: &[Minute], now: Timestamp, window: &Window) -> Markup {
-    let series: [(&str, &str, fn(&Minute) -> u64); 3] = [
+    let series: [Series; 3] = [
         ("Accepted", "bars", |one| one.accepted),
         ("Acknowledged", "bars good", |one| one.acknowledged),
-        ("Failed or expired", "bars bad", |one| one.failed + one.expired),
+        ("Failed or expired", "bars bad", |one| {
+            one.failed + one.expired
+        }),
     ];
     html! {
         div.charts {
@@ -58,7 +63,10 @@ pub(super) fn charts(minutes: &[Minute], now: Timestamp, window: &Window) -> Mar
 impl Window {
     /// By the word of an address; the last hour if it is none.
     pub(super) fn of_word(word: &str) -> Self {
-        WINDOWS.into_iter().find(|one| one.word == word).unwrap_or(HOUR)
+        WINDOWS
+            .into_iter()
+            .find(|one| one.word == word)
+            .unwrap_or(HOUR)
     }
 
     /// The sums per bar, oldest first. The minute that is now counts into the last.
@@ -80,8 +88,15 @@ fn chart(name: &str, class: &str, sums: &[u64], window: &Window) -> Markup {
     let highest = sums.iter().copied().max().unwrap_or(0);
     let total: u64 = sums.iter().sum();
     let width = rough(window.span / u32::try_from(sums.len().max(1)).unwrap_or(1));
-    let per = if width == "60 s" || width == "1 min" { "minute".to_owned() } else { width };
-    let label = format!("{name}: {total} in the {}, at most {highest} per {per}", window.name.to_lowercase());
+    let per = if width == "60 s" || width == "1 min" {
+        "minute".to_owned()
+    } else {
+        width
+    };
+    let label = format!(
+        "{name}: {total} in the {}, at most {highest} per {per}",
+        window.name.to_lowercase()
+    );
     html! {
         figure.chart {
             figcaption { (name) strong { (number(total)) } span.quiet { "at most " (number(highest)) " per " (per) } }
@@ -119,6 +134,11 @@ mod tests {
         let sums = HOUR.cut(&minutes, now, |one| one.accepted);
         assert_eq!((sums[0], sums[58], sums[59]), (1, 2, 3));
         assert_eq!(sums.iter().sum::<u64>(), 6);
-        assert_eq!(DAY.cut(&minutes, now, |one| one.accepted).iter().sum::<u64>(), 1006);
+        assert_eq!(
+            DAY.cut(&minutes, now, |one| one.accepted)
+                .iter()
+                .sum::<u64>(),
+            1006
+        );
     }
 }

@@ -155,7 +155,10 @@ fn ways(file: &Value) -> Markup {
 fn acts(visit: &Visit, event: &Value) -> Markup {
     let is_outstanding = event["state"] == "outstanding";
     let at = format!("/console/events/{}", segment(text(&event["jti"])));
-    let offered = [(Act::PushAgain, "Push again…"), (Act::Withdraw, "Withdraw…")];
+    let offered = [
+        (Act::PushAgain, "Push again…"),
+        (Act::Withdraw, "Withdraw…"),
+    ];
     let mut offered = offered
         .into_iter()
         .filter(|(act, _)| is_outstanding && visit.may(act.operation()))
@@ -177,27 +180,42 @@ fn timeline(file: &Value, now: Timestamp) -> Markup {
             items.push((at, what));
         }
     };
-    add(&file["event"]["accepted_at"], html! { strong { "Accepted" } " from a publisher" });
+    add(
+        &file["event"]["accepted_at"],
+        html! { strong { "Accepted" } " from a publisher" },
+    );
     for set in list(&file["sets"]) {
-        add(&set["kept_at"], html! { strong { "Signed" } " by the key " code { (text(&set["kid"])) } });
+        add(
+            &set["kept_at"],
+            html! { strong { "Signed" } " by the key " code { (text(&set["kid"])) } },
+        );
     }
     for one in list(&file["hand_outs"]) {
-        add(&one["at"], html! { strong { "Handed out" } " by a poll" (interaction(one)) });
+        add(
+            &one["at"],
+            html! { strong { "Handed out" } " by a poll" (interaction(one)) },
+        );
     }
     for one in list(&file["errors"]) {
-        add(&one["at"], html! {
-            strong.bad { "Error reported" } " by the TPP: " code { (text(&one["err"])) } " "
-            q { (text(&one["description"])) } (interaction(one))
-        });
+        add(
+            &one["at"],
+            html! {
+                strong.bad { "Error reported" } " by the TPP: " code { (text(&one["err"])) } " "
+                q { (text(&one["description"])) } (interaction(one))
+            },
+        );
     }
     for one in list(&file["attempts"]) {
         add(&one["started_at"], attempt(one, now));
     }
     for one in list(&file["settlements"]) {
-        add(&one["at"], html! {
-            strong { (sentence(text(&one["outcome"])).trim_end_matches('.')) } ": "
-            (text(&one["reason"]).replace('_', " ")) ", by " (text(&one["actor"]))
-        });
+        add(
+            &one["at"],
+            html! {
+                strong { (sentence(text(&one["outcome"])).trim_end_matches('.')) } ": "
+                (text(&one["reason"]).replace('_', " ")) ", by " (text(&one["actor"]))
+            },
+        );
     }
     items.sort_by_key(|(at, _)| *at);
     html! {
@@ -244,7 +262,9 @@ fn interaction(one: &Value) -> Markup {
 
 fn transaction(file: &Value) -> Markup {
     match file["notice"]["txn"].as_str() {
-        Some(txn) => html! { a.mono href=(format!("/console/events?txn={}", segment(txn))) { (txn) } },
+        Some(txn) => {
+            html! { a.mono href=(format!("/console/events?txn={}", segment(txn))) { (txn) } }
+        }
         None => html! { span.quiet { "its own: the jti" } },
     }
 }

@@ -13,7 +13,8 @@ use crate::internal::{Ask, Operation};
 impl Console {
     /// `GET /console/events`.
     pub(super) async fn events(&self, visit: &Visit) -> Result<Sheet, Trouble> {
-        let moments = ["accepted_from", "accepted_before"].map(|name| utc(visit.query.of_name(name)));
+        let moments =
+            ["accepted_from", "accepted_before"].map(|name| utc(visit.query.of_name(name)));
         let said = FILTERS.map(|name| (name, visit.query.of_name(name)));
         let mut pairs = said.to_vec();
         pairs.push(("accepted_from", &moments[0]));
@@ -135,8 +136,21 @@ fn utc(said: &str) -> String {
     }
 }
 
-const FILTERS: [&str; 6] = ["tpp", "state", "type", "resource_id", "txn", "interaction_id"];
-const STATES: [&str; 5] = ["outstanding", "failed", "acknowledged", "expired", "withdrawn"];
+const FILTERS: [&str; 6] = [
+    "tpp",
+    "state",
+    "type",
+    "resource_id",
+    "txn",
+    "interaction_id",
+];
+const STATES: [&str; 5] = [
+    "outstanding",
+    "failed",
+    "acknowledged",
+    "expired",
+    "withdrawn",
+];
 const COLUMNS: [&str; 6] = ["Event", "TPP", "Accepted", "Types", "Resource", "State"];
 /// What fits two screens.
 const ROWS: &str = "50";

@@ -18,7 +18,10 @@ impl Console {
         if let Ok(jti) = wanted.parse()
             && self.bank.store.find_event(jti).await?.is_some()
         {
-            return Ok(Reply::Redirect(format!("/console/events/{}", segment(wanted))));
+            return Ok(Reply::Redirect(format!(
+                "/console/events/{}",
+                segment(wanted)
+            )));
         }
         if let Ok(client_id) = wanted.parse::<ClientId>()
             && self.bank.store.find_tpp(client_id).await?.is_some()
@@ -30,10 +33,15 @@ impl Console {
             let ask = Ask::of(Operation::ListEvents, "").query(said);
             let found = match self.ask(visit, ask).await {
                 // A text that cannot be such an id names none.
-                Err(Trouble::Problem(problem)) if matches!(*problem, Problem::Invalid(_)) => continue,
+                Err(Trouble::Problem(problem)) if matches!(*problem, Problem::Invalid(_)) => {
+                    continue;
+                }
                 answered => answered?,
             };
-            if found["events"].as_array().is_some_and(|all| !all.is_empty()) {
+            if found["events"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty())
+            {
                 let to = format!("/console/events?{name}={}", segment(wanted));
                 return Ok(Reply::Redirect(to));
             }

@@ -31,7 +31,14 @@ impl Console {
             }
         };
         let rows: Vec<Markup> = states.map(row).collect();
-        let columns = ["kid", "Algorithm", "What it does", "Made", "Signs until", "Needed by outstanding events"];
+        let columns = [
+            "kid",
+            "Algorithm",
+            "What it does",
+            "Made",
+            "Signs until",
+            "Needed by outstanding events",
+        ];
         let advice = self.key_advice(visit.now);
         let main = html! {
             h1 { "Keys" }
@@ -68,7 +75,10 @@ impl Console {
             advice.push(format!("The key {} stops signing {soon}, and there is no next one. Make it now with oyez keys rotate: it is published before it signs.", entry.kid));
         }
         if now.since(moment_of(entry.created)) > OLD && !has_next {
-            advice.push(format!("The key {} has signed for more than a year. Rotate it with oyez keys rotate.", entry.kid));
+            advice.push(format!(
+                "The key {} has signed for more than a year. Rotate it with oyez keys rotate.",
+                entry.kid
+            ));
         }
         advice
     }

@@ -89,7 +89,10 @@ impl Tale {
         }
         if status.is_server_error() {
             tell!(error, "page failed");
-        } else if matches!(status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) {
+        } else if matches!(
+            status,
+            StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+        ) {
             tell!(warn, "page refused");
         } else if self.method == Method::POST {
             tell!(info, "form answered");
@@ -117,7 +120,13 @@ impl Console {
         tale.tell(status, cause.as_deref());
         let took = tale.begun.elapsed();
         let metrics = &self.bank.metrics;
-        metrics.request(Listener::Internal, tale.operation, &tale.method, status, took);
+        metrics.request(
+            Listener::Internal,
+            tale.operation,
+            &tale.method,
+            status,
+            took,
+        );
         let mut response = self.dress(&tale, reply);
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -230,11 +239,20 @@ impl Console {
             _ => Vec::new(),
         };
         let main = explanation(title, &detail, &faults);
-        (problem.status(), self.as_known(tale, title, main, problem.status()))
+        (
+            problem.status(),
+            self.as_known(tale, title, main, problem.status()),
+        )
     }
 
     /// In the frame of whoever is logged in.
-    fn as_known(&self, tale: &Tale, title: &'static str, main: Markup, status: StatusCode) -> Reply {
+    fn as_known(
+        &self,
+        tale: &Tale,
+        title: &'static str,
+        main: Markup,
+        status: StatusCode,
+    ) -> Reply {
         if tale.session.is_some() {
             Reply::Sheet(Sheet {
                 title: title.to_owned(),

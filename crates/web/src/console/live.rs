@@ -60,14 +60,16 @@ impl Console {
     /// `GET /console/watch`.
     pub(super) fn watch(self: &Arc<Self>, visit: &Visit) -> Result<Reply, Trouble> {
         let seat = Arc::clone(&self.live.seats).try_acquire_owned();
-        let seat = seat.map_err(|_| Problem::Unavailable("all seats of watchers are taken".to_owned()))?;
+        let seat =
+            seat.map_err(|_| Problem::Unavailable("all seats of watchers are taken".to_owned()))?;
         let (sender, body) = Channel::<Bytes>::new(1);
         let (seen, begins) = self.live.join();
         if begins {
             self.tasks.spawn(Arc::clone(self).read());
         }
         let session = visit.session.clone();
-        self.tasks.spawn(Arc::clone(self).pass_on(seen, sender, session, seat));
+        self.tasks
+            .spawn(Arc::clone(self).pass_on(seen, sender, session, seat));
         Ok(Reply::Stream(Body::new(body)))
     }
 
@@ -102,7 +104,10 @@ impl Console {
                 changed = timeout(HEARTBEAT, seen.changed()) => changed,
             };
             let operators = Arc::clone(&self.operators.borrow());
-            if !self.sessions.holds(&session, &operators, self.bank.clock.now()) {
+            if !self
+                .sessions
+                .holds(&session, &operators, self.bank.clock.now())
+            {
                 return;
             }
             let message = match changed {

@@ -22,7 +22,9 @@ pub(super) fn is_our_own(head: &Parts) -> bool {
 pub(super) fn within(next: &str) -> &str {
     let rest = next.strip_prefix("/console");
     let is_ours = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-        && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        && next
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if is_ours && !next.contains("..") {
         next
     } else {
@@ -77,7 +79,10 @@ mod tests {
         assert!(own.iter().all(|headers| is_our_own(&head(headers))));
         let foreign: [&[(&str, &str)]; 8] = [
             &[],
-            &[("sec-fetch-site", "cross-site"), ("origin", "https://oyez.bank.example")],
+            &[
+                ("sec-fetch-site", "cross-site"),
+                ("origin", "https://oyez.bank.example"),
+            ],
             &[("sec-fetch-site", "same-site")],
             &[("sec-fetch-site", "none")],
             &[("origin", "null")],

@@ -47,7 +47,10 @@ impl Console {
 
     /// What changes while one watches. It is the same for everybody.
     pub(super) async fn inside(&self, window: &Window, now: Timestamp) -> Result<Markup, Error> {
-        let minutes = self.trend.minutes(&*self.bank.store, window.span, now).await?;
+        let minutes = self
+            .trend
+            .minutes(&*self.bank.store, window.span, now)
+            .await?;
         let sight = self.sight(now).await?;
         Ok(html! {
             (attention(&sight, now))
@@ -73,7 +76,11 @@ impl Console {
         let begun = Instant::now();
         let totals = store.lane_totals().await?;
         let mut endpoints = Vec::new();
-        for health in [HealthState::Unresponsive, HealthState::Failing, HealthState::Paused] {
+        for health in [
+            HealthState::Unresponsive,
+            HealthState::Failing,
+            HealthState::Paused,
+        ] {
             let filter = LaneFilter {
                 state: Some(health),
             };

@@ -147,7 +147,13 @@ pub fn routes() -> Vec<Route> {
         let path = format!("{at}/{}", act.word());
         let access = crate::internal::access_of(act.operation());
         let (confirms, does) = act.ids();
-        all.push(route(Page::Confirm(act), confirms, Method::GET, &path, access));
+        all.push(route(
+            Page::Confirm(act),
+            confirms,
+            Method::GET,
+            &path,
+            access,
+        ));
         all.push(route(Page::Do(act), does, Method::POST, &path, access));
     }
     all
@@ -164,6 +170,7 @@ fn pages() -> Vec<Route> {
         get(Page::Asset, "console_asset", "/console/assets/{file}", Anyone),
         post(Page::LogOut, "console_log_out", "/console/logout", View),
         get(Page::Overview, "console_overview", "/console", View),
+        get(Page::Overview, "console_home", "/console/", View),
         get(Page::Watch, "console_watch", "/console/watch", View),
         get(Page::Find, "console_find", "/console/find", View),
         get(Page::Tpps, "console_tpps", "/console/tpps", View),

@@ -27,7 +27,11 @@ impl Console {
         let audit = Ask::of(Operation::ListAudit, "").query(last);
         let audit = self.ask(visit, audit).await?;
         let hour = visit.now.minute() - HOUR.span..visit.now;
-        let minutes = self.bank.store.minutes(Some(client_id.clone()), hour).await?;
+        let minutes = self
+            .bank
+            .store
+            .minutes(Some(client_id.clone()), hour)
+            .await?;
         let causes = self.causes(visit, &client_id, &minutes).await?;
         let main = html! {
             p.crumbs { a href="/console/tpps" { "TPPs" } }
@@ -81,9 +85,15 @@ pub(super) fn done(visit: &Visit) -> Markup {
             format!("Done: the registration is gone, and {many} events were withdrawn with it.")
         }
         "queue-failed-again" => format!("Done: {many} events are outstanding again."),
-        "send-test-event" => "Done: this is the test event. Reload to see how far it is.".to_owned(),
-        "push-again" if many > 0 => "Done: it is pushed again. Reload to see what came of it.".to_owned(),
-        "push-again" => "Nothing was queued: it has ended, or its TPP has no address to push to.".to_owned(),
+        "send-test-event" => {
+            "Done: this is the test event. Reload to see how far it is.".to_owned()
+        }
+        "push-again" if many > 0 => {
+            "Done: it is pushed again. Reload to see what came of it.".to_owned()
+        }
+        "push-again" => {
+            "Nothing was queued: it has ended, or its TPP has no address to push to.".to_owned()
+        }
         "withdraw" if many > 0 => "Done: it was withdrawn, and is handed out no more.".to_owned(),
         "withdraw" => "Nothing was withdrawn: it had ended before.".to_owned(),
         _ => return html! {},
@@ -92,7 +102,13 @@ pub(super) fn done(visit: &Visit) -> Markup {
 }
 
 fn figures(name: &str, counts: &Value) -> Markup {
-    let places = ["outstanding", "failed", "acknowledged", "expired", "withdrawn"];
+    let places = [
+        "outstanding",
+        "failed",
+        "acknowledged",
+        "expired",
+        "withdrawn",
+    ];
     html! {
         ul.figures {
             @for place in places {
@@ -113,9 +129,17 @@ fn acts(visit: &Visit, name: &str, tpp: &Value, endpoint: &Value) -> Markup {
     let registered = &tpp["registrations"];
     let offered = [
         (true, Act::SendTest, "Send a test event…"),
-        (endpoint["state"] != "responsive", Act::Resume, "Resume pushes…"),
+        (
+            endpoint["state"] != "responsive",
+            Act::Resume,
+            "Resume pushes…",
+        ),
         (endpoint["state"] != "paused", Act::Pause, "Pause pushes…"),
-        (tpp["counts"]["failed"] != 0, Act::Requeue, "Queue failed events again…"),
+        (
+            tpp["counts"]["failed"] != 0,
+            Act::Requeue,
+            "Queue failed events again…",
+        ),
         (is_disabled, Act::Enable, "Enable…"),
         (!is_disabled, Act::Disable, "Disable…"),
         (
@@ -147,7 +171,11 @@ fn acts(visit: &Visit, name: &str, tpp: &Value, endpoint: &Value) -> Markup {
 fn endpoint_facts(endpoint: &Value, now: Timestamp) -> Markup {
     let retry = &endpoint["retry"];
     let pushed_to = &endpoint["pushed_to"];
-    let own = if retry["set_for"] == "tpp" { " (set for this TPP)" } else { "" };
+    let own = if retry["set_for"] == "tpp" {
+        " (set for this TPP)"
+    } else {
+        ""
+    };
     let mut pairs = vec![(
         "Pushed to",
         if pushed_to.is_null() {
@@ -161,8 +189,14 @@ fn endpoint_facts(endpoint: &Value, now: Timestamp) -> Markup {
         pairs.push(("Since", moment(&endpoint["since"], now)));
     }
     if !endpoint["reason"].is_null() {
-        pairs.push(("What went wrong last", html! { (text(&endpoint["reason"])) }));
-        pairs.push(("Failures in a row", html! { (count(&endpoint["failures"])) }));
+        pairs.push((
+            "What went wrong last",
+            html! { (text(&endpoint["reason"])) },
+        ));
+        pairs.push((
+            "Failures in a row",
+            html! { (count(&endpoint["failures"])) },
+        ));
     }
     if !endpoint["next_probe_at"].is_null() {
         pairs.push(("Tried next", moment(&endpoint["next_probe_at"], now)));
@@ -212,7 +246,14 @@ fn profile(tpp: &Value, now: Timestamp) -> Markup {
     let mut pairs = vec![
         ("Organisation", html! { (text(&tpp["org_id"])) }),
         ("Software", html! { (text(&tpp["software_id"])) }),
-        ("Keys", if keys["jwks_url"].is_null() { html! { "a set kept here" } } else { or_dash(&keys["jwks_url"]) }),
+        (
+            "Keys",
+            if keys["jwks_url"].is_null() {
+                html! { "a set kept here" }
+            } else {
+                or_dash(&keys["jwks_url"])
+            },
+        ),
         ("Registered", moment(&tpp["registered_at"], now)),
         ("Changed", moment(&tpp["changed_at"], now)),
     ];
@@ -222,10 +263,16 @@ fn profile(tpp: &Value, now: Timestamp) -> Markup {
     }
     if set {
         let written = serde_json::to_string_pretty(overrides).unwrap_or_default();
-        pairs.push(("Set for this TPP", html! { pre tabindex="0" { code { (written) } } }));
+        pairs.push((
+            "Set for this TPP",
+            html! { pre tabindex="0" { code { (written) } } },
+        ));
     }
     if !tpp["standing"]["reason"].is_null() {
-        pairs.push(("Disabled because", html! { (text(&tpp["standing"]["reason"])) }));
+        pairs.push((
+            "Disabled because",
+            html! { (text(&tpp["standing"]["reason"])) },
+        ));
     }
     facts(&pairs)
 }

@@ -153,7 +153,9 @@ impl Console {
             Page::Audit => self.audit(visit).await?,
             Page::Keys => self.keys(visit).await?,
             Page::EventTypes => self.event_types(),
-            Page::Login | Page::LogIn | Page::Asset | Page::Nothing => return Err(Trouble::Nothing),
+            Page::Login | Page::LogIn | Page::Asset | Page::Nothing => {
+                return Err(Trouble::Nothing);
+            }
         };
         Ok(Reply::Sheet(sheet))
     }

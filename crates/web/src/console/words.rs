@@ -23,7 +23,11 @@ pub(super) fn when(at: Timestamp, now: Timestamp) -> Markup {
 /// How far a moment is from now, in one unit.
 pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
     let is_past = at <= now;
-    let span = if is_past { now.since(at) } else { at.since(now) };
+    let span = if is_past {
+        now.since(at)
+    } else {
+        at.since(now)
+    };
     let text = rough(span);
     match (is_past, span < JUST_NOW) {
         (true, true) => "just now".to_owned(),
@@ -161,6 +165,9 @@ mod tests {
 
     #[test]
     fn an_address_is_safe_whatever_a_client_id_is() {
-        assert_eq!(tpp_at("a/../b?c#d\"é"), "/console/tpps/a%2F..%2Fb%3Fc%23d%22%C3%A9");
+        assert_eq!(
+            tpp_at("a/../b?c#d\"é"),
+            "/console/tpps/a%2F..%2Fb%3Fc%23d%22%C3%A9"
+        );
     }
 }

@@ -87,7 +87,10 @@ async fn console(case: &str) {
     let (paused, failing) = (bank.tpp("paused-tpp").await, bank.tpp("failing-tpp").await);
     let mut jtis = Vec::new();
     for (tpp, wish) in [
-        (&paused, making::pushed_to("tpp.example", making::everything())),
+        (
+            &paused,
+            making::pushed_to("tpp.example", making::everything()),
+        ),
         (&failing, making::everything()),
     ] {
         let made = bank.store().create_registration(
@@ -101,7 +104,9 @@ async fn console(case: &str) {
         jtis.extend(bank.tell(tpp, 3).await);
     }
     let admin = bank.colleague(Role::Admin);
-    let reply = admin.post("/v1/endpoints/paused-tpp/pause", &json!({})).await;
+    let reply = admin
+        .post("/v1/endpoints/paused-tpp/pause", &json!({}))
+        .await;
     assert_eq!(reply.status, 200, "{reply:?}");
     for _ in 0..10 {
         let said = json!({(jtis[3].to_string()): {"err": "jwtHdr", "description": "<b>no</b>"}});

@@ -11,7 +11,9 @@ use super::world::World;
 /// Presses the button of a TPP's page, and opens what it leads to.
 async fn done(world: &World, act: &str, fields: &[(&str, &str)]) -> String {
     let mut browser = world.logged_in(Role::Operator).await;
-    let page = browser.press(&format!("/console/tpps/tpp-1/{act}"), fields).await;
+    let page = browser
+        .press(&format!("/console/tpps/tpp-1/{act}"), fields)
+        .await;
     assert_eq!(page.status, 303, "{act}: {page:?}");
     let to = page.header("location").to_owned();
     let there = browser.open(&to).await;
@@ -40,7 +42,10 @@ async fn an_endpoint_is_paused_and_resumed_in_the_operator_s_name() {
     assert_eq!(world.api("/v1/endpoints/tpp-1").await["state"], "paused");
     assert_eq!(last_change(&world).await.1, "operator:operator");
     done(&world, "resume", &[]).await;
-    assert_eq!(world.api("/v1/endpoints/tpp-1").await["state"], "responsive");
+    assert_eq!(
+        world.api("/v1/endpoints/tpp-1").await["state"],
+        "responsive"
+    );
 }
 
 // I-04, I-05
@@ -50,14 +55,19 @@ async fn a_tpp_is_disabled_for_a_reason_and_enabled() {
     world.subscriber("tpp-1", making::everything()).await;
     world.accepted("tpp-1").await;
     let mut browser = world.logged_in(Role::Operator).await;
-    let page = browser.press("/console/tpps/tpp-1/disable", &[("reason", " ")]).await;
+    let page = browser
+        .press("/console/tpps/tpp-1/disable", &[("reason", " ")])
+        .await;
     assert_eq!(page.status, 400, "without a reason it is not");
     page.says("reason");
     let page = done(&world, "disable", &[("reason", "its key is stolen")]).await;
     assert!(page.contains("This TPP gets no events"), "{page}");
     assert!(page.contains("its key is stolen"), "{page}");
     assert!(page.contains("Enable this TPP…"), "{page}");
-    assert_eq!(last_change(&world).await, ("tpp.disabled".to_owned(), "operator:operator".to_owned()));
+    assert_eq!(
+        last_change(&world).await,
+        ("tpp.disabled".to_owned(), "operator:operator".to_owned())
+    );
     let page = done(&world, "enable", &[]).await;
     assert!(!page.contains("This TPP gets no events"), "{page}");
 }
@@ -72,7 +82,9 @@ async fn a_test_event_leads_to_its_page() {
     assert!(page.contains("It is outstanding"), "{page}");
     let mut browser = world.logged_in(Role::Operator).await;
     world.bank.tpp("tpp-2").await;
-    let page = browser.press("/console/tpps/tpp-2/send-test-event", &[]).await;
+    let page = browser
+        .press("/console/tpps/tpp-2/send-test-event", &[])
+        .await;
     assert_eq!(page.status, 409);
     page.says("The TPP has registered nothing that could carry a test event.");
 }
@@ -85,12 +97,21 @@ async fn failed_events_are_counted_before_they_are_queued_again() {
     let jti = world.accepted("tpp-1").await;
     world.fail(&tpp, &jti).await;
     let mut browser = world.logged_in(Role::Operator).await;
-    browser.open("/console/tpps/tpp-1").await.says("Queue failed events again…");
+    browser
+        .open("/console/tpps/tpp-1")
+        .await
+        .says("Queue failed events again…");
     let page = browser.open("/console/tpps/tpp-1/queue-failed-again").await;
-    page.says("1 events are set aside as failed. The 1 oldest become outstanding again");
+    page.says("1 events are set aside as failed; this queues the 1 oldest.");
     let page = done(&world, "queue-failed-again", &[]).await;
-    assert!(page.contains("Done: 1 events are outstanding again."), "{page}");
-    assert_eq!(world.api(&format!("/v1/events/{jti}")).await["event"]["state"], "outstanding");
+    assert!(
+        page.contains("Done: 1 events are outstanding again."),
+        "{page}"
+    );
+    assert_eq!(
+        world.api(&format!("/v1/events/{jti}")).await["event"]["state"],
+        "outstanding"
+    );
 }
 
 // I-04
@@ -103,7 +124,9 @@ async fn a_registration_is_removed_with_what_only_it_wanted() {
     assert!(page.contains("1 events were withdrawn with it"), "{page}");
     assert!(page.contains("This TPP gets no events"), "{page}");
     let mut browser = world.logged_in(Role::Operator).await;
-    let page = browser.press("/console/tpps/tpp-1/remove-callback-url", &[]).await;
+    let page = browser
+        .press("/console/tpps/tpp-1/remove-callback-url", &[])
+        .await;
     assert_eq!(page.status, 404);
 }
 
@@ -118,14 +141,20 @@ async fn an_event_is_pushed_again_or_withdrawn_once() {
     let at = format!("/console/events/{jti}");
     browser.open(&at).await.says("Withdraw…");
     let page = browser.press(&format!("{at}/push-again"), &[]).await;
-    browser.open(page.header("location")).await.says("it is pushed again");
+    browser
+        .open(page.header("location"))
+        .await
+        .says("it is pushed again");
     let page = browser.press(&format!("{at}/withdraw"), &[]).await;
     let page = browser.open(page.header("location")).await;
     page.says("It was withdrawn by an operator.");
     page.says("Done: it was withdrawn");
     page.says_nothing_of("Withdraw…");
     let page = browser.press(&format!("{at}/withdraw"), &[]).await;
-    browser.open(page.header("location")).await.says("it had ended before");
+    browser
+        .open(page.header("location"))
+        .await
+        .says("it had ended before");
 }
 
 // I-04
@@ -136,11 +165,21 @@ async fn looking_at_a_confirmation_does_nothing() {
     let jti = world.accepted("tpp-1").await;
     let mut browser = world.logged_in(Role::Operator).await;
     let before = world.api("/v1/audit").await;
-    for act in ["pause", "resume", "disable", "enable", "send-test-event", "remove-event-subscription"] {
+    for act in [
+        "pause",
+        "resume",
+        "disable",
+        "enable",
+        "send-test-event",
+        "remove-event-subscription",
+    ] {
         let page = browser.open(&format!("/console/tpps/tpp-1/{act}")).await;
         page.says("It will stand in the audit trail as done by <strong>operator</strong>");
     }
-    browser.open(&format!("/console/events/{jti}/withdraw")).await.says("This cannot be taken back");
+    browser
+        .open(&format!("/console/events/{jti}/withdraw"))
+        .await
+        .says("This cannot be taken back");
     assert_eq!(world.api("/v1/audit").await, before);
 }
 
@@ -151,13 +190,25 @@ async fn what_the_ledger_cannot_do_is_said_and_can_be_found_in_the_log() {
     world.bank.tpp("tpp-1").await;
     let mut browser = world.logged_in(Role::Operator).await;
     let token = browser.open("/console").await.form_token();
-    let outage = oyez_testkit::faulty_store::FaultyStore::outages().next().unwrap();
+    let outage = oyez_testkit::faulty_store::FaultyStore::outages()
+        .next()
+        .unwrap();
     world.bank.store().fail_at("pause_endpoint", outage);
-    let page = browser.submit("/console/tpps/tpp-1/pause", &[("form_token", &token)]).await;
+    let page = browser
+        .submit("/console/tpps/tpp-1/pause", &[("form_token", &token)])
+        .await;
     assert_eq!(page.status, 503);
     page.says("Nothing of the request happened; ask again later.");
     page.says(page.header("x-fapi-interaction-id"));
     world.bank.store().mend();
     world.bank.clock().advance(Duration::from_secs(1));
-    assert!(world.bank.store().find_tpp(making::client("tpp-1")).await.unwrap().is_some());
+    assert!(
+        world
+            .bank
+            .store()
+            .find_tpp(making::client("tpp-1"))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }

@@ -22,12 +22,21 @@ async fn a_token_of_the_list_logs_in_and_leads_to_where_one_wanted_to_look() {
     assert_eq!(page.header("location"), to);
     let door = browser.open(to).await;
     door.says("value=\"/console/events?state=failed\"");
-    let fields = [("token", "token-of-the-viewer"), ("next", "/console/events?state=failed")];
+    let fields = [
+        ("token", "token-of-the-viewer"),
+        ("next", "/console/events?state=failed"),
+    ];
     let page = browser.submit("/console/login", &fields).await;
     assert_eq!((page.status, page.header("location")), (303, fields[1].1));
     let set = page.header("set-cookie");
-    assert!(set.contains("; Path=/console; HttpOnly; SameSite=Lax"), "{set}");
-    assert!(!set.contains("token-of-the-viewer") && !set.contains("viewer"), "{set}");
+    assert!(
+        set.contains("; Path=/console; HttpOnly; SameSite=Lax"),
+        "{set}"
+    );
+    assert!(
+        !set.contains("token-of-the-viewer") && !set.contains("viewer"),
+        "{set}"
+    );
     assert_eq!(browser.open("/console").await.status, 200);
 }
 
@@ -41,7 +50,10 @@ async fn over_tls_the_cookie_is_of_this_host_and_for_tls_alone() {
     let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
     let set = response.headers()["set-cookie"].to_str().unwrap();
     assert!(set.starts_with("__Host-oyez-console="), "{set}");
-    assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{set}");
+    assert!(
+        set.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"),
+        "{set}"
+    );
 }
 
 // I-05
@@ -51,7 +63,10 @@ async fn unknown_tokens_and_those_of_publishers_do_not_log_in() {
     for (said, why) in [
         ("garbage", "This token is not known here."),
         ("", "This token is not known here."),
-        ("token-of-the-publisher", "belongs to a system that publishes"),
+        (
+            "token-of-the-publisher",
+            "belongs to a system that publishes",
+        ),
     ] {
         let mut browser = world.browser();
         let page = browser.log_in(said).await;
@@ -66,11 +81,20 @@ async fn unknown_tokens_and_those_of_publishers_do_not_log_in() {
 #[tokio::test]
 async fn a_login_leads_to_no_other_site() {
     let world = World::new().await;
-    for next in ["https://attacker.example", "//attacker.example", "/\\attacker.example", "/v1/tpps"] {
+    for next in [
+        "https://attacker.example",
+        "//attacker.example",
+        "/\\attacker.example",
+        "/v1/tpps",
+    ] {
         let mut browser = world.browser();
         let fields = [("token", "token-of-the-admin"), ("next", next)];
         let page = browser.submit("/console/login", &fields).await;
-        assert_eq!((page.status, page.header("location")), (303, "/console"), "{next}");
+        assert_eq!(
+            (page.status, page.header("location")),
+            (303, "/console"),
+            "{next}"
+        );
         let next = format!("/console/login?next={next}");
         let Ok(request) = Request::get(next).body(Body::empty()) else {
             continue;
@@ -89,11 +113,17 @@ async fn a_session_is_new_with_each_login_and_over_with_its_logout() {
     assert_ne!(browser.cookie, first);
     let mut stolen = world.browser();
     stolen.cookie = first;
-    assert_eq!(stolen.open("/console").await.status, 303, "the first ended with the second");
+    assert_eq!(
+        stolen.open("/console").await.status,
+        303,
+        "the first ended with the second"
+    );
     stolen.cookie = browser.cookie.clone();
     assert_eq!(stolen.open("/console").await.status, 200);
     let token = browser.open("/console").await.form_token();
-    let page = browser.submit("/console/logout", &[("form_token", &token)]).await;
+    let page = browser
+        .submit("/console/logout", &[("form_token", &token)])
+        .await;
     assert_eq!(page.status, 303);
     assert!(page.header("set-cookie").contains("Max-Age=0"));
     assert!(browser.cookie.is_none());
@@ -108,7 +138,12 @@ async fn a_planted_cookie_is_nobody() {
     let good = browser.cookie.clone().unwrap();
     let mut changed = good.clone();
     changed.pop();
-    for cookie in ["oyez-console=abc".to_owned(), "oyez-console=".to_owned(), changed, format!("{good}; {good}")] {
+    for cookie in [
+        "oyez-console=abc".to_owned(),
+        "oyez-console=".to_owned(),
+        changed,
+        format!("{good}; {good}"),
+    ] {
         browser.cookie = Some(cookie.clone());
         assert_eq!(browser.open("/console").await.status, 303, "{cookie}");
     }
@@ -129,7 +164,11 @@ async fn a_session_ends_when_it_is_idle_and_after_its_time_in_any_case() {
         assert_eq!(browser.open("/console").await.status, 200, "{used:?}");
     }
     world.bank.clock().advance(Duration::from_secs(500));
-    assert_eq!(browser.open("/console").await.status, 303, "the absolute limit");
+    assert_eq!(
+        browser.open("/console").await.status,
+        303,
+        "the absolute limit"
+    );
     let mut browser = world.logged_in(Role::Viewer).await;
     world.bank.clock().advance(Duration::from_secs(1800));
     assert_eq!(browser.open("/console").await.status, 303, "the idle limit");
@@ -141,10 +180,18 @@ async fn who_is_taken_from_the_list_is_out_at_once_and_another_role_counts_at_on
     let world = World::new().await;
     let mut browser = world.logged_in(Role::Admin).await;
     world.bank.tpp("tpp-1").await;
-    browser.open("/console/tpps/tpp-1").await.says("/console/tpps/tpp-1/disable");
+    browser
+        .open("/console/tpps/tpp-1")
+        .await
+        .says("/console/tpps/tpp-1/disable");
     let lesser = Operator::new("admin", Role::Viewer, &token(Role::Admin));
-    world.operators.send_replace(Arc::new(Operators::new(vec![lesser])));
-    browser.open("/console/tpps/tpp-1").await.says_nothing_of("/console/tpps/tpp-1/disable");
+    world
+        .operators
+        .send_replace(Arc::new(Operators::new(vec![lesser])));
+    browser
+        .open("/console/tpps/tpp-1")
+        .await
+        .says_nothing_of("/console/tpps/tpp-1/disable");
     world.operators.send_replace(Arc::default());
     assert_eq!(browser.open("/console").await.status, 303);
 }
@@ -156,7 +203,11 @@ async fn nodes_that_share_the_key_share_sessions() {
     let browser = world.logged_in(Role::Viewer).await;
     let request = Request::get("/console").header("cookie", browser.cookie.clone().unwrap());
     let request = request.body(Body::empty()).unwrap();
-    let response = world.other_node(Transport::Plain).oneshot(request).await.unwrap();
+    let response = world
+        .other_node(Transport::Plain)
+        .oneshot(request)
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
 }
 
@@ -181,12 +232,19 @@ async fn a_form_of_another_site_or_session_does_nothing() {
     let world = World::new().await;
     world.bank.tpp("tpp-1").await;
     let mut browser = world.logged_in(Role::Operator).await;
-    let other = world.logged_in(Role::Operator).await.open("/console").await.form_token();
+    let other = world
+        .logged_in(Role::Operator)
+        .await
+        .open("/console")
+        .await
+        .form_token();
     let own = browser.open("/console").await.form_token();
     let path = "/console/tpps/tpp-1/pause";
     for said in ["", "form_token=", &format!("form_token={other}")] {
         let request = form(path).header("sec-fetch-site", "same-origin");
-        let page = browser.send(request.body(Body::from(said.to_owned())).unwrap()).await;
+        let page = browser
+            .send(request.body(Body::from(said.to_owned())).unwrap())
+            .await;
         assert_eq!(page.status, 403, "{said}");
         page.says("Nothing was done");
     }
@@ -198,15 +256,25 @@ async fn a_form_of_another_site_or_session_does_nothing() {
         ("x-nothing", "said"),
     ] {
         let request = form(path).header(name, value);
-        let request = request.body(Body::from(format!("form_token={own}"))).unwrap();
+        let request = request
+            .body(Body::from(format!("form_token={own}")))
+            .unwrap();
         assert_eq!(browser.send(request).await.status, 403, "{name}: {value}");
         let request = form("/console/login").header(name, value);
-        let request = request.body(Body::from("token=token-of-the-admin")).unwrap();
-        assert_eq!(world.browser().send(request).await.status, 403, "login, {name}: {value}");
+        let request = request
+            .body(Body::from("token=token-of-the-admin"))
+            .unwrap();
+        assert_eq!(
+            world.browser().send(request).await.status,
+            403,
+            "login, {name}: {value}"
+        );
     }
     assert_eq!(world.bank.store().asked("pause_endpoint"), 0);
     let request = form(path).header("origin", "http://127.0.0.1:8081");
-    let request = request.body(Body::from(format!("form_token={own}"))).unwrap();
+    let request = request
+        .body(Body::from(format!("form_token={own}")))
+        .unwrap();
     assert_eq!(browser.send(request).await.status, 303);
     assert_eq!(world.bank.store().asked("pause_endpoint"), 1);
 }
@@ -217,9 +285,18 @@ async fn every_page_says_that_nothing_frames_it_and_nothing_foreign_runs_in_it()
     let world = World::new().await;
     let mut browser = world.logged_in(Role::Viewer).await;
     let door = world.browser().open("/console/login").await;
-    for page in [door, browser.open("/console").await, browser.open("/console/nothing").await] {
+    for page in [
+        door,
+        browser.open("/console").await,
+        browser.open("/console/nothing").await,
+    ] {
         let policy = page.header("content-security-policy");
-        for part in ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "frame-ancestors 'none'",
+            "form-action 'self'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.contains(part), "{policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
@@ -238,12 +315,17 @@ async fn a_form_is_bounded_and_is_a_form() {
     let world = World::new().await;
     let long = format!("token={}", "x".repeat(17 * 1024));
     let request = form("/console/login").header("sec-fetch-site", "same-origin");
-    let page = world.browser().send(request.body(Body::from(long)).unwrap()).await;
+    let page = world
+        .browser()
+        .send(request.body(Body::from(long)).unwrap())
+        .await;
     assert_eq!(page.status, 400);
     let request = Request::post("/console/login")
         .header("sec-fetch-site", "same-origin")
         .header("content-type", "application/json");
-    let request = request.body(Body::from("{\"token\": \"token-of-the-admin\"}")).unwrap();
+    let request = request
+        .body(Body::from("{\"token\": \"token-of-the-admin\"}"))
+        .unwrap();
     let answer = world.browser().answer(request).await;
     assert_eq!(Page::of(answer).await.status, 400);
 }

@@ -15,7 +15,10 @@ async fn hostile_names_payloads_and_descriptions_are_text() {
     let world = World::new().await;
     let evil = format!("a/../b?c#d{EVIL}");
     let tpp = world.subscriber("tpp-1", making::everything()).await;
-    world.bank.change(&tpp, |profile| EVIL.clone_into(&mut profile.name)).await;
+    world
+        .bank
+        .change(&tpp, |profile| EVIL.clone_into(&mut profile.name))
+        .await;
     let registered = world.bank.store().register_tpp(
         oyez_domain::actor::Actor::Operator(EVIL.to_owned()),
         making::client(&evil),
@@ -60,7 +63,13 @@ async fn hostile_names_payloads_and_descriptions_are_text() {
         page.says_nothing_of("<img src=x");
         page.says_nothing_of("\"'>");
     }
-    browser.open(&format!("/console/events/{jti}")).await.says("&lt;script&gt;alert(1)&lt;/script&gt;");
-    let door = world.browser().open(&format!("/console/login?next={asked}")).await;
+    browser
+        .open(&format!("/console/events/{jti}"))
+        .await
+        .says("&lt;script&gt;alert(1)&lt;/script&gt;");
+    let door = world
+        .browser()
+        .open(&format!("/console/login?next={asked}"))
+        .await;
     door.says_nothing_of("<script>alert");
 }

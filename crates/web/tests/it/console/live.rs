@@ -33,10 +33,17 @@ async fn a_page_that_watches_sees_what_happens_without_asking() {
     let mut response = watch(&mut browser).await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let first = next(&mut response).await.unwrap();
-    assert!(first.starts_with("data: ") && first.ends_with("\n\n"), "{first}");
+    assert!(
+        first.starts_with("data: ") && first.ends_with("\n\n"),
+        "{first}"
+    );
     assert!(first.contains("Accepted: 0 in the last hour"), "{first}");
     world.accepted("tpp-1").await;
-    while !next(&mut response).await.unwrap().contains("Accepted: 1 in the last hour") {}
+    while !next(&mut response)
+        .await
+        .unwrap()
+        .contains("Accepted: 1 in the last hour")
+    {}
 }
 
 // I-03
@@ -48,7 +55,11 @@ async fn one_reader_serves_all_who_watch_and_ends_when_they_are_gone() {
     for _ in 0..100 {
         all.push(watch(&mut browser).await);
     }
-    assert_eq!(watch(&mut browser).await.status(), 503, "the seats are bounded");
+    assert_eq!(
+        watch(&mut browser).await.status(),
+        503,
+        "the seats are bounded"
+    );
     for response in &mut all {
         assert!(next(response).await.is_some());
     }

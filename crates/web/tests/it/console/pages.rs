@@ -28,7 +28,10 @@ async fn the_page_of_a_tpp_says_why_it_gets_nothing_and_what_to_press() {
     let poll = poller.post("/open-banking/v4.0/events");
     let poll = poll.json(&json!({"returnImmediately": true})).send().await;
     assert_eq!(poll.status, 200);
-    browser.open("/console/tpps/tpp-2").await.says("This TPP gets its events");
+    browser
+        .open("/console/tpps/tpp-2")
+        .await
+        .says("This TPP gets its events");
     let page = browser.open("/console/tpps/nobody").await;
     assert_eq!(page.status, 404);
 }
@@ -54,7 +57,10 @@ async fn tpps_are_found_by_the_beginning_of_their_name_and_by_the_state_of_their
     let paused = browser.open("/console/tpps?state=paused").await;
     paused.says("href=\"/console/tpps/bolt\"");
     paused.says_nothing_of("href=\"/console/tpps/acme\"");
-    browser.open("/console/tpps?prefix=zzz").await.says("No TPP is among these.");
+    browser
+        .open("/console/tpps?prefix=zzz")
+        .await
+        .says("No TPP is among these.");
 }
 
 // I-03
@@ -67,13 +73,23 @@ async fn one_box_finds_whatever_somebody_was_told() {
     for (said, to) in [
         ("tpp-1".to_owned(), "/console/tpps/tpp-1".to_owned()),
         (jti.clone(), format!("/console/events/{jti}")),
-        ("consent-1".to_owned(), "/console/events?resource_id=consent-1".to_owned()),
-        ("transaction-1".to_owned(), "/console/events?txn=transaction-1".to_owned()),
+        (
+            "consent-1".to_owned(),
+            "/console/events?resource_id=consent-1".to_owned(),
+        ),
+        (
+            "transaction-1".to_owned(),
+            "/console/events?txn=transaction-1".to_owned(),
+        ),
         ("tp".to_owned(), "/console/tpps?prefix=tp".to_owned()),
         ("%0A".to_owned(), "/console/tpps".to_owned()),
     ] {
         let page = browser.open(&format!("/console/find?q={said}")).await;
-        assert_eq!((page.status, page.header("location")), (303, to.as_str()), "{said}");
+        assert_eq!(
+            (page.status, page.header("location")),
+            (303, to.as_str()),
+            "{said}"
+        );
         assert_eq!(browser.open(&to).await.status, 200);
     }
 }
@@ -90,7 +106,10 @@ async fn an_event_shows_what_happened_to_it_and_its_set_with_the_check_of_its_si
     page.says("It is outstanding");
     page.says("None is signed yet");
     page.says("The TPP can poll it.");
-    for body in [json!({"returnImmediately": true}), json!({"returnImmediately": true, "ack": [jti]})] {
+    for body in [
+        json!({"returnImmediately": true}),
+        json!({"returnImmediately": true, "ack": [jti]}),
+    ] {
         let poll = tpp.post("/open-banking/v4.0/events").json(&body);
         assert_eq!(poll.send().await.status, 200);
     }
@@ -100,9 +119,14 @@ async fn an_event_shows_what_happened_to_it_and_its_set_with_the_check_of_its_si
     page.says("The signature is good");
     page.says("urn:uk:org:openbanking:events:resource-update");
     page.says("href=\"/console/events?interaction_id=");
-    let events = browser.open("/console/events?state=acknowledged&tpp=tpp-1").await;
+    let events = browser
+        .open("/console/events?state=acknowledged&tpp=tpp-1")
+        .await;
     events.says(&at);
-    browser.open("/console/events?state=failed").await.says("No event is like this.");
+    browser
+        .open("/console/events?state=failed")
+        .await
+        .says("No event is like this.");
     let page = browser.open("/console/events?accepted_from=garbage").await;
     assert_eq!(page.status, 400);
     page.says("accepted_from");
@@ -140,7 +164,9 @@ async fn the_overview_says_first_what_needs_attention() {
     let tpp = world.subscriber("tpp-1", wish).await;
     let jti = world.accepted("tpp-1").await;
     world.fail(&tpp, &jti).await;
-    world.api_post("/v1/endpoints/tpp-1/pause", &json!({})).await;
+    world
+        .api_post("/v1/endpoints/tpp-1/pause", &json!({}))
+        .await;
     for window in ["hour", "day", "week", "garbage"] {
         let page = browser.open(&format!("/console?window={window}")).await;
         page.says("an operator paused it");
@@ -159,7 +185,10 @@ async fn the_overview_says_first_what_needs_attention() {
         *keys = std::sync::Arc::new(none.unwrap());
     });
     browser.open("/console").await.says("No key may sign now");
-    browser.open("/console/keys").await.says("There is no key: nothing can be signed.");
+    browser
+        .open("/console/keys")
+        .await
+        .says("There is no key: nothing can be signed.");
 }
 
 // I-05

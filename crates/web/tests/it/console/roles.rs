@@ -20,7 +20,9 @@ fn path(route: &Route) -> String {
 
 async fn ask(browser: &mut Browser<'_>, route: &Route, form_token: &str) -> Page {
     if route.method == Method::POST {
-        browser.submit(&path(route), &[("form_token", form_token)]).await
+        browser
+            .submit(&path(route), &[("form_token", form_token)])
+            .await
     } else {
         let request = Request::get(path(route)).body(Body::empty()).unwrap();
         let response = browser.answer(request).await;
@@ -46,7 +48,11 @@ async fn nobody_sees_or_does_anything_but_the_way_in() {
             assert_ne!(page.status, 303, "{}", route.id);
         } else {
             assert_eq!(page.status, 303, "{}", route.id);
-            assert!(page.header("location").starts_with("/console/login"), "{}", route.id);
+            assert!(
+                page.header("location").starts_with("/console/login"),
+                "{}",
+                route.id
+            );
         }
     }
 }
@@ -90,7 +96,11 @@ async fn a_viewer_sees_nothing_to_press() {
     let page = viewer.open(path).await;
     page.says_nothing_of("Send a test event…");
     page.says_nothing_of("What can be done");
-    assert_eq!(page.text.matches("<form").count(), 2, "the search and the logout");
+    assert_eq!(
+        page.text.matches("<form").count(),
+        2,
+        "the search and the logout"
+    );
 }
 
 // I-05
@@ -99,5 +109,8 @@ fn every_route_has_a_name_of_its_own_and_looks_by_get_alone() {
     let all = routes();
     let ids: BTreeSet<_> = all.iter().map(|route| route.id).collect();
     assert_eq!(ids.len(), all.len());
-    assert!(all.iter().all(|route| matches!(route.method, Method::GET | Method::POST)));
+    assert!(
+        all.iter()
+            .all(|route| matches!(route.method, Method::GET | Method::POST))
+    );
 }

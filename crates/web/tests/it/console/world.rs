@@ -70,7 +70,13 @@ impl World {
 
     /// Another node of the same bank, that shares the key.
     pub(crate) fn other_node(&self, transport: Transport) -> Router {
-        node(&self.bank, &self.operators, &self.stop, &self.tasks, transport)
+        node(
+            &self.bank,
+            &self.operators,
+            &self.stop,
+            &self.tasks,
+            transport,
+        )
     }
 
     pub(crate) const fn browser(&self) -> Browser<'_> {
@@ -140,7 +146,8 @@ impl World {
     pub(crate) async fn fail(&self, tpp: &Caller, jti: &str) {
         for _ in 0..10 {
             let said = json!({"err": "jwtHdr", "description": "<script>alert(1)</script>"});
-            let errors = json!({"returnImmediately": true, "maxEvents": 0, "setErrs": {(jti): said}});
+            let errors =
+                json!({"returnImmediately": true, "maxEvents": 0, "setErrs": {(jti): said}});
             let poll = tpp.post("/open-banking/v4.0/events").json(&errors);
             assert_eq!(poll.send().await.status, 200);
         }
@@ -181,7 +188,9 @@ impl Browser<'_> {
     /// The answer as it comes.
     pub(crate) async fn answer(&mut self, mut request: Request<Body>) -> Response {
         if let Some(cookie) = &self.cookie {
-            request.headers_mut().insert("cookie", cookie.parse().unwrap());
+            request
+                .headers_mut()
+                .insert("cookie", cookie.parse().unwrap());
         }
         let address: SocketAddr = "192.0.2.7:4000".parse().unwrap();
         request.extensions_mut().insert(Peer {
@@ -221,7 +230,10 @@ impl Page {
     }
 
     pub(crate) fn form_token(&self) -> String {
-        let (_, after) = self.text.split_once("name=\"form_token\" value=\"").unwrap();
+        let (_, after) = self
+            .text
+            .split_once("name=\"form_token\" value=\"")
+            .unwrap();
         after.split('"').next().unwrap().to_owned()
     }
 }
