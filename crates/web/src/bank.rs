@@ -10,6 +10,7 @@ use oyez_jose::key_set::KeySet;
 use oyez_store::Store;
 use tokio::sync::watch;
 
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::polling::Waiters;
 
@@ -33,6 +34,8 @@ pub struct Bank {
     pub waiters: Arc<Waiters>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What TPPs asked for, on its way to the ledger.
+    pub journal: Arc<Journal>,
 }
 
 /// Chance as a parameter: 16 random bytes at each call.

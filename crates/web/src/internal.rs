@@ -36,6 +36,7 @@ mod profiles;
 mod publish;
 mod registrations;
 mod routes;
+mod status;
 mod test_events;
 mod tpps;
 mod trail;

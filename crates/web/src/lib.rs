@@ -9,6 +9,7 @@
 mod bank;
 mod flight;
 pub mod internal;
+pub mod journal;
 pub mod listener;
 pub mod metrics;
 pub mod openapi;

@@ -82,6 +82,7 @@ pub(crate) async fn build(
         random: random(chance)?,
         waiters: choices::waiters(config),
         metrics: Arc::default(),
+        journal: Arc::default(),
         store: Arc::clone(&store),
     });
     store.listen(Arc::downgrade(&bank.waiters) as _);

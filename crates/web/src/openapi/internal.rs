@@ -97,6 +97,11 @@ fn shape(operation: Operation) -> Shape {
         Op::DisableTpp => ("Stop serving a TPP", Always("Reason"), "Tpp"),
         Op::EnableTpp => ("Serve a TPP again", Nothing, "Tpp"),
         Op::ReadCounts => ("Where a TPP's events stand", Nothing, "Counts"),
+        Op::ReadStatus => (
+            "A TPP at a glance: why it gets no events, what waits, how its endpoint fared, what it asked for",
+            Nothing,
+            "Status",
+        ),
         Op::ListMinutes => (
             "What happened minute by minute: the last hour, or up to a week",
             Nothing,

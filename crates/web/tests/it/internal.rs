@@ -6,6 +6,7 @@ mod events;
 mod health;
 mod publishing;
 mod roles;
+mod status;
 mod tpps;
 mod trail;
 mod world;

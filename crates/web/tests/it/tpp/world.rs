@@ -352,6 +352,7 @@ fn bank(
         random: Dice::new(1).random(),
         waiters: Arc::new(Waiters::default()),
         metrics: Arc::new(Metrics::default()),
+        journal: Arc::default(),
     })
 }
 
