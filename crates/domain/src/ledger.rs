@@ -9,6 +9,7 @@ pub mod acceptance;
 pub mod history;
 pub mod lanes;
 pub mod news;
+pub mod overview;
 pub mod poll;
 pub mod push;
 pub mod registering;

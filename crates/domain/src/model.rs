@@ -13,6 +13,7 @@ mod keys;
 mod lanes;
 mod looking_back;
 mod operating;
+mod overview;
 mod passing;
 mod polling;
 mod pushing;
@@ -27,7 +28,9 @@ use crate::actor::Actor;
 use crate::event::Notice;
 use crate::ids::{ClientId, IdempotencyKey, Jti, NodeId};
 use crate::ledger::history::{AuditEntry, Counts, HandOut, KeptSet, Minute, ReportedError};
+use crate::ledger::lanes::HealthState;
 use crate::ledger::news::News;
+use crate::ledger::overview::{HealthChange, Request};
 use crate::ledger::push::Attempt;
 use crate::ledger::set_back::{self, Reading};
 use crate::life::{self, Ending, Occurrence, Outcome, Settlement, State, Transition};
@@ -49,6 +52,8 @@ pub struct Ledger {
     leases: BTreeMap<NodeId, lanes::LeaseRow>,
     disowned_keys: BTreeSet<String>,
     audit: Vec<AuditEntry>,
+    requests: BTreeMap<(ClientId, Timestamp, String), Request>,
+    health_changes: BTreeMap<(ClientId, Timestamp, HealthState), HealthChange>,
     news: BTreeMap<ClientId, News>,
 }
 
@@ -140,6 +145,8 @@ impl Ledger {
             leases: BTreeMap::new(),
             disowned_keys: BTreeSet::new(),
             audit: Vec::new(),
+            requests: BTreeMap::new(),
+            health_changes: BTreeMap::new(),
             news: BTreeMap::new(),
         }
     }

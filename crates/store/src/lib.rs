@@ -39,6 +39,7 @@ use oyez_domain::ledger::history::{
 use oyez_domain::ledger::lanes::{
     Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
+use oyez_domain::ledger::overview::{Backlog, HealthChange, Request};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -320,6 +321,19 @@ pub trait Store: Send + Sync + 'static {
         client_id: Option<ClientId>,
         range: std::ops::Range<Timestamp>,
     ) -> Answer<'_, Vec<Minute>>;
+
+    /// Keeps what TPPs asked for, the last requests of each, so that whoever looks at any node sees them; those of TPPs that are
+    /// not known are left out. It is no evidence: whoever notes may leave some out (I-03).
+    fn note_requests(&self, requests: Vec<Request>) -> Answer<'_, ()>;
+
+    /// A TPP's last requests, newest first.
+    fn list_requests(&self, client_id: ClientId, rows_max: u32) -> Answer<'_, Vec<Request>>;
+
+    /// How a TPP's endpoint fared, newest first.
+    fn health_history(&self, client_id: ClientId, rows_max: u32) -> Answer<'_, Vec<HealthChange>>;
+
+    /// What waits for a TPP, by its age; of a long queue the oldest are counted.
+    fn backlog(&self, client_id: ClientId, now: Timestamp) -> Answer<'_, Backlog>;
 
     /// The audit trail, newest first, entries before `before` (I-05).
     fn list_audit(

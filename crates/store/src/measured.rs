@@ -16,6 +16,7 @@ use oyez_domain::ledger::history::{
 use oyez_domain::ledger::lanes::{
     Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
+use oyez_domain::ledger::overview::{Backlog, HealthChange, Request};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};

@@ -43,6 +43,10 @@ macro_rules! methods {
             list_events(filter: EventFilter, before: Option<Jti>, rows_max: u32) -> Page<EventSummary, Jti>;
             counts(client_id: ClientId) -> Counts;
             minutes(client_id: Option<ClientId>, range: Range<Timestamp>) -> Vec<Minute>;
+            note_requests(requests: Vec<Request>) -> ();
+            list_requests(client_id: ClientId, rows_max: u32) -> Vec<Request>;
+            health_history(client_id: ClientId, rows_max: u32) -> Vec<HealthChange>;
+            backlog(client_id: ClientId, now: Timestamp) -> Backlog;
             list_audit(client_id: Option<ClientId>, before: Option<u64>, rows_max: u32) -> Page<AuditEntry, u64>;
             read_chain(client_id: Option<ClientId>, after: u64, rows_max: u32) -> Page<AuditEntry, u64>;
             chain_heads(after: Option<ClientId>, rows_max: u32) -> Heads;

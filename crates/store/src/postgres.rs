@@ -31,6 +31,7 @@ mod net;
 mod newsroom;
 mod open;
 mod options;
+mod overview;
 mod partitions;
 mod parts;
 mod patience;

@@ -25,6 +25,7 @@ mod lanes;
 mod leases;
 mod migrations;
 mod options;
+mod overview;
 mod poll;
 mod push;
 mod queue;

@@ -16,6 +16,7 @@ use oyez_domain::ledger::history::{
 use oyez_domain::ledger::lanes::{
     Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
+use oyez_domain::ledger::overview::{Backlog, HealthChange, Request};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -405,6 +406,23 @@ impl Store for ModelStore {
         range: Range<Timestamp>,
     ) -> Answer<'_, Vec<Minute>> {
         answer(self.ledger().minutes(client_id.as_ref(), &range))
+    }
+
+    fn note_requests(&self, requests: Vec<Request>) -> Answer<'_, ()> {
+        self.ledger().note_requests(requests);
+        answer(())
+    }
+
+    fn list_requests(&self, client_id: ClientId, rows_max: u32) -> Answer<'_, Vec<Request>> {
+        answer(self.ledger().list_requests(&client_id, rows_max))
+    }
+
+    fn health_history(&self, client_id: ClientId, rows_max: u32) -> Answer<'_, Vec<HealthChange>> {
+        answer(self.ledger().health_history(&client_id, rows_max))
+    }
+
+    fn backlog(&self, client_id: ClientId, now: Timestamp) -> Answer<'_, Backlog> {
+        answer(self.ledger().backlog(&client_id, now))
     }
 
     fn list_audit(

@@ -11,6 +11,7 @@ use oyez_store::Store;
 use oyez_telemetry::Tracer;
 use tokio::sync::watch;
 
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::polling::Waiters;
 
@@ -36,6 +37,8 @@ pub struct Bank {
     pub metrics: Arc<Metrics>,
     /// Traces, where a collector is named.
     pub tracer: Option<Arc<Tracer>>,
+    /// What TPPs asked for, on its way to the ledger.
+    pub journal: Arc<Journal>,
 }
 
 /// Chance as a parameter: 16 random bytes at each call.

@@ -38,6 +38,7 @@ mod profiles;
 mod publish;
 mod registrations;
 mod routes;
+mod status;
 mod test_events;
 mod tpps;
 mod trail;

@@ -11,6 +11,7 @@ pub mod console;
 pub mod developer;
 mod flight;
 pub mod internal;
+pub mod journal;
 pub mod listener;
 pub mod metrics;
 pub mod openapi;

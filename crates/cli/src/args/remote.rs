@@ -33,6 +33,8 @@ pub(crate) enum Tpps {
     List(ListTpps),
     /// Who a TPP is, what it registered, how much it got, and why it gets nothing.
     Show(ShowTpp),
+    /// Why a TPP gets no events and what mends it, what waits, how its endpoint fared, and what it asked for.
+    Status(ShowTpp),
     /// Let a TPP in.
     #[command(after_help = REGISTER_HELP)]
     Register(RegisterTpp),
@@ -52,7 +54,7 @@ impl Tpps {
     pub(crate) fn server(&self) -> &ServerArgs {
         match self {
             Self::List(args) => &args.server,
-            Self::Show(args) | Self::Enable(args) => &args.server,
+            Self::Show(args) | Self::Status(args) | Self::Enable(args) => &args.server,
             Self::Register(args) => &args.server,
             Self::Change(args) => &args.server,
             Self::Disable(args) => &args.server,

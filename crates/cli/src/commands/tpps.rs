@@ -3,6 +3,7 @@
 mod import;
 mod profile;
 mod shown;
+mod status;
 
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ pub(crate) fn run(command: &Tpps, around: &Surroundings) -> Result<Reply, Failur
     calling(command.server(), around, async |client, _| match command {
         Tpps::List(_) => list(&client).await,
         Tpps::Show(args) => show(&args.client_id, &client).await,
+        Tpps::Status(args) => status::run(&args.client_id, &client).await,
         Tpps::Register(args) => register(args, &client).await,
         Tpps::Change(args) => change(args, &client).await,
         Tpps::Disable(args) => disable(args, &client).await,

@@ -170,6 +170,7 @@ fn bank(
         waiters: choices::waiters(config),
         metrics,
         tracer,
+        journal: Arc::default(),
         store,
     });
     let listener = Arc::downgrade(&bank.waiters);

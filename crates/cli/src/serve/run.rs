@@ -98,6 +98,9 @@ impl Server {
             until(no_more.clone(), reload::keep_up(sources, hang_up)),
         );
         crew.start("disowning", until(no_more.clone(), disowning));
+        let (journal, store) = (bank.journal.clone(), bank.store.clone());
+        let keeping = async move { journal.keep(&*store).await };
+        crew.start("noting requests", until(no_more.clone(), keeping));
         crew.start(
             "housekeeping",
             until(no_more.clone(), self.housekeeping.clone().run()),
@@ -122,6 +125,7 @@ impl Server {
         timeout_at(publishers_stop_at, others_end).await.ok();
         no_more.cancel();
         crew.until_empty().await;
+        self.bank.journal.write(&*self.bank.store).await;
         let left = deadline.saturating_duration_since(Instant::now());
         let issued = self.bank.issuer.close(left).await;
         self.ledger.close().await?;

@@ -230,3 +230,23 @@ async fn without_a_resource_for_tests_the_command_says_what_to_configure() {
     ];
     assert_calls!(story.join("\n"));
 }
+
+// I-03, D-06
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tpp_is_told_at_a_glance_with_what_mends_it() {
+    let office = CoreSystem::open().await;
+    let publish =
+        "publish --tpp acme-1 --resource account-access-consent/1234 --event resource-update";
+    assert_eq!(office.run(publish, "").code, 0);
+    assert_eq!(office.run("endpoints pause acme-1", "").code, 0);
+    let noted = |text: &str| text.contains("create_event_subscription");
+    let status = loop {
+        let status = office.run("tpps status acme-1", "");
+        if noted(&status.stdout) {
+            break status;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let shown = office.desk.shown("tpps status acme-1", &status);
+    assert_calls!([shown, office.shown("tpps status nobody", "")].join("\n"));
+}

@@ -200,6 +200,8 @@ pub struct Swept {
     pub keys: u64,
     /// Minutes of counters.
     pub minutes: u64,
+    /// Changes of endpoints' health: they are kept as long as settled events.
+    pub health_changes: u64,
 }
 
 /// How long things are kept (I-06, I-02).

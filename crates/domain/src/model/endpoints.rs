@@ -54,6 +54,7 @@ impl Ledger {
         (before, after): (Health, Health),
         now: Timestamp,
     ) {
+        self.note_health_change(client_id, before.state(), &after, now);
         self.note(
             Note {
                 actor,

@@ -7,8 +7,8 @@ use super::looking_back::page;
 use crate::ids::{ClientId, NodeId};
 use crate::ledger::history::Page;
 use crate::ledger::lanes::{
-    Claim, Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
-    Wanted,
+    Claim, Health, HealthState, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease,
+    Reported, Wanted,
 };
 use crate::ledger::sharing::{Company, PASSED_OVER};
 use crate::time::Timestamp;
@@ -202,7 +202,9 @@ impl Ledger {
             .into_iter()
             .map(|report| match self.lanes.get_mut(&report.client_id) {
                 Some(lane) if live && lane.is_of(lease, report.claim) => {
+                    let before = lane.health.state();
                     lane.report(&report, now);
+                    self.note_health_change(&report.client_id, before, &report.health, now);
                     Reported::Written
                 }
                 _ => Reported::NotOwner,
@@ -292,12 +294,15 @@ impl Ledger {
     }
 
     /// The TPP put its registration anew: whatever was held against its endpoint is over (D-06), but not an operator's pause.
-    pub(super) fn mend_lane(&mut self, client_id: &ClientId) {
+    pub(super) fn mend_lane(&mut self, client_id: &ClientId, now: Timestamp) {
         if let Some(lane) = self.lanes.get_mut(client_id)
             && !matches!(lane.health, Health::Paused { .. })
-            && lane.become_free(Health::Responsive) != Health::Responsive
         {
-            self.news_of(client_id).pushes = true;
+            let before = lane.become_free(Health::Responsive).state();
+            if before != HealthState::Responsive {
+                self.note_health_change(client_id, before, &Health::Responsive, now);
+                self.news_of(client_id).pushes = true;
+            }
         }
     }
 

@@ -48,7 +48,12 @@ impl Ledger {
         left = batch_max;
         self.minutes
             .retain(|(_, minute), _| stays(*minute + retention.minutes_for < now, &mut left));
+        let changes = self.health_changes.len();
+        left = batch_max;
+        self.health_changes
+            .retain(|(_, at, _), _| stays(*at + retention.settled_for < now, &mut left));
         Swept {
+            health_changes: (changes - self.health_changes.len()) as u64,
             events: settled.len() as u64,
             keys: (keys - self.remembered.len()) as u64,
             minutes: (minutes - self.minutes.len()) as u64,

@@ -226,7 +226,7 @@ impl Ledger {
         }
         self.free_lane(client_id);
         if is_fresh {
-            self.mend_lane(client_id);
+            self.mend_lane(client_id, now);
         }
         if is_fresh {
             self.news_if_pushable(client_id, now);

@@ -114,6 +114,8 @@ pub(crate) const TABLES: &[&Table] = &[
     &MINUTES,
     &AUDIT,
     &AUDIT_HEADS,
+    &REQUESTS,
+    &HEALTH_CHANGES,
     &NODES,
     &LANES,
     &IDEMPOTENCY,
@@ -224,6 +226,32 @@ static AUDIT_HEADS: Table = table(
     "audit_heads",
     1,
     &[int("chain"), int("number"), column("hash", Form::Bytes)],
+);
+
+static REQUESTS: Table = table(
+    "requests",
+    3,
+    &[
+        int("tpp"),
+        int("at"),
+        text("interaction_id"),
+        text("operation"),
+        int("status"),
+        text("error_code"),
+        int("took_ms"),
+    ],
+);
+
+static HEALTH_CHANGES: Table = table(
+    "health_changes",
+    3,
+    &[
+        int("tpp"),
+        int("at"),
+        int("health"),
+        int("failures"),
+        text("reason"),
+    ],
 );
 
 /// Without their leases, which end: nobody works with a ledger that is copied. A node that comes back under its name goes on

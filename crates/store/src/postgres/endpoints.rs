@@ -10,6 +10,7 @@ use super::anew;
 use super::audit::{self, Change};
 use super::errors::expect_rows;
 use super::lanes;
+use super::overview;
 use super::registrations;
 use super::skew::Skew;
 use super::tpps::hold;
@@ -39,7 +40,7 @@ pub(super) async fn pause(
             before: Some(&before),
             after: Some(&paused),
         };
-        set_health_over(unit, (known.id, client_id), &paused, None).await?;
+        set_health_over(unit, (known.id, client_id), (&paused, now), None).await?;
         audit::note(unit, change, now).await?;
     }
     Ok(true)
@@ -71,7 +72,7 @@ pub(super) async fn resume(
             after: Some(&resumed),
         };
         unit.execute(MAKE_LANE, &[&known.id.0]).await?;
-        set_health_over(unit, (known.id, client_id), &resumed, Some(now)).await?;
+        set_health_over(unit, (known.id, client_id), (&resumed, now), Some(now)).await?;
         audit::note(unit, change, now).await?;
     }
     Ok(true)
@@ -81,9 +82,10 @@ pub(super) async fn resume(
 async fn set_health_over(
     unit: &mut Unit,
     (tpp, owner): (TppId, &ClientId),
-    health: &Health,
+    (health, at): (&Health, Timestamp),
     now: Option<Timestamp>,
 ) -> Result<(), Error> {
+    overview::note_health(unit, tpp, health, at).await?;
     let columns = HealthColumns::of(health);
     let wake_at = match now {
         Some(now) => Some(lanes::stored(unit, now).await?.unix_ms()),

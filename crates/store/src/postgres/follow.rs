@@ -73,7 +73,7 @@ async fn follow_address(
     }
     lanes::free(unit, owner).await?;
     if is_fresh {
-        lanes::mend(unit, owner).await?;
+        lanes::mend(unit, owner, now).await?;
     }
     if new.is_some() && is_fresh {
         lanes::news_if_pushable(unit, owner, now).await?;

@@ -15,7 +15,7 @@ use futures_util::future::try_join_all;
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::history::Page;
 use oyez_domain::ledger::lanes::{
-    Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
+    Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
@@ -24,6 +24,7 @@ use tokio_postgres::Row;
 
 use super::columns::{count, moment_or_null, natural};
 use super::leases;
+use super::overview;
 use super::pool::Held;
 use super::registrations;
 use super::skew::Skew;
@@ -90,12 +91,13 @@ pub(super) async fn report(
     let skew = Skew::between(now, clock);
     // Sent together, and done one after another in their order. Lanes are locked in the order of TPPs first, as whoever has news
     // of several does.
-    unit.db().prepare(&[LOCK_LANES, REPORT_LANE]).await?;
+    let statements = [LOCK_LANES, overview::NOTE_REPORTED_HEALTH, REPORT_LANE];
+    unit.db().prepare(&statements).await?;
     let names = reports.iter().map(|report| report.client_id.as_str());
     let names: Vec<&str> = names.collect();
     let reports = reports.iter();
     let let_go_at = skew.stored(now);
-    let reports = reports.map(|report| report_one(unit, lease, report, (skew, let_go_at)));
+    let reports = reports.map(|report| report_one(unit, lease, report, (skew, let_go_at, now)));
     let (_, reported) = futures_util::try_join!(
         async { unit.rows(LOCK_LANES, &[&names]).await },
         try_join_all(reports)
@@ -107,7 +109,7 @@ async fn report_one(
     unit: &Unit,
     lease: &Lease,
     report: &LaneReport,
-    (skew, let_go_at): (Skew, Timestamp),
+    (skew, let_go_at, now): (Skew, Timestamp, Timestamp),
 ) -> Result<Reported, Error> {
     let columns = HealthColumns::of(&report.health);
     let stored = |at: Option<Timestamp>| at.map(|at| skew.stored(at).unix_ms());
@@ -116,26 +118,45 @@ async fn report_one(
         Hold::LetGo { wake_at } => (true, stored(wake_at)),
     };
     let next_probe_at = stored(report.health.next_probe_at());
-    let changed = unit
-        .execute(
-            REPORT_LANE,
-            &[
-                &report.client_id.as_str(),
-                &lease.node_id.as_str(),
-                &count(lease.epoch),
-                &columns.state,
-                &columns.since,
-                &columns.declared_at,
-                &i64::from(columns.failures),
-                &next_probe_at,
-                &let_go,
-                &wake_at,
-                &columns.reason,
-                &count(report.claim),
-                &let_go_at.unix_ms(),
-            ],
-        )
-        .await?;
+    let (client_id, node_id) = (report.client_id.as_str(), lease.node_id.as_str());
+    let (epoch, claim) = (count(lease.epoch), count(report.claim));
+    let (failures, now, let_go_at) = (
+        i64::from(columns.failures),
+        now.unix_ms(),
+        let_go_at.unix_ms(),
+    );
+    let of_change: [&(dyn tokio_postgres::types::ToSql + Sync); 8] = [
+        &client_id,
+        &node_id,
+        &epoch,
+        &claim,
+        &now,
+        &columns.state,
+        &failures,
+        &columns.reason,
+    ];
+    let of_report: [&(dyn tokio_postgres::types::ToSql + Sync); 13] = [
+        &client_id,
+        &node_id,
+        &epoch,
+        &columns.state,
+        &columns.since,
+        &columns.declared_at,
+        &failures,
+        &next_probe_at,
+        &let_go,
+        &wake_at,
+        &columns.reason,
+        &claim,
+        &let_go_at,
+    ];
+    let (_, changed) = futures_util::try_join!(
+        async {
+            unit.execute(overview::NOTE_REPORTED_HEALTH, &of_change)
+                .await
+        },
+        async { unit.execute(REPORT_LANE, &of_report).await }
+    )?;
     Ok(if changed == 1 {
         Reported::Written
     } else {
@@ -268,7 +289,16 @@ pub(super) async fn free(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(
 
 /// The TPP put its registration anew, or pushes go elsewhere: what was held against its endpoint is over (D-06), but not an
 /// operator's pause.
-pub(super) async fn mend(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Error> {
+pub(super) async fn mend(
+    unit: &mut Unit,
+    owner: (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let before = find(unit.db(), owner.1, Skew::NONE).await?;
+    let before = before.map(|lane| lane.health);
+    if !matches!(before, None | Some(Health::Paused { .. })) {
+        overview::note_health(unit, owner.0, &Health::Responsive, now).await?;
+    }
     if unit.execute(MEND_LANE, &[&owner.0.0]).await? > 0 {
         unit.news.of(owner).pushes = true;
     }

@@ -68,6 +68,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         manner: Manner::Whole,
         serves_from: 1,
     },
+    Migration {
+        name: "overview",
+        sql: include_str!("../../migrations/postgres/0003_overview.sql"),
+        manner: Manner::Whole,
+        serves_from: 1,
+    },
 ];
 
 /// Which schema a database has, and whom it serves.

@@ -155,6 +155,13 @@ pub(super) async fn sweep(
                 &sweep_minutes,
             )
             .await?,
+        health_changes: shared
+            .write(
+                Concerns::Nobody,
+                &past(retention.settled_for),
+                &sweep_health_changes,
+            )
+            .await?,
     };
     shared.write(Concerns::Nobody, &(), &forget_nodes).await?;
     let part = parts::drop_oldest(shared, settled_before).await?;
@@ -181,6 +188,13 @@ fn sweep_minutes<'a>(unit: &'a mut Unit, past: &'a Past) -> Work<'a, u64> {
     Box::pin(async {
         unit.execute(SWEEP_MINUTES, &[&past.before.unix_ms(), &past.limit])
             .await
+    })
+}
+
+fn sweep_health_changes<'a>(unit: &'a mut Unit, past: &'a Past) -> Work<'a, u64> {
+    Box::pin(async {
+        let values: Values<'_> = &[&past.before.unix_ms(), &past.limit];
+        unit.execute(SWEEP_HEALTH_CHANGES, values).await
     })
 }
 
@@ -293,6 +307,11 @@ pub(super) const OF_EVENTS: [&str; 8] = [
 const SWEEP_KEYS: &str = "
     DELETE FROM idempotency WHERE (tpp, key) IN (
         SELECT tpp, key FROM idempotency WHERE accepted_at < $1 ORDER BY accepted_at LIMIT $2
+        FOR UPDATE SKIP LOCKED)";
+
+const SWEEP_HEALTH_CHANGES: &str = "
+    DELETE FROM health_changes WHERE (tpp, at, health) IN (
+        SELECT tpp, at, health FROM health_changes WHERE at < $1 ORDER BY at LIMIT $2
         FOR UPDATE SKIP LOCKED)";
 
 const SWEEP_MINUTES: &str = "

@@ -15,6 +15,7 @@ use oyez_domain::ledger::history::{
 use oyez_domain::ledger::lanes::{
     Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
+use oyez_domain::ledger::overview::{Backlog, HealthChange, Request};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -34,8 +35,8 @@ use super::recheck::Recheck;
 use super::sets::Keep;
 use super::unit::Unit;
 use super::{
-    Ledger, audit, endpoints, event_list, history, keys, lanes, leases, recheck, registrations,
-    requeue, retention, tpps, withdraw,
+    Ledger, audit, endpoints, event_list, history, keys, lanes, leases, overview, recheck,
+    registrations, requeue, retention, tpps, withdraw,
 };
 use crate::{Answer, Error, Listen, Store};
 
@@ -469,6 +470,30 @@ impl Store for Ledger {
                 Box::pin(history::minutes(db, client_id.as_ref(), range))
             }),
         )
+    }
+
+    fn note_requests(&self, requests: Vec<Request>) -> Answer<'_, ()> {
+        Box::pin(self.write(requests, move |unit, requests| {
+            Box::pin(overview::note_requests(unit, requests))
+        }))
+    }
+
+    fn list_requests(&self, client_id: ClientId, rows_max: u32) -> Answer<'_, Vec<Request>> {
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(overview::requests(db, client_id, rows_max))
+        }))
+    }
+
+    fn health_history(&self, client_id: ClientId, rows_max: u32) -> Answer<'_, Vec<HealthChange>> {
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(overview::health_history(db, client_id, rows_max))
+        }))
+    }
+
+    fn backlog(&self, client_id: ClientId, now: Timestamp) -> Answer<'_, Backlog> {
+        Box::pin(self.read(client_id, move |db, client_id| {
+            Box::pin(overview::backlog(db, client_id, now))
+        }))
     }
 
     fn list_audit(

@@ -10,6 +10,7 @@ use super::audit::{self, Change};
 use super::errors::expect_rows;
 use super::health::HealthColumns;
 use super::lanes;
+use super::overview;
 use super::push;
 use super::tpps::{TppId, know};
 use super::writer::Unit;
@@ -67,6 +68,7 @@ fn change_over(
     (before, after): (&Health, &Health),
     now: Timestamp,
 ) -> Result<(), Error> {
+    overview::note_health(unit, tpp, after, now)?;
     let columns = HealthColumns::of(after);
     let wake_at = (*after == Health::Responsive).then_some(now.unix_ms());
     let row = params![tpp, columns.state, columns.since, wake_at];

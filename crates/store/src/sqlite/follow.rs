@@ -72,7 +72,7 @@ fn follow_address(
     let owner = (done.tpp, done.client_id);
     lanes::free(unit, owner)?;
     if is_fresh {
-        lanes::mend(unit, owner)?;
+        lanes::mend(unit, owner, now)?;
     }
     if new.is_none() {
         return Ok(());

@@ -9,7 +9,7 @@
 use oyez_domain::ids::ClientId;
 use oyez_domain::ledger::history::Page;
 use oyez_domain::ledger::lanes::{
-    Claim, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
+    Claim, Health, Hold, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported,
 };
 use oyez_domain::routing;
 use oyez_domain::time::Timestamp;
@@ -20,6 +20,7 @@ use super::codes::{moment_or_null, parse};
 use super::health::{self, HealthColumns};
 use super::history::{page, rows_wanted};
 use super::leases::{clock, is_live};
+use super::overview;
 use super::registrations;
 use super::tpps::{TppId, know, own_order};
 use super::writer::Unit;
@@ -54,6 +55,9 @@ fn report_one(
         Hold::Keep => (false, None),
         Hold::LetGo { wake_at } => (true, wake_at.map(Timestamp::unix_ms)),
     };
+    if owns(unit, lease, (tpp, report))? {
+        overview::note_health(unit, tpp, &report.health, now)?;
+    }
     let changed = unit.db.prepare_cached(REPORT_LANE)?.execute(params![
         tpp,
         lease.node_id.as_str(),
@@ -74,6 +78,13 @@ fn report_one(
     } else {
         Reported::NotOwner
     })
+}
+
+/// Whether a report is by the claim that has the lane.
+fn owns(unit: &Unit, lease: &Lease, (tpp, report): (TppId, &LaneReport)) -> Result<bool, Error> {
+    let key = params![tpp, lease.node_id.as_str(), lease.epoch, report.claim];
+    let mut statement = unit.db.prepare_cached(OWNS)?;
+    Ok(statement.exists(key)?)
 }
 
 /// See [`crate::Store::find_lane`].
@@ -225,7 +236,15 @@ pub(super) fn free(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Err
 }
 
 /// The TPP put its registration anew, or pushes go elsewhere: what was held against its endpoint is over (D-06), but not an operator's pause.
-pub(super) fn mend(unit: &mut Unit, owner: (TppId, &ClientId)) -> Result<(), Error> {
+pub(super) fn mend(
+    unit: &mut Unit,
+    owner: (TppId, &ClientId),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let before = find(&unit.db, owner.1)?.map(|lane| lane.health);
+    if !matches!(before, None | Some(Health::Paused { .. })) {
+        overview::note_health(unit, owner.0, &Health::Responsive, now)?;
+    }
     let mended = unit.db.prepare_cached(MEND_LANE)?.execute([owner.0])?;
     if mended > 0 {
         unit.news.of(owner).pushes = true;
@@ -245,6 +264,9 @@ const REPORT_LANE: &str = "
             wake_at),
         news_at = iif(?9, NULL, news_at)
     WHERE tpp = ?1 AND owner = ?2 AND epoch = ?3 AND claim = ?12";
+
+const OWNS: &str =
+    "SELECT 1 FROM lanes WHERE tpp = ?1 AND owner = ?2 AND epoch = ?3 AND claim = ?4";
 
 const FIND_LANE: &str = "
     SELECT l.tpp, t.client_id, l.health, l.since, l.declared_at, l.failures, l.next_probe_at, l.reason,

@@ -44,6 +44,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "chains",
         sql: include_str!("../../migrations/sqlite/0006_chains.sql"),
     },
+    Migration {
+        name: "overview",
+        sql: include_str!("../../migrations/sqlite/0007_overview.sql"),
+    },
 ];
 
 /// The schema this binary works with.

@@ -43,6 +43,12 @@ pub(super) fn sweep(unit: &Unit, retention: Retention, now: Timestamp) -> Result
         events: sweep_events(unit, now - retention.settled_for, batch_max)?,
         keys: sweep_rows(unit, SWEEP_KEYS, now - retention.keys_for, batch_max)?,
         minutes: sweep_rows(unit, SWEEP_MINUTES, now - retention.minutes_for, batch_max)?,
+        health_changes: sweep_rows(
+            unit,
+            SWEEP_HEALTH_CHANGES,
+            now - retention.settled_for,
+            batch_max,
+        )?,
     })
 }
 
@@ -155,6 +161,11 @@ const SWEEP_KEYS: &str = "
     DELETE FROM idempotency WHERE (tpp, key) IN (
         SELECT tpp, key FROM idempotency INDEXED BY idempotency_by_age
         WHERE accepted_at < ?1 ORDER BY accepted_at LIMIT ?2)";
+
+const SWEEP_HEALTH_CHANGES: &str = "
+    DELETE FROM health_changes WHERE (tpp, at, health) IN (
+        SELECT tpp, at, health FROM health_changes INDEXED BY health_changes_by_age
+        WHERE at < ?1 ORDER BY at LIMIT ?2)";
 
 const SWEEP_MINUTES: &str = "
     DELETE FROM minutes WHERE (tpp, minute) IN (

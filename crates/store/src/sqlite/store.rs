@@ -16,6 +16,7 @@ use oyez_domain::ledger::history::{
 use oyez_domain::ledger::lanes::{
     Claim, Lane, LaneFilter, LaneReport, LaneStatus, LaneTotals, Lease, Reported, Wanted,
 };
+use oyez_domain::ledger::overview::{Backlog, HealthChange, Request};
 use oyez_domain::ledger::poll::{Poll, Polled};
 use oyez_domain::ledger::push::{Choice, DueForPush, Ended, Recorded};
 use oyez_domain::ledger::registering::{Effect, Kind, Refusal, Target, Wish};
@@ -28,7 +29,7 @@ use oyez_domain::version::ApiVersion;
 
 use super::{
     Ledger, accept, attempts, audit, claims, endpoints, event_list, history, keys, lanes, leases,
-    migrations, poll, push, registrations, requeue, retention, sets, tpps, withdraw,
+    migrations, overview, poll, push, registrations, requeue, retention, sets, tpps, withdraw,
 };
 use crate::{Answer, Listen, Store};
 
@@ -312,6 +313,22 @@ impl Store for Ledger {
         range: Range<Timestamp>,
     ) -> Answer<'_, Vec<Minute>> {
         Box::pin(self.read(move |db| history::minutes(db, client_id.as_ref(), &range)))
+    }
+
+    fn note_requests(&self, requests: Vec<Request>) -> Answer<'_, ()> {
+        Box::pin(self.write(move |unit| overview::note_requests(unit, &requests)))
+    }
+
+    fn list_requests(&self, client_id: ClientId, rows_max: u32) -> Answer<'_, Vec<Request>> {
+        Box::pin(self.read(move |db| overview::requests(db, &client_id, rows_max)))
+    }
+
+    fn health_history(&self, client_id: ClientId, rows_max: u32) -> Answer<'_, Vec<HealthChange>> {
+        Box::pin(self.read(move |db| overview::health_history(db, &client_id, rows_max)))
+    }
+
+    fn backlog(&self, client_id: ClientId, now: Timestamp) -> Answer<'_, Backlog> {
+        Box::pin(self.read(move |db| overview::backlog(db, &client_id, now)))
     }
 
     fn list_audit(

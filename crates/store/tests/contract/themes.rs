@@ -12,6 +12,7 @@ mod listening;
 mod looking_back;
 mod operating;
 mod ordering;
+mod overview;
 mod owning;
 mod passing;
 mod polling;

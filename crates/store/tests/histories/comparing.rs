@@ -73,6 +73,15 @@ impl Player<'_> {
             whole
         )
         .unwrap();
+        if let Some(client_id) = &client_id {
+            both!(self, |it| it.backlog(client_id.clone(), self.now), whole).unwrap();
+            both!(
+                self,
+                |it| it.health_history(client_id.clone(), 1_000),
+                whole
+            )
+            .unwrap();
+        }
         let filter = EventFilter {
             client_id: client_id.clone(),
             ..EventFilter::default()

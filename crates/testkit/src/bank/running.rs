@@ -79,6 +79,11 @@ impl Running {
         let web = Arc::new(plan.web(Arc::clone(&store) as _, rules, keys, site));
         store.listen(Arc::downgrade(&web.waiters) as _);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (journal, kept_in, no_more) = (Arc::clone(&web.journal), ledger.store(), stop.clone());
+        tasks.spawn(async move {
+            let keeping = journal.keep(&*kept_in);
+            no_more.run_until_cancelled(keeping).await;
+        });
         let router = tpp::router(tpp::Setup {
             bank: Arc::clone(&web),
             tokens: plan.tokens.clone().unwrap_or_else(|| jwt_tokens(site)),
@@ -184,6 +189,7 @@ impl Plan {
             waiters: Arc::new(Waiters::new(self.waiters)),
             metrics,
             tracer: self.tracer.clone(),
+            journal: Arc::default(),
         }
     }
 

@@ -150,6 +150,7 @@ impl Api {
             Operation::DisableTpp => self.disable_tpp(&call, body).await,
             Operation::EnableTpp => self.enable_tpp(&call).await,
             Operation::ReadCounts => self.read_counts(&call).await,
+            Operation::ReadStatus => self.read_status(&call).await,
             Operation::ListMinutes => self.list_minutes(&call).await,
             Operation::RequeueFailedEvents => self.requeue_failed_events(&call, body).await,
             Operation::ReadRegistrations => self.read_registrations(&call).await,

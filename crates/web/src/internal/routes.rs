@@ -48,6 +48,7 @@ pub enum Operation {
     DisableTpp,
     EnableTpp,
     ReadCounts,
+    ReadStatus,
     ListMinutes,
     RequeueFailedEvents,
     ReadRegistrations,
@@ -167,7 +168,7 @@ const fn route(
 
 /// All of it.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 28] = {
+pub static ROUTES: [Route; 29] = {
     use Access::{Act, Administer, Anyone, Publish, View};
     use Operation as Op;
     const DELETE: Method = Method::DELETE;
@@ -192,6 +193,7 @@ pub static ROUTES: [Route; 28] = {
         route(Op::DisableTpp, "disable_tpp", POST, "/v1/tpps/{client_id}/disable", Act),
         route(Op::EnableTpp, "enable_tpp", POST, "/v1/tpps/{client_id}/enable", Act),
         route(Op::ReadCounts, "read_counts", GET, "/v1/tpps/{client_id}/counts", View),
+        route(Op::ReadStatus, "read_status", GET, "/v1/tpps/{client_id}/status", View),
         route(Op::ListMinutes, "list_minutes", GET, "/v1/tpps/{client_id}/minutes", View),
         route(Op::RequeueFailedEvents, "requeue_failed_events", POST, "/v1/tpps/{client_id}/requeue-failed", Act),
         route(Op::ReadRegistrations, "read_registrations", GET, "/v1/tpps/{client_id}/registrations", View),

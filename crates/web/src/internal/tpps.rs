@@ -117,7 +117,7 @@ impl Api {
     }
 }
 
-fn render_counts(counts: Counts) -> Value {
+pub(super) fn render_counts(counts: Counts) -> Value {
     json!({
         "accepted": counts.accepted,
         "outstanding": counts.outstanding,

@@ -97,6 +97,11 @@ fn shape(operation: Operation) -> Shape {
         Op::DisableTpp => ("Stop serving a TPP", Always("Reason"), "Tpp"),
         Op::EnableTpp => ("Serve a TPP again", Nothing, "Tpp"),
         Op::ReadCounts => ("Where a TPP's events stand", Nothing, "Counts"),
+        Op::ReadStatus => (
+            "A TPP at a glance: why it gets no events, what waits, how its endpoint fared, what it asked for",
+            Nothing,
+            "Status",
+        ),
         Op::ListMinutes => (
             "What happened minute by minute: the last hour, or up to a week",
             Nothing,
@@ -111,16 +116,8 @@ fn shape(operation: Operation) -> Shape {
         Op::RemoveEventSubscription => ("Remove a TPP's event-subscription", Nothing, "Removal"),
         Op::RemoveCallbackUrl => ("Remove a TPP's callback-url", Nothing, "Removal"),
         Op::ListAudit => ("Who changed what, newest first", Nothing, "Audit"),
-        Op::ReadAuditChain => (
-            "One chain of the audit trail, oldest first: a TPP's, or without one the operators'",
-            Nothing,
-            "Audit",
-        ),
-        Op::ListAuditHeads => (
-            "Where the chains of the audit trail end, those of TPPs by client_id",
-            Nothing,
-            "AuditHeads",
-        ),
+        Op::ReadAuditChain => ("A chain of the trail, oldest first", Nothing, "Audit"),
+        Op::ListAuditHeads => ("Where its chains end", Nothing, "AuditHeads"),
         Op::TellLive => ("Whether the process lives", Nothing, "Liveness"),
         Op::TellReady => ("Whether the process can work", Nothing, "Readiness"),
         Op::ReadMetrics => ("What was counted", Nothing, "Metrics"),

@@ -50,11 +50,15 @@ impl Api {
             &record.interaction_id,
             !answer.body.is_empty(),
         );
-        record.end(&End {
+        let end = End {
             status: answer.status,
             refusal: refused.as_ref().map(|(refusal, _)| refusal),
             error_id: refused.as_ref().and_then(|(_, id)| id.as_ref()),
-        });
+        };
+        if let Some(line) = record.line(&end, self.bank.clock.now()) {
+            self.bank.journal.note(line);
+        }
+        record.end(&end);
         let mut response = Response::new(Body::from(answer.body));
         *response.status_mut() = answer.status;
         *response.headers_mut() = headers;

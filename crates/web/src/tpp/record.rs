@@ -7,6 +7,8 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use oyez_domain::fault::Fault;
 use oyez_domain::ids::{ClientId, InteractionId};
+use oyez_domain::ledger::overview::Request;
+use oyez_domain::time::Timestamp;
 use oyez_domain::trace::TraceContext;
 use oyez_jose::Form;
 use oyez_telemetry::{Kind, Open};
@@ -87,6 +89,21 @@ impl Record {
             cause,
             "an error leaves without a signature"
         );
+    }
+
+    /// The request as pages about its TPP show it, if it is known whose it is.
+    pub(super) fn line(&self, end: &End<'_>, now: Timestamp) -> Option<Request> {
+        let faults = end.refusal.map(Refusal::faults).unwrap_or_default();
+        let code = faults.first().map(|fault| fault.code.name().to_owned());
+        Some(Request {
+            client_id: self.client_id.clone()?,
+            at: now,
+            interaction_id: self.interaction_id.clone(),
+            operation: self.operation.to_owned(),
+            status: end.status.as_u16(),
+            error_code: code,
+            took: self.begun.elapsed(),
+        })
     }
 
     pub(super) fn end(mut self, end: &End<'_>) {

@@ -7,6 +7,7 @@ mod events;
 mod health;
 mod publishing;
 mod roles;
+mod status;
 mod tpps;
 mod traces;
 mod trail;

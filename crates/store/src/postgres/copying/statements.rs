@@ -117,7 +117,8 @@ pub(super) const SETTINGS: &str = "
 
 /// Whatever is written of a ledger is written to one of these, too.
 pub(super) const LOCK_OUT: &str = "
-    LOCK TABLE tpps, queues, registrations, kinds, outstanding, failed, disowned_keys, idempotency, minutes, nodes, lanes, audit, audit_heads
+    LOCK TABLE tpps, queues, registrations, kinds, outstanding, failed, disowned_keys, idempotency, minutes, nodes, lanes, audit, audit_heads,
+        requests, health_changes
     IN SHARE MODE";
 
 pub(super) const MARK: &str =

@@ -178,6 +178,12 @@ const ACROSS: &[Across] = &[
     ),
     across(
         "retention.rs",
+        "SWEEP_HEALTH_CHANGES",
+        Changes,
+        "changes of endpoints' health that were kept for long enough, a batch.",
+    ),
+    across(
+        "retention.rs",
         "SWEEP_MINUTES",
         Changes,
         "minutes that were kept for long enough, a batch.",
@@ -185,7 +191,7 @@ const ACROSS: &[Across] = &[
 ];
 
 /// What is kept per TPP, much of it: all but small tables that every shard could have a copy of.
-const OF_TPPS: [&str; 13] = [
+const OF_TPPS: [&str; 15] = [
     "queues",
     "outstanding",
     "failed",
@@ -199,6 +205,8 @@ const OF_TPPS: [&str; 13] = [
     "polls",
     "idempotency",
     "minutes",
+    "requests",
+    "health_changes",
 ];
 
 /// A statement as it stands in a source.

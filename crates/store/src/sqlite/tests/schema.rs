@@ -99,6 +99,21 @@ const SAMPLES: &[Sample] = &[
         question: "SELECT claim + epoch FROM lanes",
         answer: 4,
     },
+    Sample {
+        rows: "
+            INSERT INTO audit (at, actor, action, number, hash) VALUES (5, 'system', 'key.disowned', 1, x'07');
+            INSERT INTO audit_heads VALUES (0, 1, x'07');",
+        question: "SELECT count(*) FROM audit a JOIN audit_heads h USING (number, hash)",
+        answer: 1,
+    },
+    Sample {
+        rows: "
+            INSERT INTO tpps VALUES (1, 'tpp', '{}', 0, NULL, NULL, 5, 5);
+            INSERT INTO requests VALUES (1, 5, 'i', 'poll_events', 200, NULL, 3);
+            INSERT INTO health_changes VALUES (1, 5, 1, 2, '503');",
+        question: "SELECT sum(took_ms + failures) FROM requests JOIN health_changes USING (tpp)",
+        answer: 5,
+    },
 ];
 
 /// Notices with one type, with the same in another event, and with two in an order of the publisher's own.

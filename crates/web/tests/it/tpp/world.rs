@@ -374,6 +374,7 @@ fn bank(
         waiters: Arc::new(Waiters::default()),
         metrics: Arc::new(Metrics::default()),
         tracer: None,
+        journal: Arc::default(),
     })
 }
 
