@@ -138,7 +138,10 @@ impl Premises {
             ("tokens.jwks", format!("\"https://{}/jwks\"", at.toy)),
             ("outbound.trust_anchors", text("../ca.crt")),
             ("developer.name", text("The demonstration's bank")),
-            ("developer.token_url", format!("\"https://{}/token\"", at.toy)),
+            (
+                "developer.token_url",
+                format!("\"https://{}/token\"", at.toy),
+            ),
             // CallbackUrls of this world lead to this machine.
             ("outbound.allowed_networks", "[\"127.0.0.0/8\"]".to_owned()),
             ("polling.redelivery_delay", text(REDELIVERY_DELAY)),
