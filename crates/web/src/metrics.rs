@@ -1,5 +1,5 @@
 //! What is counted, in the words of Prometheus. Labels are bounded: listeners, operations, methods, statuses and kinds,
-//! never ids; TPPs only where a deployment asks for them, and then a bounded number ([`per_tpp`]). Whoever counts calls a
+//! never ids; TPPs only where a deployment asks for them, and then a bounded number. Whoever counts calls a
 //! method here; nobody else knows names or labels. What each means stands in one list ([`TABLE`]), from which the
 //! documentation is made.
 //!

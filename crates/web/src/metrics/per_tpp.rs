@@ -27,7 +27,7 @@ pub enum Tpps {
     Apart,
 }
 
-/// TPPs with series of their own: more than a market has. The rest is counted as [`OTHERS`].
+/// TPPs with series of their own: more than a market has. The rest is counted as `(others)`.
 pub const TPPS_MAX: usize = 1_000;
 
 /// The name of those that came too late for one of their own. No client_id begins like this by chance.
