@@ -22,22 +22,22 @@ use crate::page::rows_wanted;
 /// See [`crate::Store::note_requests`]. It takes no TPP's lock: nobody decides by these rows, and whoever writes them at the same
 /// time from another node writes others.
 pub(super) async fn note_requests(unit: &Unit, requests: &[Request]) -> Result<(), Error> {
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    for request in requests {
-        let took_ms = i64::try_from(request.took.as_millis()).unwrap_or(i64::MAX);
-        let client_id = request.client_id.as_str();
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
-            &client_id,
-            &request.at.unix_ms(),
-            &request.interaction_id.as_str(),
-            &request.operation,
-            &i32::from(request.status),
-            &request.error_code,
-            &took_ms,
-        ];
-        unit.execute(NOTE_REQUEST, &values).await?;
-        names.insert(client_id);
-    }
+    let of = |request: &Request| request.client_id.as_str().to_owned();
+    let clients: Vec<String> = requests.iter().map(of).collect();
+    let at: Vec<i64> = requests.iter().map(|it| it.at.unix_ms()).collect();
+    let ids: Vec<&str> = requests
+        .iter()
+        .map(|it| it.interaction_id.as_str())
+        .collect();
+    let operations: Vec<&str> = requests.iter().map(|it| it.operation.as_str()).collect();
+    let statuses: Vec<i32> = requests.iter().map(|it| it.status.into()).collect();
+    let codes: Vec<Option<&str>> = requests.iter().map(|it| it.error_code.as_deref()).collect();
+    let took = |request: &Request| i64::try_from(request.took.as_millis()).unwrap_or(i64::MAX);
+    let took: Vec<i64> = requests.iter().map(took).collect();
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
+        [&clients, &at, &ids, &operations, &statuses, &codes, &took];
+    unit.execute(NOTE_REQUESTS, &values).await?;
+    let names: BTreeSet<String> = clients.into_iter().collect();
     let kept = i64::try_from(Request::KEPT_MAX).unwrap_or(i64::MAX);
     for client_id in names {
         unit.execute(FORGET_REQUESTS, &[&client_id, &kept]).await?;
@@ -131,9 +131,12 @@ pub(super) async fn note_health(
     Ok(())
 }
 
-const NOTE_REQUEST: &str = "
+pub(super) const NOTE_REQUESTS: &str = "
     INSERT INTO requests (tpp, at, interaction_id, operation, status, error_code, took_ms)
-    SELECT tpp, $2, $3, $4, $5, $6, $7 FROM tpps WHERE client_id = $1 ON CONFLICT DO NOTHING";
+    SELECT t.tpp, a.at, a.interaction_id, a.operation, a.status, a.error_code, a.took_ms
+    FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::bigint[])
+        a (client_id, at, interaction_id, operation, status, error_code, took_ms)
+    JOIN tpps t ON t.client_id = a.client_id ON CONFLICT DO NOTHING";
 
 const FORGET_REQUESTS: &str = "
     DELETE FROM requests WHERE tpp = (SELECT tpp FROM tpps WHERE client_id = $1) AND (at, interaction_id) <= (
