@@ -249,7 +249,7 @@ impl Statement {
             "tpp jti $1",
             "tpp position $1",
         ];
-        let listed = ["unnest($1::bigint[]", "a.client_id", "SELECT $1, "];
+        let listed = ["unnest($1::bigint[]", "unnest($1::text[], ", "SELECT $1, "];
         let listed = listed.iter().any(|it| text.contains(it));
         compared.iter().any(|it| text.contains(it)) || listed
     }
