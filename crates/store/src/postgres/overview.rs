@@ -136,7 +136,7 @@ pub(super) const NOTE_REQUESTS: &str = "
     SELECT t.tpp, a.at, a.interaction_id, a.operation, a.status, a.error_code, a.took_ms
     FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::bigint[])
         a (client_id, at, interaction_id, operation, status, error_code, took_ms)
-    JOIN tpps t ON t.client_id = a.client_id ON CONFLICT DO NOTHING";
+    JOIN tpps t ON t.client_id = ANY (ARRAY[a.client_id]) ON CONFLICT DO NOTHING";
 
 const FORGET_REQUESTS: &str = "
     DELETE FROM requests WHERE tpp = (SELECT tpp FROM tpps WHERE client_id = $1) AND (at, interaction_id) <= (

@@ -249,7 +249,11 @@ impl Statement {
             "tpp jti $1",
             "tpp position $1",
         ];
-        let listed = ["unnest($1::bigint[]", "unnest($1::text[], ", "SELECT $1, "];
+        let listed = [
+            "unnest($1::bigint[]",
+            "ANY (ARRAY[a.client_id]) ON",
+            "SELECT $1, ",
+        ];
         let listed = listed.iter().any(|it| text.contains(it));
         compared.iter().any(|it| text.contains(it)) || listed
     }
