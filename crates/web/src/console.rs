@@ -1,7 +1,7 @@
 //! The operators' console at `/console`: pages for the bank's people, on the internal listener.
 //!
 //! It is a client of the internal API that happens to live in the same process: whatever it shows and does goes through
-//! [`Desk`], by the same roles, and stands in the same trail under the same name. Pages are made on the server and work
+//! `Desk`, by the same roles, and stands in the same trail under the same name. Pages are made on the server and work
 //! without scripts; scripts copy, and bring what happens meanwhile.
 //!
 //! An act takes two steps. A link leads to a page that says what will happen; the form on it does it, once. Nothing is done

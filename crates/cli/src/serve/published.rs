@@ -104,6 +104,7 @@ const UNPUBLISHED: &[(&str, &str)] = &[
     ("limits.", "of all TPPs together"),
     ("internal.", "within the bank"),
     ("console.", "within the bank"),
+    ("telemetry.", "within the bank"),
     ("log.", "within the bank"),
     ("shutdown.", "within the bank"),
 ];
