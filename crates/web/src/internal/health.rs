@@ -148,14 +148,14 @@ impl Api {
         let apart = before
             .since(shared)
             .max(shared.since(self.bank.clock.now()));
-        let text = || format!("it is {:.1} s from the database's", apart.as_secs_f64());
-        if apart > APART_MAX {
-            Condition::NotReady(text())
-        } else if apart > APART_REMARKABLE {
-            Condition::ReadyBut(text())
-        } else {
-            Condition::Ready
+        if apart <= APART_REMARKABLE {
+            return Condition::Ready;
         }
+        // Nobody here knows which of the two is wrong; and where it is the database's, no node would be left.
+        Condition::ReadyBut(format!(
+            "it is {:.1} s from the database's",
+            apart.as_secs_f64()
+        ))
     }
 }
 
@@ -165,7 +165,5 @@ const UNWRITABLE: &str = "it cannot be written to";
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Time enough to make a key and publish it before it signs.
 const FORESEEN: Duration = Duration::from_secs(24 * 60 * 60);
-/// Tokens have leeways of some seconds; beyond, what is judged here is judged wrongly.
-const APART_MAX: Duration = Duration::from_secs(10);
 /// As the log warns from.
 const APART_REMARKABLE: Duration = Duration::from_secs(2);
