@@ -16,7 +16,7 @@ section! {
         /// What seals sessions: a text of 32 characters or more that nobody can guess, the same for all nodes. Without one
         /// each process draws its own, and a restart or another node asks people to log in again.
         session_key: Option<Secret> = secret("\"…\"", "\"console-session.key\"");
-        /// A proxy on this machine speaks TLS with browsers, where [internal] does not: cookies are then for TLS alone.
+        /// A proxy on this machine speaks TLS with browsers, where the internal listener does not: cookies are then for TLS alone.
         behind_tls: bool = default(false, Flag);
         /// A login ends when nobody used it for so long.
         idle: Duration = default(IDLE, Span(MINUTE..=DAY));
