@@ -248,4 +248,4 @@ fn refuse_unknown_sections(file: &DeTable<'_>, sink: &mut Sink<'_>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,5 +17,5 @@ pub use brand::{Accent, BadLogo, Brand, LOGO_BYTES_MAX, Logo, Scheme, Unreadable
 pub use colour::{Colour, NotAColour};
 
 pub(crate) use assets::Assets;
-pub(crate) use frame::{Frame, code, code_block, frame};
+pub(crate) use frame::{Frame, code, code_block, frame, sentence};
 pub(crate) use headers::{IMMUTABLE, page_headers};

@@ -10,7 +10,8 @@ use super::section::Unset;
 use super::variables::variable_of;
 use super::*;
 
-const LEAST: &str = r#"
+/// Whatever must be set, and nothing else.
+pub(crate) const LEAST: &str = r#"
 [bank]
 issuer = "https://bank.example"
 org_id = "0015800001041REAAY"

@@ -10,6 +10,7 @@ use oyez_domain::rules::Rules;
 use oyez_web::developer::{Anchors, Facts, Policy, page};
 
 use super::choices;
+use crate::config::tests::LEAST;
 use crate::config::{Config, Variables, variable_of};
 
 /// The keys that TPPs are told of, each with another value than its default.
@@ -108,21 +109,6 @@ const UNPUBLISHED: &[(&str, &str)] = &[
     ("log.", "within the bank"),
     ("shutdown.", "within the bank"),
 ];
-
-const LEAST: &str = r#"
-[bank]
-issuer = "https://bank.example"
-org_id = "0015800001041REAAY"
-base_url = "https://api.bank.example"
-[listener]
-certificate = "server.crt"
-key = "server.key"
-client_anchors = "client-anchors.pem"
-[tokens]
-issuer = "https://auth.bank.example"
-audiences = ["https://api.bank.example"]
-jwks = "https://auth.bank.example/jwks"
-"#;
 
 /// Policy and page.
 fn published(set: &[(&str, &str)]) -> (String, String) {

@@ -9,10 +9,10 @@ use oyez_domain::silence::{Asked, Known, Reader, Reason, Weight, reasons};
 use oyez_domain::time::Timestamp;
 
 use super::Console;
-use super::leaving::sentence;
 use super::routes::Act;
 use super::visit::{Trouble, Visit};
 use super::words::tpp_at;
+use crate::pages::sentence;
 
 impl Console {
     /// All that keeps events from a TPP, the heaviest first.

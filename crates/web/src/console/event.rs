@@ -7,13 +7,13 @@ use oyez_jose::compact::{Compact, Verifier};
 use serde_json::Value;
 
 use super::Console;
-use super::leaving::sentence;
 use super::routes::Act;
 use super::tpp::done;
 use super::visit::{Sheet, Trouble, Visit};
 use super::words::{facts, list, moment, segment, short_type, state, text, tpp_link, when};
 use crate::internal::Operation;
 use crate::pages::code_block;
+use crate::pages::sentence;
 
 impl Console {
     /// `GET /console/events/{jti}`.

@@ -18,7 +18,7 @@ use super::visit::{Sheet, Trouble};
 use crate::Bank;
 use crate::internal::Problem;
 use crate::metrics::Listener;
-use crate::pages::{IMMUTABLE, page_headers};
+use crate::pages::{IMMUTABLE, page_headers, sentence};
 
 /// What a request is answered with.
 pub(super) enum Reply {
@@ -303,18 +303,6 @@ fn explanation(title: &str, detail: &str, faults: &[String]) -> Markup {
             ul { @for fault in faults { li { (fault) } } }
         }
         p { a href="/console" { "To the overview" } }
-    }
-}
-
-/// A text that begins small and ends open, as a sentence.
-pub(super) fn sentence(text: &str) -> String {
-    let mut rest = text.chars();
-    let first = rest.next().map(|one| one.to_uppercase().to_string());
-    let whole = first.unwrap_or_default() + rest.as_str();
-    if whole.ends_with(['.', '!', '?']) {
-        whole
-    } else {
-        whole + "."
     }
 }
 

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use super::Console;
 use super::chart::{WINDOWS, Window, charts};
-use super::leaving::sentence;
 use super::visit::{Sheet, Trouble, Visit};
 use super::words::{event_link, number, state, tpp_link, when};
+use crate::pages::sentence;
 
 /// What was read for it.
 struct Sight {

@@ -99,3 +99,15 @@ pub(crate) fn code_block(what: &str, text: &str) -> Markup {
         }
     }
 }
+
+/// A text that begins small and ends open, as a sentence.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut rest = text.trim().chars();
+    let first = rest.next().map(|one| one.to_uppercase().to_string());
+    let whole = first.unwrap_or_default() + rest.as_str();
+    if whole.ends_with(['.', '!', '?']) {
+        whole
+    } else {
+        whole + "."
+    }
+}

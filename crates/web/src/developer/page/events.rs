@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::policy::EventTypeFacts;
 use super::super::samples::Sample;
 use super::{View, codes, fact, heading, table};
-use crate::pages::{code, code_block};
+use crate::pages::{code, code_block, sentence};
 
 pub(super) fn section(view: &View<'_>) -> Markup {
     let policy = view.policy;
@@ -98,14 +98,4 @@ fn of_sample(name: &str, sample: &Sample) -> Markup {
             }
         }
     }
-}
-
-/// With a capital and a stop.
-fn sentence(text: &str) -> String {
-    let text = text.trim().trim_end_matches('.');
-    let mut characters = text.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
 }

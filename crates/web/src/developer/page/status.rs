@@ -5,7 +5,7 @@ use oyez_domain::silence::Weight;
 
 use super::super::status::{Endpoint, Registered, Status};
 use super::{codes, fact, table};
-use crate::pages::{Assets, Brand, Frame, code, code_block, frame};
+use crate::pages::{Assets, Brand, Frame, code, code_block, frame, sentence};
 
 /// How a TPP stands.
 pub(crate) fn status(status: &Status, brand: &Brand, assets: &Assets) -> Markup {
@@ -87,15 +87,6 @@ fn reasons(status: &Status) -> Markup {
             }
         }
     }
-}
-
-/// The reasons speak of the TPP.
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
 }
 
 fn registration(registered: Option<&Registered>) -> Markup {
